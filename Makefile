@@ -1,0 +1,34 @@
+# Everything here works on a fresh Debian or Ubuntu that has Python 3.11 or newer and make.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench setup clean
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+export VENV
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
+	  || sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1  \2/p' $(MAKEFILE_LIST)
+
+demo: ## set up what it needs, then show the main job (ARGS="FOLDER" names the folder)
+	@scripts/setup.sh demo
+	@$(BIN)/reprun demo $(ARGS)
+
+test: lint ## set up, then lint and run all tests (ARGS="-k name" chooses)
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+lint: setup ## ruff, mypy, and the floors of the house
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+bench: setup ## measure against the bars; prints medians and writes bench/results/
+	@$(BIN)/python -m bench $(ARGS)
+
+setup: ## what the tests need: system packages, .venv, Python packages
+	@scripts/setup.sh dev
+
+clean: ## remove .venv, caches and build outputs
+	rm -rf $(VENV) build dist bench/results .mypy_cache .ruff_cache .import_linter_cache .pytest_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

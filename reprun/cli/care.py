@@ -1,0 +1,118 @@
+"""The commands around the repository: `init`, `snapshot`, `doctor`, `gc`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from reprun.cli.envelope import answer, say
+from reprun.cli.options import As_json
+from reprun.core.text import human_bytes, show
+from reprun.workspace import open_workspace
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    app.command()(init)
+    app.command()(snapshot)
+    app.command()(doctor)
+    app.command()(gc)
+
+
+def init(
+    force: Annotated[bool, typer.Option("--force", help="Replace a reprun.toml that is there.")] = False, json: As_json = False
+) -> int:
+    """Write a commented reprun.toml that fits what is in the project.
+
+    Example:
+
+        reprun init
+    """
+    import os
+
+    from reprun.commands.init import plan_init, write_init
+    from reprun.repo.discover import find_repository
+
+    top = find_repository(os.getcwd()).top  # not the settings: an old reprun.toml may be what has to be replaced
+    plan = plan_init(top)
+    path = write_init(top, force)
+
+    def human() -> None:
+        print(f"wrote {path}")
+        for name in plan.found:
+            print(f"  found {show(name)}")
+        say("reprun launch -- COMMAND starts a first run")
+
+    return answer({"path": path, "detected": plan.found}, human)
+
+
+def snapshot(
+    explain: Annotated[bool, typer.Option("--explain", help="Say for every path what would happen to it.")] = True,
+    json: As_json = False,
+) -> int:
+    """Show what a launch would commit now, what it would leave out, and why. Commits nothing.
+
+    Example:
+
+        reprun snapshot --explain
+    """
+    import os
+
+    from reprun.cli.explaining import explanation_data, print_explanation
+    from reprun.repo.discover import find_repository
+    from reprun.repo.explain import explain_snapshot
+
+    found = explain_snapshot(find_repository(os.getcwd()))
+    return answer(explanation_data(found), lambda: print_explanation(found))
+
+
+def doctor(json: As_json = False) -> int:
+    """Check tools, places and records, and explain what is half done. Exit status 3 when something must be mended.
+
+    Example:
+
+        reprun doctor
+    """
+    from reprun.commands.doctor import diagnose
+
+    found = diagnose(open_workspace())
+    bad = any(item.status == "fail" for item in found)
+
+    def human() -> None:
+        for item in found:
+            mark = {"ok": "ok  ", "warn": "look", "fail": "FAIL"}[item.status]
+            print(f"{mark}  {show(item.subject).ljust(12)}  {show(item.detail)}")
+            if item.hint and item.status != "ok":
+                print(f"      {' ' * 12}  {show(item.hint)}")
+
+    return answer([vars(item) for item in found], human, 3 if bad else 0)
+
+
+def gc(
+    yes: Annotated[bool, typer.Option("--yes", help="Remove what is listed.")] = False,
+    keep: Annotated[
+        int, typer.Option("--keep", min=0, help="How many unused worktrees to keep: the next launch builds on them.")
+    ] = 3,
+    json: As_json = False,
+) -> int:
+    """List what nothing needs any more; remove it with --yes. Runs, their commits and their outputs always stay.
+
+    Example:
+
+        reprun gc --yes
+    """
+    from reprun.commands.gc import collect_garbage
+
+    result = collect_garbage(open_workspace(), keep, yes)
+
+    def human() -> None:
+        for item in result.found:
+            size = f"  {human_bytes(item.bytes)}" if item.bytes else ""
+            print(f"{'removed' if yes else 'can go'}  {item.kind}  {show(item.what)}{size}")
+        if not result.found:
+            print("nothing to remove")
+        elif not yes:
+            say("reprun gc --yes removes these")
+
+    return answer({"found": [vars(item) for item in result.found], "removed": result.removed}, human)

@@ -1,0 +1,122 @@
+"""The commands that compare: `reproduce` and `diff`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from reprun.cli.envelope import answer, is_json, say
+from reprun.cli.options import As_json, Run
+from reprun.core.compare import difference_as_json
+from reprun.core.text import show
+from reprun.core.verdict import verdict_as_json
+from reprun.workspace import open_workspace
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    app.command()(reproduce)
+    app.command()(diff)
+
+
+def reproduce(
+    run: Run,
+    plan: Annotated[bool, typer.Option("--plan", help="Only show what would differ; start nothing.")] = False,
+    tolerance: Annotated[
+        list[str], typer.Option("--tolerance", metavar="T", help="1e-3, loss=1e-3, loss=rel:1e-3,abs:1e-6.")
+    ] = [],  # noqa: B006
+    on: Annotated[str, typer.Option("--on", metavar="TARGET", help="Where to run.")] = "local",
+    json: As_json = False,
+) -> int:
+    """Do a recorded run again from its manifest alone, and say whether the same came out.
+
+    Exit status 0 for IDENTICAL and EQUIVALENT, 7 for DRIFTED and NOT COMPARABLE.
+
+    Examples:
+
+        reprun reproduce @last --plan
+
+        reprun reproduce @last --tolerance acc=1e-3
+    """
+    from reprun.commands.reproduce import finish_reproduction, plan_reproduction, start_reproduction
+    from reprun.commands.waiting import wait
+    from reprun.core.tolerance import parse_tolerance
+    from reprun.store.rows import Row
+
+    workspace = open_workspace()
+    parse_tolerance(tolerance, workspace.settings.tolerances())  # wrong words are found before any time is spent
+    planned = plan_reproduction(workspace, workspace.find_run(run), on)
+    if plan:
+        return _answer_plan(planned)
+    launched = start_reproduction(workspace, planned)
+    if not is_json():
+        say(f"{launched.run_id} runs {show(' '.join(planned.manifest.argv))} at {launched.snapshot.commit[:12]} again")
+    end = wait(workspace, Row(launched.run_id, target=on))
+    workspace.record()
+    result = finish_reproduction(workspace, planned, launched, end, tolerance)
+    data = {
+        "run_id": result.run_id, "parent": planned.manifest.run_id, "state": end.state, "state_words": end.words,
+        "verdict": verdict_as_json(result.verdict), "differences": [difference_as_json(item) for item in result.differences],
+    }  # fmt: skip
+
+    def human() -> None:
+        from rich.console import Console
+
+        from reprun.cli.tables_verdict import render_verdict
+
+        render_verdict(Console(), result.verdict, result.differences, planned.manifest.run_id, result.run_id)
+
+    return answer(data, human, result.verdict.exit_code)
+
+
+def _answer_plan(planned: Any) -> int:
+    data = {
+        "run_id": planned.manifest.run_id,
+        "commit": planned.manifest.commit,
+        "differences": [difference_as_json(item) for item in planned.differences],
+    }
+
+    def human() -> None:
+        from rich.console import Console
+
+        from reprun.cli.tables_verdict import render_differences
+
+        console = Console()
+        render_differences(console, planned.differences, planned.manifest.run_id, "now")
+        say(f"reprun reproduce {planned.manifest.run_id}")
+
+    return answer(data, human)
+
+
+def diff(old: Run, new: Run, json: As_json = False) -> int:
+    """Show what differs between two runs: code, config, seeds, environment, host, data, metrics, outputs.
+
+    Example:
+
+        reprun diff @last~1 @last
+    """
+    from reprun.commands.diff import diff_runs
+
+    workspace = open_workspace()
+    result = diff_runs(workspace, workspace.find_run(old), workspace.find_run(new))
+    files = None if result.files is None else [vars(item) for item in result.files]
+    data = {
+        "old": result.old,
+        "new": result.new,
+        "differences": [difference_as_json(item) for item in result.differences],
+        "files": files,
+    }
+
+    def human() -> None:
+        from rich.console import Console
+
+        from reprun.cli.tables_verdict import render_differences
+
+        render_differences(Console(), result.differences, result.old, result.new)
+        for item in result.files or []:
+            print(f"  {item.kind}  {show(item.path)}")
+        if result.files is None:
+            say("the files cannot be compared: one of the commits is not in this repository")
+
+    return answer(data, human)

@@ -1,0 +1,102 @@
+"""How answers and errors leave the program: text for people, or one JSON document of a fixed shape."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from reprun.core.text import show_block
+
+RESULT_VERSION = 1
+
+
+@dataclass
+class _Call:
+    command: str = ""
+    as_json: bool = False
+
+
+_call = _Call()
+
+
+def begin(command: str, as_json: bool) -> None:
+    """Remembers which command is answering, and how, for `answer` and `failed`."""
+    _call.command, _call.as_json = command, as_json
+
+
+def is_json() -> bool:
+    """True when standard output belongs to one JSON document."""
+    return _call.as_json
+
+
+def answer(data: Any, human: Callable[[], None], exit_code: int = 0) -> int:
+    """Prints the answer of a command, as JSON or by calling `human`, and returns its exit status."""
+    if _call.as_json:
+        _print_document(exit_code == 0, exit_code, data, None)
+    else:
+        human()
+    return exit_code
+
+
+def failed(exit_code: int, message: str, hint: str = "") -> int:
+    """Prints an error: one sentence, and a hint on a line of its own."""
+    if _call.as_json:
+        _print_document(False, exit_code, None, {"message": message, "hint": hint})
+    else:
+        say(f"{_style('error:', '31;1')} {show_block(message)}")
+        if hint:
+            say(f"{_style(' hint:', '36')} {show_block(hint)}")
+    return exit_code
+
+
+def say(text: str) -> None:
+    """Talk goes to standard error, so that standard output stays data."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _style(text: str, code: str) -> str:
+    return f"\x1b[{code}m{text}\x1b[0m" if is_colourful(sys.stderr) else text
+
+
+def is_colourful(stream: Any) -> bool:
+    """True for a terminal whose user has not asked for plain text (https://no-color.org)."""
+    import os
+
+    return bool(stream.isatty()) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _print_document(ok: bool, exit_code: int, data: Any, error: dict[str, str] | None) -> None:
+    document = {
+        "reprun_result_version": RESULT_VERSION,
+        "command": _call.command,
+        "ok": ok,
+        "exit_code": exit_code,
+        "data": data,
+        "error": error,
+    }
+    # Bytes that are no text are spelled out: the document must be valid for every reader.
+    print(
+        json.dumps(document, indent=2, ensure_ascii=False, default=str, allow_nan=False)
+        .encode("utf-8", "backslashreplace")
+        .decode(),
+        flush=True,
+    )
+
+
+def write_report(error: BaseException, argv: list[str]) -> str:
+    """Writes what is needed to mend a fault of ours into a file of this user and returns its path."""
+    import os
+    import platform
+    import tempfile
+    import traceback
+
+    from reprun import __version__
+
+    fd, path = tempfile.mkstemp(prefix="reprun-report-", suffix=".txt")
+    with os.fdopen(fd, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(f"reprun {__version__}, Python {platform.python_version()}, {platform.platform()}\ncommand: {argv[1:2]}\n\n")
+        file.write("".join(traceback.format_exception(error)))
+    return path

@@ -1,0 +1,159 @@
+"""The commands that only look: `ls`, `show`, `status`, `logs`. They alter nothing and take no lock that anyone waits for."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from reprun.cli.envelope import answer, say
+from reprun.cli.options import As_json, Run
+from reprun.cli.table import print_table
+from reprun.commands.listing import Listed
+from reprun.workspace import open_workspace
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    app.command("ls")(list_runs)
+    app.command()(show_run)
+    app.registered_commands[-1].name = "show"
+    app.command()(status)
+    app.command()(logs)
+
+
+def list_runs(
+    name: Annotated[str, typer.Option("--name", help="Only runs of this name; * and ? match.")] = "",
+    state: Annotated[str, typer.Option("--state", help="running, finished, failed, stopped, lost, …")] = "",
+    commit: Annotated[str, typer.Option("--commit", help="Only runs of this commit (or the beginning of its id).")] = "",
+    since: Annotated[str, typer.Option("--since", help="Only runs since: 2h, 3d, 2026-11-01.")] = "",
+    where: Annotated[
+        list[str], typer.Option("--where", metavar="KEY=VALUE", help="By config value, metric or seed; also != < <= > >=.")
+    ] = [],  # noqa: B006
+    limit: Annotated[int, typer.Option("-n", "--limit", min=1, max=1_000_000, help="How many at most.")] = 20,
+    json: As_json = False,
+) -> int:
+    """List runs, newest first.
+
+    Examples:
+
+        reprun ls --state failed --since 2d
+
+        reprun ls --where lr=0.1 --where 'acc>0.9'
+    """
+    from reprun.commands.listing import list_runs as find
+    from reprun.core.select import Filter, parse_commit, parse_since, parse_state, parse_where
+
+    moment = ""
+    if since:
+        from reprun.system.clock import now
+
+        moment = parse_since(since, now())
+    wanted = Filter(
+        name,
+        parse_state(state) if state else "",
+        parse_commit(commit) if commit else "",
+        moment,
+        tuple(parse_where(text) for text in where),
+        limit,
+    )
+    listed = find(open_workspace(), wanted)
+    return answer([_row_data(item) for item in listed], lambda: _print_runs(listed))
+
+
+def show_run(run: Run, json: As_json = False) -> int:
+    """Show everything that is recorded of a run.
+
+    Example:
+
+        reprun show @last
+    """
+    from reprun.commands.listing import show_run as find
+
+    workspace = open_workspace()
+    data = find(workspace, workspace.find_run(run))
+
+    def human() -> None:
+        from reprun.cli.showing import print_run
+
+        print_run(data)
+
+    return answer(data, human)
+
+
+def status(json: As_json = False) -> int:
+    """Show what runs now, what was lost, and which launches were interrupted.
+
+    Example:
+
+        reprun status
+    """
+    from reprun.commands.listing import unfinished_runs
+
+    listed = unfinished_runs(open_workspace())
+
+    def human() -> None:
+        if not listed:
+            print("nothing is running")
+            say("reprun ls lists what has ended")
+            return
+        _print_runs(listed)
+
+    return answer([_row_data(item) for item in listed], human)
+
+
+def logs(
+    run: Run,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the run ends.")] = False,
+    lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="Only about the last so many lines (0: all).")] = 0,
+    stderr: Annotated[bool, typer.Option("--stderr", help="Only the standard error of the job.")] = False,
+    stdout: Annotated[bool, typer.Option("--stdout", help="Only the standard output of the job.")] = False,
+) -> int:
+    """Print the log of a run: what the job wrote to standard output and standard error.
+
+    Example:
+
+        reprun logs -f @last
+    """
+    from reprun.cli.streaming import print_logs
+
+    workspace = open_workspace()
+    row = workspace.find_run(run)
+    wanted = [name for name, only in (("stdout", stdout), ("stderr", stderr)) if only] or ["stdout", "stderr"]
+    return print_logs(workspace, row, wanted, follow, lines)
+
+
+def _row_data(item: Listed) -> dict[str, Any]:
+    import json
+
+    row, state = item.row, item.state
+    return {
+        "run_id": row.run_id, "name": row.name, "why": row.why, "created": row.created, "commit": row.commit_id,
+        "branch": row.branch, "parent": row.parent, "target": row.target, "command": row.command, "seed": row.seed,
+        "state": state.state, "reason": state.reason, "exit_code": state.exit_code, "state_words": state.words, "config": json.loads(row.config_json or "{}"),
+        "metrics": json.loads(row.metrics_json or "{}"),
+    }  # fmt: skip
+
+
+def _print_runs(listed: list[Listed]) -> None:
+    if not listed:
+        say("no runs; reprun launch -- COMMAND starts one")
+        return
+    rows = []
+    for item in listed:
+        row, metrics = item.row, _metrics(item)
+        rows.append((row.run_id, row.name or "-", item.state.words, row.commit_id[:10] or "-", metrics, row.command))
+    print_table(("RUN", "NAME", "STATE", "COMMIT", "METRICS", "COMMAND"), rows, flexible=5)
+
+
+def _metrics(item: Listed) -> str:
+    import json
+
+    metrics = json.loads(item.row.metrics_json or "{}")
+    recorded = item.state.record.get("metrics")
+    if not metrics and isinstance(recorded, dict):
+        metrics = {name: value.get("last") for name, value in recorded.items() if isinstance(value, dict)}
+    shown = [
+        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}" for name, value in list(metrics.items())[:3]
+    ]
+    return " ".join(shown) or "-"

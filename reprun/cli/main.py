@@ -1,0 +1,36 @@
+"""The entry point: the few answers that must be instant, then the application, and the one place where errors become text."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+
+def main() -> NoReturn:
+    """Runs `reprun` with the words of this process and ends it with a documented exit status."""
+    words = sys.argv[1:]
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a Latin-1 terminal must not end a command
+    if words == ["--version"]:
+        from reprun import __version__
+
+        print(f"reprun {__version__}")
+        _leave(0)
+    if os.environ.get("_REPRUN_COMPLETE"):
+        from reprun.cli.fastpath import complete
+
+        if complete(os.environ):
+            _leave(0)
+    from reprun.cli.app import run
+
+    _leave(run(words))
+
+
+def _leave(status: int) -> NoReturn:
+    """Ends the process. A reader that went away (`reprun ls | head`) is no error of ours."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(status)

@@ -1,0 +1,93 @@
+"""The commands around a running job: `attach`, `stop`, `wait`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from reprun.cli.envelope import answer
+from reprun.cli.options import As_json, Run, Runs
+from reprun.core.errors import RefusedError
+from reprun.core.outcome import RunState, exit_status
+from reprun.workspace import open_workspace
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    app.command()(attach)
+    app.command()(stop)
+    app.command()(wait)
+
+
+def attach(run: Run) -> int:
+    """Open the tmux session of a running job. Detach with Ctrl-B D; Ctrl-C goes to the job.
+
+    Example:
+
+        reprun attach @last
+    """
+    from reprun.commands.attaching import attach_words
+    from reprun.system.process import become
+
+    workspace = open_workspace()
+    row = workspace.find_run(run)
+    state = workspace.state(row)
+    if state.state not in ("running", "starting"):
+        raise RefusedError(f"{row.run_id} is {state.words}: there is no session to attach to", hint=f"reprun logs {row.run_id}")
+    become(attach_words(workspace, row))
+
+
+def stop(
+    run: Run,
+    grace: Annotated[float | None, typer.Option("--grace", min=0, help="Seconds between TERM and KILL.")] = None,
+    json: As_json = False,
+) -> int:
+    """Stop a run: TERM, a grace period, then KILL for its whole process group.
+
+    Example:
+
+        reprun stop @last --grace 30
+    """
+    from reprun.commands.waiting import stop as end
+
+    workspace = open_workspace()
+    row = workspace.find_run(run)
+    before = workspace.state(row)
+    if before.state != "running":
+        return answer(_data(row.run_id, before), lambda: print(f"{row.run_id} is {before.words}: nothing to stop"))
+    state = end(workspace, row, workspace.settings.grace if grace is None else grace)
+    workspace.record()
+    return answer(_data(row.run_id, state), lambda: print(f"{row.run_id}  {state.words}"))
+
+
+def wait(runs: Runs, json: As_json = False) -> int:
+    """Wait for runs to end, and exit with the status of the first that did not succeed.
+
+    Example:
+
+        reprun wait @last && echo done
+    """
+    from reprun.commands.waiting import wait as until_over
+
+    workspace = open_workspace()
+    rows = [workspace.find_run(text) for text in runs]
+    states = [(row.run_id, until_over(workspace, row)) for row in rows]
+    workspace.record()
+    status = next((exit_status(state) for _, state in states if exit_status(state)), 0)
+
+    def human() -> None:
+        for run_id, state in states:
+            print(f"{run_id}  {state.words}")
+
+    return answer([_data(run_id, state) for run_id, state in states], human, status)
+
+
+def _data(run_id: str, state: RunState) -> dict[str, object]:
+    return {
+        "run_id": run_id,
+        "state": state.state,
+        "reason": state.reason,
+        "exit_code": state.exit_code,
+        "state_words": state.words,
+    }

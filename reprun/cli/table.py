@@ -1,0 +1,57 @@
+"""Plain tables for the commands that must be instant: Rich takes longer to load than they take to answer."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+
+from reprun.cli.envelope import is_colourful
+from reprun.core.text import show
+
+_COLOURS = {
+    "finished": "32",
+    "running": "36",
+    "starting": "36",
+    "failed": "31",
+    "lost": "35",
+    "stopped": "33",
+    "unknown": "33",
+    "unstarted": "33",
+}
+
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], flexible: int) -> None:
+    """Prints aligned columns; on a terminal the column `flexible` is cut so that a row stays on one line."""
+    cells = [[show(cell) for cell in row] for row in rows]
+    widths = [max([len(head[at]), *(len(row[at]) for row in cells)]) for at in range(len(head))]
+    if sys.stdout.isatty():
+        room = shutil.get_terminal_size().columns - sum(widths) - 2 * (len(widths) - 1) + widths[flexible]
+        widths[flexible] = max(8, min(widths[flexible], room))
+    colourful = is_colourful(sys.stdout)
+    print(_line(head, widths, "1" if colourful else ""))
+    for row in cells:
+        print(_line([_cut(cell, width) for cell, width in zip(row, widths, strict=True)], widths, "", colourful))
+
+
+def paint_state(words: str) -> str:
+    """The words of a state in their colour, on a terminal."""
+    code = _COLOURS.get(words.partition(" ")[0])
+    return f"\x1b[{code}m{words}\x1b[0m" if code and is_colourful(sys.stdout) else words
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], style: str, colourful: bool = False) -> str:
+    padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
+    if colourful:
+        padded = [_painted(cell) for cell in padded]
+    line = "  ".join(padded).rstrip()
+    return f"\x1b[{style}m{line}\x1b[0m" if style else line
+
+
+def _painted(cell: str) -> str:
+    code = _COLOURS.get(cell.partition(" ")[0])
+    return f"\x1b[{code}m{cell}\x1b[0m" if code else cell
+
+
+def _cut(cell: str, width: int) -> str:
+    return cell if len(cell) <= width else cell[: max(0, width - 1)] + "…"

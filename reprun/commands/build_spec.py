@@ -1,0 +1,109 @@
+"""From the options of `launch` to a complete spec: what can be wrong is found here, before anything happens."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from reprun.core import placeholders, seeds
+from reprun.core.errors import UsageError
+from reprun.core.ids import is_run_id
+from reprun.core.manifest import is_inside
+from reprun.core.select import is_reserved_name
+from reprun.core.spec import ConfigRecord, RunSpec
+from reprun.core.text import is_recordable, show
+from reprun.runner.variables import is_secret
+from reprun.system.clock import draw_seed
+from reprun.workspace import Workspace
+
+_GPU = re.compile(r"[0-9]{1,4}|GPU-[0-9a-fA-F-]{1,40}|MIG-[0-9a-zA-Z/-]{1,80}")
+MAX_NAME = 200
+
+
+@dataclass(frozen=True)
+class LaunchOptions:
+    """What was typed after `reprun launch`."""
+
+    argv: tuple[str, ...]
+    name: str = ""
+    why: str = ""
+    config: str = ""
+    sets: tuple[str, ...] = ()
+    seed: int | None = None
+    target: str = "local"
+    gpus: str = ""
+
+
+def build_spec(workspace: Workspace, options: LaunchOptions) -> RunSpec:
+    """The spec for these options and the project's settings. Raises `UsageError` for whatever cannot work."""
+    settings = workspace.settings
+    _check_texts(options)
+    workspace.target(options.target)
+    config = _read_config(workspace, options)
+    placeholders.check(options.argv, config.values if config else None)
+    resolved = seeds.resolve(options.seed, config.values if config else {}, draw_seed())
+    return RunSpec(
+        argv=options.argv,
+        cwd=workspace.repository.prefix,
+        seeds=resolved,
+        name=options.name,
+        why=options.why,
+        config=config,
+        target=options.target,
+        gpus=_checked_gpus(options.gpus),
+        variables={name: value for name, value in settings.env.items() if not is_secret(name)},
+        secrets=tuple(sorted(name for name in settings.env if is_secret(name))),
+        writable=settings.writable,
+        data=settings.data,
+        hash_limit=settings.hash_limit,
+    )
+
+
+def _check_texts(options: LaunchOptions) -> None:
+    if not options.argv or not options.argv[0]:
+        raise UsageError("there is no command to run", hint="reprun launch -- python train.py")
+    for what, text in [("the command", word) for word in options.argv] + [("--name", options.name), ("-m", options.why)]:
+        if not is_recordable(text):
+            raise UsageError(f"{what} holds bytes that are not text, so it cannot be recorded: {show(text)}")
+    if options.name and (is_reserved_name(options.name) or is_run_id(options.name)):
+        raise UsageError(
+            f"the name {show(options.name)!r} could be taken for a run id or a selector", hint="begin it with a letter"
+        )
+    if len(options.name) > MAX_NAME:
+        raise UsageError(f"the name is longer than {MAX_NAME} characters", hint="put the story into -m")
+
+
+def _read_config(workspace: Workspace, options: LaunchOptions) -> ConfigRecord | None:
+    top, given = workspace.repository.top, options.config
+    if not given and not options.sets and not workspace.settings.config:
+        return None
+    from reprun.config.run_config import read_run_config
+
+    path = os.path.join(workspace.cwd, given) if given else ""
+    if not given and workspace.settings.config:
+        path = os.path.join(top, workspace.settings.config)
+    if not path:
+        return read_run_config(None, options.sets, options.seed, options.argv)
+    relative = os.path.relpath(path, top)
+    source = relative if is_inside(relative) else path
+    return _named(read_run_config(path, options.sets, options.seed, options.argv, given or source), source)
+
+
+def _named(config: ConfigRecord | None, source: str) -> ConfigRecord | None:
+    """The config under the name that holds from the top of the repository, not from the folder of the launch."""
+    return replace(config, source=source) if config else None
+
+
+def _checked_gpus(text: str) -> str:
+    if text in ("", "none"):
+        return text
+    parts: Sequence[str] = [part.strip() for part in text.split(",")]
+    if not all(_GPU.fullmatch(part) for part in parts):
+        raise UsageError(
+            f"--gpus {show(text)} is not a list of GPUs", hint="for example --gpus 0,1, --gpus GPU-8f2c…, or --gpus none"
+        )
+    if len(set(parts)) != len(parts):
+        raise UsageError(f"--gpus {show(text)} names a GPU twice")
+    return ",".join(parts)

@@ -1,0 +1,176 @@
+"""`reprun init`: looks at what a project has and writes a `reprun.toml` that explains every setting."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from reprun.config.formats import render
+from reprun.config.project import NAME
+from reprun.core.errors import RefusedError, ToolError
+from reprun.core.text import is_recordable, show
+
+_ENVIRONMENTS = ("environment.yml", "environment.yaml")
+_LOCKS = ("conda-lock.yml", "pixi.lock", "uv.lock", "poetry.lock", "pdm.lock")
+_PROJECTS = ("pyproject.toml", "setup.py", "requirements.txt")
+_CONFIG_FOLDERS = ("conf", "config", "configs")
+_CONFIG_STEMS = ("base", "config", "default", "main")
+_CONFIG_ENDINGS = (".yaml", ".yml", ".toml", ".json")
+_PREFLIGHT = os.path.join("tests", "preflight")
+
+
+@dataclass(frozen=True)
+class InitPlan:
+    """What was found at the top of a project (relative paths, empty when missing) and what to write."""
+
+    top: str
+    path: str
+    exists: bool
+    git: bool
+    environment: str
+    lock: str
+    project: str
+    config_folder: str
+    config: str
+    preflight: str
+    found: tuple[str, ...]
+    text: str
+
+
+def plan_init(top: str) -> InitPlan:
+    """Looks at the folder `top` and makes the text of its `reprun.toml`; nothing is written."""
+    names = _names(top)
+    folder = next((name for name in _CONFIG_FOLDERS if os.path.isdir(os.path.join(top, name))), "")
+    config = _obvious_config(top, folder)
+    preflight = _PREFLIGHT if os.path.isdir(os.path.join(top, _PREFLIGHT)) else ""
+    path = os.path.join(top, NAME)
+    environment, lock, project = (_first(group, names) for group in (_ENVIRONMENTS, _LOCKS, _PROJECTS))
+    found = tuple(name for name in (environment, lock, project, config or folder, preflight) if name)
+    return InitPlan(
+        top=top,
+        path=path,
+        exists=os.path.lexists(path),
+        git=".git" in names,
+        environment=environment,
+        lock=lock,
+        project=project,
+        config_folder=folder,
+        config=config,
+        preflight=preflight,
+        found=found,
+        text=_text(config, found),
+    )
+
+
+def write_init(top: str, force: bool = False) -> str:
+    """Writes `reprun.toml` at `top`, returns its path; `RefusedError` when there is one, unless `force`."""
+    plan = plan_init(top)
+    try:
+        _publish(plan, force)
+    except FileExistsError:
+        raise RefusedError(f"there is a {NAME} already: {show(plan.path)}", hint="reprun init --force replaces it") from None
+    except OSError as error:
+        raise ToolError(f"{show(plan.path)} cannot be written: {error.strerror}") from None
+    return plan.path
+
+
+def _publish(plan: InitPlan, force: bool) -> None:
+    if plan.exists and not force:
+        raise FileExistsError
+    handle, aside = tempfile.mkstemp(prefix=f".{NAME}.", dir=plan.top)
+    try:
+        with open(handle, "w", encoding="utf-8") as file:
+            file.write(plan.text)
+            os.fchmod(file.fileno(), 0o644)  # it is committed and shared, unlike our records
+            file.flush()
+            os.fsync(file.fileno())
+        if not force:  # claim the name first: somebody may have made the file in the meantime
+            os.close(os.open(plan.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
+        os.replace(aside, plan.path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(aside)
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
+def _first(candidates: Iterable[str], names: Iterable[str]) -> str:
+    present = set(names)
+    return next((name for name in candidates if name in present), "")
+
+
+def _obvious_config(top: str, folder: str) -> str:
+    """The config that a launch most likely means: `conf/base.yaml`, or the only one that there is."""
+    for where in filter(None, (folder, ".")):
+        names = [name for name in _names(os.path.join(top, where)) if name.endswith(_CONFIG_ENDINGS)]
+        usual = _first((stem + ending for stem in _CONFIG_STEMS for ending in _CONFIG_ENDINGS), names)
+        only = names[0] if len(names) == 1 and where != "." and is_recordable(names[0]) else ""
+        if usual or only:
+            return os.path.normpath(os.path.join(where, usual or only))
+    return ""
+
+
+def _text(config: str, found: tuple[str, ...]) -> str:
+    here = f"# Found here: {', '.join(found)}.\n" if found else ""
+    line = render({"config": config}, "toml") if config else '#config = "conf/base.yaml"\n'
+    return _TEMPLATE.replace("@FOUND\n", here).replace("@CONFIG\n", line)
+
+
+# A line `#key = …` is a setting with its default or an example: it is valid as soon as the # is taken away,
+# each by itself and all together. Tables are there already for that reason.
+_TEMPLATE = """\
+# Settings of reprun for this project. Take away the # of a line to use it.
+# The same keys in ~/.config/reprun/config.toml hold for all your projects; what stands here wins.
+@FOUND
+
+# Where the commit of a dirty tree is kept: "ref" leaves your branch alone, "branch" moves it to that commit.
+#auto_commit = "ref"
+
+# true: refuse to launch from a tree with uncommitted changes.
+#require_clean = false
+
+# The config of a launch without --config, relative to this file.
+@CONFIG
+
+# Paths in the worktree that the job writes to. All else in it is read-only; {output} is always writable.
+#writable = ["outputs"]
+
+# Data whose size and digest go into the manifest.
+#data = [{ path = "data/train.csv" }]
+
+# Environment variables that are passed on to the job. Their names are recorded, their values are not.
+#pass_env = ["WANDB_API_KEY", "AWS_*"]
+
+# Environment variables of the job, recorded with their values: nothing secret.
+[env]
+#OMP_NUM_THREADS = 8
+
+[outputs]
+# Output files up to this size get a sha256.
+#hash_limit = "1 GiB"
+
+[launch]
+# Seconds between TERM and KILL when a run is stopped.
+#grace = 10
+
+# How far a reproduction may differ: |a - b| <= max(atol, rtol * |a|) for each metric; 0 means not at all.
+[verdict]
+#rtol = 0.0
+#atol = 0.0
+# Metrics and outputs that are not compared.
+#ignore = ["*.log", "time/*"]
+# A metric with limits of its own.
+#metrics.loss = { rtol = 1e-3, atol = 1e-6 }
+
+# Where runs can go with --on: a host and what starts jobs there. This machine is "local".
+[targets]
+#here = { host = "local", scheduler = "tmux" }
+"""

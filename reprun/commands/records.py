@@ -1,0 +1,171 @@
+"""From a run to its records and back: the manifest, the plan for the supervisor, the spec in the journal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from reprun import __version__
+from reprun.core import seeds as seed_rules
+from reprun.core.manifest import SCHEMA_VERSION, Manifest
+from reprun.core.placeholders import fill
+from reprun.core.seeds import Seeds
+from reprun.core.spec import ConfigRecord, RunSpec, Snapshot
+from reprun.env.system import system_record
+from reprun.runner.variables import is_secret
+from reprun.system.clock import iso, now
+from reprun.system.files import umask
+
+if TYPE_CHECKING:
+    from reprun.preflight.base import Cleared
+    from reprun.targets import Target
+    from reprun.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A manifest that is written and final, its exact text, and the proof that preflight passed."""
+
+    manifest: Manifest
+    text: str
+    cleared: Cleared
+
+
+def manifest_data(
+    spec: RunSpec, snapshot: Snapshot, prepared: Mapping[str, Any], cleared: Cleared, target: Target
+) -> dict[str, Any]:
+    """The manifest as nested tables; docs/reference/manifest.md says what each field means."""
+    host, inherited = prepared["host"], prepared["inherited"]
+    data: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": cleared.run_id,
+        "name": spec.name,
+        "why": spec.why,
+        "created": iso(now()),
+        "parent": spec.parent,
+        "reprun_version": __version__,
+        "command": {"argv": list(spec.argv), "cwd": spec.cwd},
+        "code": {
+            "commit": snapshot.commit,
+            "tree": snapshot.tree,
+            "parent": snapshot.parent,
+            "branch": snapshot.branch,
+            "dirty": snapshot.dirty,
+            "ref": snapshot.ref,
+            "changed": snapshot.changed,
+            "added": snapshot.added,
+            "deleted": snapshot.deleted,
+        },
+        "seeds": {"root": spec.seeds.root, "origin": spec.seeds.origin, "named": spec.seeds.named},
+        "environment": system_record(prepared["environment"]),
+        "variables": {
+            "values": {name: value for name, value in sorted({**inherited, **spec.variables}.items()) if not is_secret(name)},
+            "configured": sorted(spec.variables),
+            "secret": sorted({*spec.secrets, *(name for name in inherited if is_secret(name))}),
+        },
+        "target": {
+            "name": target.name,
+            "host": target.host.name,
+            "scheduler": target.scheduler.name,
+            "gpus": spec.gpus,
+            "hostname": host["hostname"],
+            "machine_id": host["machine_id"],
+        },
+        "run": {"writable": list(spec.writable), "hash_limit": spec.hash_limit, "preflight": list(cleared.checks)},
+    }
+    if spec.config:
+        data["config"] = _config_table(spec.config)
+    if prepared["data"]:
+        data["data"] = prepared["data"]
+    return data
+
+
+def _config_table(config: ConfigRecord) -> dict[str, Any]:
+    from hashlib import sha256
+
+    digest = sha256(config.text.encode()).hexdigest()
+    return {"source": config.source, "format": config.format, "sets": list(config.sets), "sha256": digest, "text": config.text}
+
+
+def plan_of(workspace: Workspace, spec: RunSpec, prepared: Mapping[str, Any], run_id: str) -> dict[str, Any]:
+    """What the supervisor needs: the command with its placeholders filled, the whole environment, where to look at the end."""
+    run_dir = prepared["run_dir"]
+    config = os.path.join(run_dir, f"config.{spec.config.format}") if spec.config else ""
+    output = os.path.join(run_dir, "output")
+    values = {
+        "config": config,
+        "output": output,
+        "seed": str(spec.seeds.root),
+        "run_id": run_id,
+        "worktree": prepared["worktree"]["path"],
+    }
+    secrets = {name: value for name, value in workspace.settings.env.items() if is_secret(name)}
+    env = {**prepared["inherited"], **spec.variables, **secrets, **seed_rules.variables(spec.seeds)}
+    env |= {
+        "REPRUN_RUN_ID": run_id,
+        "REPRUN_OUTPUT": output,
+        "REPRUN_CONFIG": config,
+        "REPRUN_METRICS": os.path.join(run_dir, "metrics.jsonl"),
+    }
+    env["PYTHONPYCACHEPREFIX"] = prepared["pycache"]  # the worktree is read-only, and stays as git wrote it
+    if spec.gpus:
+        env["CUDA_VISIBLE_DEVICES"] = "" if spec.gpus == "none" else spec.gpus
+    return {
+        "argv": fill(spec.argv, values, spec.config.values if spec.config else None),
+        "cwd": prepared["cwd"],
+        "env": env,
+        "umask": umask(),
+        "worktree": prepared["worktree"],
+        "hash_limit": spec.hash_limit,
+        "publish": workspace.repository.common_dir,
+    }
+
+
+def spec_data(spec: RunSpec) -> dict[str, Any]:
+    """The spec as JSON for the journal."""
+    data = asdict(spec)
+    if spec.config:
+        del data["config"]["values"]  # its text says it all
+    return data
+
+
+def spec_from_data(data: Mapping[str, Any]) -> RunSpec:
+    """The spec that the journal holds."""
+    known = {field.name: data[field.name] for field in fields(RunSpec) if field.name in data}
+    known["seeds"] = Seeds(**known["seeds"])
+    known["config"] = _config(known["config"]) if known.get("config") else None
+    for name in ("argv", "secrets", "writable", "data"):
+        known[name] = tuple(known[name])
+    return RunSpec(**known)
+
+
+def spec_from_manifest(manifest: Manifest) -> RunSpec:
+    """The spec that does a recorded run again: same commit, command, config, seeds and configured variables."""
+    seeds, run, variables = manifest.table("seeds"), manifest.table("run"), manifest.table("variables")
+    values = variables.get("values", {})
+    return RunSpec(
+        argv=manifest.argv,
+        cwd=str(manifest.table("command").get("cwd", "")),
+        seeds=Seeds(seeds["root"], str(seeds.get("origin", "")), dict(seeds["named"])),
+        name=manifest.name,
+        config=_config(manifest.table("config")) if manifest.table("config") else None,
+        gpus=str(manifest.table("target").get("gpus", "")),
+        variables={name: str(values[name]) for name in variables.get("configured", []) if name in values},
+        secrets=tuple(variables.get("secret", [])),
+        writable=tuple(run.get("writable", [])),
+        data=tuple(entry["path"] for entry in manifest.data.get("data", [])),
+        hash_limit=int(run.get("hash_limit", 1 << 30)),
+        parent=manifest.run_id,
+        commit=manifest.commit,
+    )
+
+
+def _config(table: Mapping[str, Any]) -> ConfigRecord:
+    from reprun.config.formats import parse
+
+    text, fmt = str(table["text"]), str(table["format"])
+    return ConfigRecord(
+        str(table.get("source", "")), fmt, tuple(table.get("sets", [])), text, parse(text, fmt, "the recorded config")
+    )

@@ -1,0 +1,116 @@
+"""Doing a recorded run again from its manifest alone, and judging what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from reprun.commands.launch import Launched, launch
+from reprun.commands.records import spec_from_manifest
+from reprun.core.compare import Difference, Side, differences
+from reprun.core.manifest import Manifest
+from reprun.core.outcome import RunState
+from reprun.core.spec import RunSpec
+from reprun.core.tolerance import parse_tolerance
+from reprun.core.verdict import Verdict, judge
+from reprun.env.system import system_record
+from reprun.repo.refs import get_tree
+from reprun.runner.variables import is_secret
+from reprun.store.rows import Row
+from reprun.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A reproduction before it is started: the recorded run and what would be different about the new one."""
+
+    manifest: Manifest
+    outcome: RunState
+    spec: RunSpec
+    differences: list[Difference]
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """A finished reproduction: the new run, its end, and the verdict with what differs."""
+
+    plan: Plan
+    run_id: str
+    outcome: RunState
+    differences: list[Difference]
+    verdict: Verdict
+
+
+def plan_reproduction(workspace: Workspace, row: Row, target: str = "local") -> Plan:
+    """Reads and checks the records of a run, and compares its circumstances with those of this moment. Starts nothing."""
+    manifest = workspace.manifest(row.run_id)
+    get_tree(workspace.repository, manifest.commit)
+    spec = replace(spec_from_manifest(manifest), target=target)
+    outcome = workspace.state(row)
+    now = _as_it_would_be(workspace, manifest, spec)
+    return Plan(manifest, outcome, spec, differences(side_of(manifest.data, outcome.record), now))
+
+
+def start_reproduction(workspace: Workspace, plan: Plan) -> Launched:
+    """Launches the new run, the old one its parent."""
+    return launch(workspace, plan.spec)
+
+
+def finish_reproduction(
+    workspace: Workspace, plan: Plan, launched: Launched, end: RunState, tolerances: Sequence[str]
+) -> Reproduction:
+    """Judges the new run, which has ended with `end`, against the old one."""
+    allowed = parse_tolerance(tolerances, workspace.settings.tolerances())
+    new = workspace.manifest(launched.run_id)
+    found = differences(side_of(plan.manifest.data, plan.outcome.record), side_of(new.data, end.record))
+    verdict = judge(judged(plan.outcome), judged(end), allowed)
+    return Reproduction(plan, launched.run_id, end, found, verdict)
+
+
+def judged(state: RunState) -> dict[str, Any] | None:
+    """An outcome as the verdict wants it: with the state as it is known now, and None when there is no record at all."""
+    if not state.record:
+        return None
+    return {**state.record, "state": state.state, "exit_code": state.exit_code}
+
+
+def side_of(manifest: Mapping[str, Any], outcome: Mapping[str, Any] | None) -> Side:
+    """One side of a comparison, its config parsed."""
+    from reprun.config.formats import parse
+
+    table = manifest.get("config")
+    values = (
+        parse(str(table["text"]), str(table["format"]), "the recorded config")
+        if isinstance(table, dict) and "text" in table
+        else None
+    )
+    return Side(manifest, outcome or None, values)
+
+
+def _as_it_would_be(workspace: Workspace, manifest: Manifest, spec: RunSpec) -> Side:
+    """The records that the new run would get here and now, as far as they can be known without starting it."""
+    answer = workspace.target(spec.target).host.ask(
+        {
+            "op": "facts",
+            "argv": list(spec.argv),
+            "pass_env": list(workspace.settings.pass_env),
+            "variables": spec.variables,
+            "data": list(spec.data),
+            "data_base": workspace.repository.top,
+        }
+    )
+    values = {name: value for name, value in {**answer["inherited"], **spec.variables}.items() if not is_secret(name)}
+    secret = sorted({*spec.secrets, *(name for name in answer["inherited"] if is_secret(name))})
+    data = dict(manifest.data)
+    data["environment"] = system_record(answer["environment"])
+    data["variables"] = {**manifest.table("variables"), "values": values, "secret": secret}
+    data["target"] = {
+        **manifest.table("target"),
+        "name": spec.target,
+        "hostname": answer["host"]["hostname"],
+        "machine_id": answer["host"]["machine_id"],
+    }
+    if answer["data"]:
+        data["data"] = answer["data"]
+    return side_of(data, {"host": answer["host"]})

@@ -1,0 +1,36 @@
+"""Carrying on with a launch that was interrupted: the same launch again, whose steps find what is there."""
+
+from __future__ import annotations
+
+from reprun.commands.launch import Launched, launch
+from reprun.commands.records import spec_from_manifest
+from reprun.commands.steps import get_spec
+from reprun.core.errors import NotFoundError, RefusedError
+from reprun.core.outcome import RunState
+from reprun.core.spec import RunSpec
+from reprun.store.rows import Row
+from reprun.workspace import Workspace
+
+
+def resume(workspace: Workspace, row: Row) -> Launched | RunState:
+    """Starts the run if it never started, once; else answers with its state and does nothing.
+
+    Raises `RefusedError` when the launch was interrupted before its snapshot: the tree may be another one now.
+    """
+    state = workspace.state(row)
+    if state.state not in ("unstarted", "unknown") or state.record:
+        return state
+    spec = _spec(workspace, row.run_id)
+    if workspace.snapshot(row.run_id) is None and not spec.commit:
+        raise RefusedError(
+            f"the launch of {row.run_id} was interrupted before its snapshot, and the tree may have changed since; nothing ran",
+            hint="launch again; reprun gc --yes forgets this one",
+        )
+    return launch(workspace, spec, row.run_id)
+
+
+def _spec(workspace: Workspace, run_id: str) -> RunSpec:
+    try:
+        return get_spec(workspace, run_id)
+    except NotFoundError:
+        return spec_from_manifest(workspace.manifest(run_id))

@@ -1,0 +1,148 @@
+"""The steps of a launch. Each may be done twice: its effects are named by the run id or by a digest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from reprun.commands.records import Sealed, manifest_data, plan_of, spec_data
+from reprun.core.errors import NotFoundError, RefusedError, ReprunError
+from reprun.core.outcome import state_of
+from reprun.core.spec import Job, RunSpec, Snapshot
+from reprun.repo import refs
+from reprun.repo.snapshot import Wish, take_snapshot
+from reprun.runner.identity import own
+from reprun.schedulers.base import Submission
+from reprun.store.manifests import parse_manifest, render_manifest
+from reprun.system.clock import iso, new_run_id, now
+from reprun.workspace import Workspace
+
+if TYPE_CHECKING:
+    from reprun.preflight.base import Cleared
+    from reprun.targets import Target
+
+
+def begin(workspace: Workspace, spec: RunSpec) -> str:
+    """Names the run and writes down what was asked for, before anything is done about it."""
+    moment = now()
+    run_id = new_run_id(moment)
+    workspace.journal(run_id).write("begin", created=iso(moment), spec=spec_data(spec), process=own())
+    return run_id
+
+
+@contextmanager
+def explained(workspace: Workspace, run_id: str) -> Iterator[None]:
+    """Adds to every error whether something may be running and which command goes on. A refusal leaves nothing behind."""
+    try:
+        yield
+    except RefusedError:
+        forget(workspace, run_id)
+        raise
+    except ReprunError as error:
+        if f"reprun resume {run_id}" not in error.hint:
+            error.hint = "; ".join(
+                part for part in (error.hint, f"nothing is running yet; to go on: reprun resume {run_id}") if part
+            )
+        raise
+
+
+def forget(workspace: Workspace, run_id: str) -> None:
+    """Takes back a run that was refused: its refs, its journal, its empty folder."""
+    refs.delete_refs(workspace.repository, run_id)
+    workspace.target("local").host.ask({"op": "remove", "key": workspace.key, "runs": [run_id]})
+    workspace.journal(run_id).remove()
+
+
+def ensure_snapshot(workspace: Workspace, spec: RunSpec, run_id: str) -> Snapshot:
+    """The commit to run: the one that is recorded, or the dev tree as it stands now."""
+    journal, repository = workspace.journal(run_id), workspace.repository
+    known = workspace.snapshot(run_id)
+    if known is not None:
+        receipt = journal.find("snapshot")
+        return Snapshot(**receipt["snapshot"]) if receipt else known
+    if spec.commit:
+        tree = refs.get_tree(repository, spec.commit)
+        ref = refs.create_ref(repository, refs.run_ref(run_id), spec.commit)
+        snapshot = Snapshot(spec.commit, tree, "", "", ref, dirty=False)
+    else:
+        settings = workspace.settings
+        snapshot = take_snapshot(repository, Wish(run_id, settings.auto_commit, settings.require_clean, spec.name))
+    journal.write("snapshot", snapshot=vars(snapshot))
+    return snapshot
+
+
+def prepare(workspace: Workspace, target: Target, spec: RunSpec, snapshot: Snapshot, run_id: str) -> dict[str, Any]:
+    """Lets the target make the worktree and tell what the manifest has to say of it."""
+    repository = workspace.repository
+    return target.host.ask(
+        {
+            "op": "prepare",
+            "run_id": run_id,
+            "key": workspace.key,
+            "objects": refs.objects_dir(repository),
+            "object_format": repository.object_format,
+            "commit": snapshot.commit,
+            "cwd": spec.cwd,
+            "argv": list(spec.argv),
+            "writable": list(spec.writable),
+            "variables": spec.variables,
+            "pass_env": list(workspace.settings.pass_env),
+            "gpus": spec.gpus,
+            "data": list(spec.data),
+            "data_base": repository.top,
+        }
+    )
+
+
+def ensure_manifest(
+    workspace: Workspace, target: Target, spec: RunSpec, snapshot: Snapshot, prepared: Mapping[str, Any], cleared: Cleared
+) -> Sealed:
+    """Seals the manifest and keeps it in the object database; one that is there already is final and is used as it is."""
+    repository, ref = workspace.repository, refs.MANIFESTS + cleared.run_id
+    blob = refs.find_ref(repository, ref)
+    text = next(refs.read_blobs(repository, [blob]), None) if blob else None
+    if text is None:
+        data = manifest_data(spec, snapshot, prepared, cleared, target)
+        text = render_manifest(data).encode()
+        refs.create_ref(repository, ref, refs.write_blob(repository, text))
+        workspace.journal(cleared.run_id).write("sealed", ref=ref)
+    return Sealed(parse_manifest(text, cleared.run_id), text.decode(), cleared)
+
+
+def start(workspace: Workspace, target: Target, spec: RunSpec, prepared: Mapping[str, Any], sealed: Sealed) -> Job:
+    """Hands the run to the target's scheduler. The target starts it once, however often it is asked."""
+    run_id = sealed.manifest.run_id
+    submission = Submission(run_id, prepared["socket"])
+    plan = plan_of(workspace, spec, prepared, run_id)
+    answer = target.host.ask(
+        {
+            "op": "start",
+            "run_id": run_id,
+            "manifest": sealed.text,
+            "config": {"name": f"config.{spec.config.format}", "text": spec.config.text} if spec.config else None,
+            "plan": plan,
+            "submit": target.scheduler.submit(submission),
+            "socket": prepared["socket"],
+            "python": target.host.python(),
+        }
+    )
+    state = state_of(answer)
+    workspace.journal(run_id).write("started", state=state.words)
+    attach = tuple(target.host.attach(target.scheduler.attach(submission)))
+    return Job(run_id, prepared["run_dir"], target.scheduler.session(submission), attach, state.state)
+
+
+def remember(workspace: Workspace, sealed: Sealed, job: Job) -> None:
+    """Adds the run to the index, with whatever ended since the last time."""
+    workspace.record()
+
+
+def get_spec(workspace: Workspace, run_id: str) -> RunSpec:
+    """What an interrupted launch was asked for. Raises `NotFoundError` when its journal does not say."""
+    from reprun.commands.records import spec_from_data
+
+    receipt = workspace.journal(run_id).find("begin")
+    if receipt is None:
+        raise NotFoundError(f"nothing is written down about the launch of {run_id}", hint="reprun ls")
+    return spec_from_data(receipt["spec"])

@@ -1,0 +1,73 @@
+"""Waiting for runs and following their logs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from reprun.core.outcome import RunState, state_of
+from reprun.store.rows import Row
+from reprun.system.clock import pause
+from reprun.workspace import Workspace
+
+_FIRST, _SLOWEST = 0.005, 0.5
+_PIECE = 1 << 18  # bytes of a log in one answer
+STREAMS = ("stdout", "stderr")
+
+
+def wait(workspace: Workspace, row: Row) -> RunState:
+    """Blocks until the run is over, or until it is sure that it will not start by itself."""
+    delay, unstarted = _FIRST, 0
+    while True:
+        state = workspace.state(row)
+        unstarted = unstarted + 1 if state.state == "unstarted" else 0
+        if state.is_final or state.state == "unknown" or unstarted > 20:
+            return state
+        pause(delay)
+        delay = min(delay * 1.3, _SLOWEST)
+
+
+def read_log(workspace: Workspace, row: Row, stream: str, offset: int = 0) -> Iterator[bytes]:
+    """The log from `offset` (negative: that many bytes before the end) to where it ends now, in pieces."""
+    while True:
+        data, offset, size = _read(workspace, row, stream, offset)
+        if not data:
+            return
+        yield data
+        if offset >= size:
+            return
+
+
+def follow(workspace: Workspace, row: Row, offsets: dict[str, int] | None = None) -> Iterator[tuple[str, bytes]]:
+    """(stream, piece) as the run writes them, until it is over and everything was read."""
+    offsets = offsets if offsets is not None else dict.fromkeys(STREAMS, 0)
+    delay = _FIRST
+    while True:
+        over = _is_over(workspace, row)  # asked before reading: what was written by then is read below
+        quiet = True
+        for stream in STREAMS:
+            data, offsets[stream], _ = _read(workspace, row, stream, offsets[stream])
+            if data:
+                quiet = False
+                yield stream, data
+        if quiet and over:
+            return
+        delay = min(delay * 1.5, 0.2) if quiet else _FIRST
+        pause(delay if quiet else 0)
+
+
+def _is_over(workspace: Workspace, row: Row) -> bool:
+    state = workspace.state(row)
+    return state.is_final or state.state in ("unknown", "unstarted")
+
+
+def _read(workspace: Workspace, row: Row, stream: str, offset: int) -> tuple[bytes, int, int]:
+    host = workspace.target(row.target or "local").host
+    answer: dict[str, Any] = host.ask({"op": "read", "run_id": row.run_id, "stream": stream, "offset": offset, "limit": _PIECE})
+    return answer["data"].encode("latin-1"), int(answer["next"]), int(answer["size"])
+
+
+def stop(workspace: Workspace, row: Row, grace: float) -> RunState:
+    """TERM, `grace` seconds, KILL for the run's whole process group; answers with the state afterwards."""
+    answer = workspace.target(row.target or "local").host.ask({"op": "stop", "run_id": row.run_id, "grace": grace})
+    return state_of(answer)

@@ -1,0 +1,132 @@
+"""Checks for `reprun.toml`: each takes where a value stands and the value, and returns it clean."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from reprun.core.errors import UsageError
+from reprun.core.manifest import is_inside
+from reprun.core.placeholders import scalar
+from reprun.core.text import show
+
+Check = Callable[[str, Any], Any]
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NAME_GLOB = re.compile(r"[A-Za-z0-9_*?\[\]!-]+")
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([KMGT]?)(i?)B?", re.IGNORECASE)
+
+
+def wrong(where: str, expected: str, value: Any, hint: str = "") -> UsageError:
+    """The error for a value of the wrong kind: what was expected and what was found."""
+    if isinstance(value, (dict, list)):
+        found = "a table" if isinstance(value, dict) else "a list"
+    else:
+        found = f'"{show(value[:60])}"' if isinstance(value, str) else scalar(value)
+    return UsageError(f"{where} must be {expected}, not {found}", hint=hint)
+
+
+def unknown(where: str, key: str, known: Iterable[str]) -> UsageError:
+    """The error for a key that means nothing here."""
+    names = list(known)
+    close = difflib.get_close_matches(key, names, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(names)}"
+    return UsageError(f"{where} has the unknown key {show(key)!r}", hint=hint)
+
+
+def text(where: str, value: Any) -> str:
+    """A string that says something."""
+    if not isinstance(value, str) or not value.strip():
+        raise wrong(where, "a string that is not empty", value)
+    return value
+
+
+def boolean(where: str, value: Any) -> bool:
+    """`true` or `false`."""
+    if not isinstance(value, bool):
+        raise wrong(where, "true or false", value)
+    return value
+
+
+def number(where: str, value: Any) -> float:
+    """A finite number that is not negative."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not (math.isfinite(value) and value >= 0):
+        raise wrong(where, "a number that is not negative", value)
+    return value
+
+
+def size(where: str, value: Any) -> int:
+    """Bytes, as a number or as people write it: `1 GiB`, `500 MB`, `64K`. Without the i a unit is decimal."""
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match:
+        digits, unit, binary = match.groups()
+        base = 1024 if binary else 1000
+        return int(float(digits) * base ** " KMGT".index(unit.upper() or " "))
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise wrong(where, "a size in bytes", value, hint='for example "1 GiB"')
+    return value
+
+
+def choice(*names: str) -> Check:
+    """One of the names."""
+
+    def check(where: str, value: Any) -> str:
+        if not isinstance(value, str) or value not in names:
+            raise wrong(where, " or ".join(f'"{name}"' for name in names), value)
+        return value
+
+    return check
+
+
+def list_of(check: Check) -> Check:
+    """A list whose items all pass `check`; it becomes a tuple."""
+
+    def check_all(where: str, value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise wrong(where, "a list", value)
+        return tuple(check(f"{where}[{index}]", item) for index, item in enumerate(value))
+
+    return check_all
+
+
+def inside(where: str, value: Any) -> str:
+    """A path below the top of the repository, without the `/` at its end."""
+    path = value.strip("/").removeprefix("./") if isinstance(value, str) and value[:1] != "/" else ""
+    if path in ("", ".") or not is_inside(path):
+        raise wrong(where, "a path below the top of the repository", value, hint='for example "outputs"')
+    return path
+
+
+def name_glob(where: str, value: Any) -> str:
+    """The name of an environment variable, or a glob such as `WANDB_*`."""
+    if not isinstance(value, str) or not _NAME_GLOB.fullmatch(value):
+        raise wrong(where, "the name of an environment variable", value, hint='for example "WANDB_API_KEY"')
+    return value
+
+
+def environment(where: str, value: Any) -> dict[str, str]:
+    """Environment variables with their values as text."""
+    result = {}
+    for name, item in table(where, value).items():
+        if not _NAME.fullmatch(name):
+            raise UsageError(f"{where} has {show(name)!r}, which cannot name an environment variable")
+        if name.startswith("REPRUN_"):
+            raise UsageError(f"{where} has {name}, but the names that begin with REPRUN_ are set by reprun")
+        if isinstance(item, (dict, list)):
+            raise wrong(f"{where}.{name}", "a string, a number, true or false", item)
+        result[name] = scalar(item)
+    return result
+
+
+def table(where: str, value: Any) -> dict[str, Any]:
+    """A table."""
+    if not isinstance(value, dict):
+        raise wrong(where, "a table", value, hint=f"write it as [{where.rpartition(' ')[2]}]")
+    return value
+
+
+def tables(where: str, value: Any) -> dict[str, dict[str, Any]]:
+    """A table of tables, whose contents are for others to check."""
+    return {name: dict(table(f"{where}.{name}", item)) for name, item in table(where, value).items()}

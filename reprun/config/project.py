@@ -1,0 +1,80 @@
+"""`reprun.toml`, the settings of a project, and the user's own file with the same keys; the project wins."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from reprun.core.tolerance import Tolerances
+
+NAME = "reprun.toml"
+_MERGED = ("env", "outputs", "launch", "verdict", "verdict.metrics", "targets")  # below these, key by key
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `reprun.toml` can say; `config` is relative to its folder; `files` are those that were read."""
+
+    auto_commit: str = "ref"
+    require_clean: bool = False
+    config: str = ""
+    writable: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    pass_env: tuple[str, ...] = ()
+    env: dict[str, str] = field(default_factory=dict)
+    hash_limit: int = 1 << 30
+    grace: float = 10
+    verdict: dict[str, Any] = field(default_factory=dict)
+    targets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+
+    def tolerances(self) -> Tolerances:
+        """What `[verdict]` allows; a metric with a table of its own takes nothing from the general one."""
+        from reprun.core.tolerance import Tolerance, Tolerances
+
+        def tolerance(values: Mapping[str, Any]) -> Tolerance:
+            return Tolerance(values.get("rtol", 0.0), values.get("atol", 0.0))
+
+        metrics = {name: tolerance(values) for name, values in self.verdict.get("metrics", {}).items()}
+        return Tolerances(tolerance(self.verdict), metrics, self.verdict.get("ignore", ()))
+
+
+def find_settings(top: str, user_config: str | None = None) -> Settings:
+    """The settings at `top`: what its `reprun.toml` says, then what the user's file says, then the defaults.
+
+    Either file may be missing. Raises `UsageError` that names the file and the key.
+    """
+    values: dict[str, Any] = {}
+    files = []
+    for path, what in ((user_config, user_config), (os.path.join(top, NAME), NAME)):
+        if path and what and os.path.lexists(path):
+            from reprun.config.reading import read_text
+            from reprun.config.schema import parse_settings
+
+            values = _merge(values, parse_settings(read_text(path, what), what))
+            files.append(path)
+    return _settings(values, tuple(files))
+
+
+def user_config_path(environ: Mapping[str, str]) -> str:
+    """A user's settings for all projects: `reprun/config.toml` in `$XDG_CONFIG_HOME` or `~/.config`."""
+    base = environ.get("XDG_CONFIG_HOME", "")
+    if not os.path.isabs(base):  # the standard says to ignore a relative one
+        base = os.path.join(environ.get("HOME") or os.path.expanduser("~"), ".config")
+    return os.path.join(base, "reprun", "config.toml")
+
+
+def _merge(base: dict[str, Any], over: dict[str, Any], path: str = "") -> dict[str, Any]:
+    result = dict(base)
+    for key, value in over.items():
+        here = f"{path}.{key}" if path else key
+        result[key] = _merge(base.get(key, {}), value, here) if here in _MERGED else value
+    return result
+
+
+def _settings(values: dict[str, Any], files: tuple[str, ...]) -> Settings:
+    plain = {key: value for key, value in values.items() if key not in ("outputs", "launch")}
+    return Settings(**plain, **values.get("outputs", {}), **values.get("launch", {}), files=files)

@@ -1,0 +1,58 @@
+"""The keys of `reprun.toml` and what each may hold. Imported only when there is such a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reprun.config import fields
+from reprun.config.formats import parse
+from reprun.core.text import show
+
+
+def parse_settings(text: str, what: str = "reprun.toml") -> dict[str, Any]:
+    """The checked values of one file, as nested as they stand in it."""
+    return _checked(parse(text, "toml", what), SCHEMA, f"{show(what)}:")
+
+
+def _checked(values: Any, schema: Mapping[str, fields.Check], where: str) -> dict[str, Any]:
+    """Every value checked by its key. `where` is `FILE:` at the top and `FILE: section` below."""
+    at_top = where.endswith(":")
+    result = {}
+    for key, value in fields.table(where, values).items():
+        if key not in schema:
+            raise fields.unknown(where.removesuffix(":"), key, schema)
+        result[key] = schema[key](f"{where} {key}" if at_top else f"{where}.{key}", value)
+    return result
+
+
+def _data_path(where: str, value: Any) -> str:
+    path = _checked(value, {"path": fields.text}, where).get("path")
+    return fields.text(f"{where}.path", path)
+
+
+def _metrics(where: str, value: Any) -> dict[str, dict[str, float]]:
+    names = fields.table(where, value)
+    return {name: _checked(item, _TOLERANCE, f"{where}.{name}") for name, item in names.items()}
+
+
+_TOLERANCE: dict[str, fields.Check] = {"rtol": fields.number, "atol": fields.number}
+
+
+def _section(**schema: fields.Check) -> fields.Check:
+    return lambda where, value: _checked(value, schema, where)
+
+
+SCHEMA: dict[str, fields.Check] = {
+    "auto_commit": fields.choice("ref", "branch"),
+    "require_clean": fields.boolean,
+    "config": fields.text,
+    "writable": fields.list_of(fields.inside),
+    "data": fields.list_of(_data_path),
+    "pass_env": fields.list_of(fields.name_glob),
+    "env": fields.environment,
+    "outputs": _section(hash_limit=fields.size),
+    "launch": _section(grace=fields.number),
+    "verdict": _section(**_TOLERANCE, ignore=fields.list_of(fields.text), metrics=_metrics),
+    "targets": fields.tables,
+}

@@ -1,0 +1,45 @@
+"""Text from outside, made safe to look at: control characters are shown, not obeyed."""
+
+from __future__ import annotations
+
+# C0 and C1 controls, DEL, and the Unicode marks that reorder what is printed after them.
+_HIDDEN = {*range(0x20), *range(0x7F, 0xA0), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029}
+_VISIBLE = {code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" for code in _HIDDEN}
+_VISIBLE[0x0A], _VISIBLE[0x09], _VISIBLE[0x0D] = "\\n", "\\t", "\\r"
+_LOG = {code: shown for code, shown in _VISIBLE.items() if code not in (0x0A, 0x09)}
+
+
+def show(text: str) -> str:
+    """`text` on one line with every control character spelled out, surrogates (undecodable bytes) too."""
+    return text.translate(_VISIBLE).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def show_block(text: str) -> str:
+    """As `show`, but line breaks and tabs stay: for texts of several lines."""
+    return text.translate(_LOG).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def is_recordable(text: str) -> bool:
+    """True when `text` can be written to TOML and JSON and read back unchanged (valid Unicode, no NUL)."""
+    return "\x00" not in text and not any(0xD800 <= ord(char) <= 0xDFFF for char in text)
+
+
+def human_bytes(count: float) -> str:
+    """`1536` → `1.5 KiB`."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(count) < 1024:
+            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
+def human_seconds(seconds: float) -> str:
+    """`0.4 s`, `12 s`, `3 min 05 s`, `2 h 10 min`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"

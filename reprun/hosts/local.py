@@ -1,0 +1,34 @@
+"""This machine: the runner's functions are called directly."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from reprun.core.errors import ToolError
+from reprun.runner.main import handle
+from reprun.system.process import translated
+
+
+class LocalHost:
+    """The machine that reprun itself runs on."""
+
+    name = "local"
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Answers in this process. Raises what `Host.ask` says; a full or forbidden disk becomes a `ToolError`."""
+        try:
+            with translated():
+                return handle(dict(request))
+        except OSError as error:
+            where = f" at {error.filename}" if error.filename else ""
+            raise ToolError(f"this host refused to {request['op']}: {error.strerror}{where}", hint="reprun doctor") from error
+
+    def python(self) -> str:
+        """This interpreter."""
+        return sys.executable
+
+    def attach(self, words: list[str]) -> list[str]:
+        """Nothing has to be added."""
+        return words

@@ -1,0 +1,1 @@
+"""The dev repository: found, snapshotted and read, never changed but for objects and `refs/reprun/`."""

@@ -1,0 +1,19 @@
+"""Scratch indexes that killed processes left behind."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from reprun.repo.discover import Repository
+from reprun.runner.identity import start_time
+from reprun.system.files import list_dir
+
+_NAME = re.compile(r"index-.*-([0-9]+)(\.lock)?")
+
+
+def find_stale_scratch(repository: Repository) -> list[str]:
+    """The paths of scratch indexes whose process is gone."""
+    folder = os.path.join(repository.state_dir, "tmp")
+    found = ((name, _NAME.fullmatch(name)) for name in list_dir(folder))
+    return [os.path.join(folder, name) for name, match in found if match and start_time(int(match[1])) is None]

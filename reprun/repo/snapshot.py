@@ -1,0 +1,139 @@
+"""The snapshot: the dev tree as it stands becomes a commit, through a scratch index. The user's files and index are only read."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from reprun.core.errors import RefusedError
+from reprun.core.spec import Snapshot
+from reprun.core.text import show
+from reprun.repo.branch import put_on_branch
+from reprun.repo.discover import Repository
+from reprun.repo.refs import create_ref, run_ref
+from reprun.repo.states import refuse_unfinished_operation
+from reprun.repo.tree_diff import Entry, diff_trees
+from reprun.system.files import ensure_dir
+from reprun.system.process import Git, translated
+
+_ATTEMPTS = 3
+_NAMED = 10  # how many paths a refusal names
+# Snapshots of one state are one commit, so its dates come from its parent; this is the date of a commit without one.
+_EPOCH = "946684800 +0000"
+_IDENTITY = "reprun <reprun@localhost>"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What kind of snapshot is asked for: `auto_commit` is `ref` or `branch`; `title` names the run on a branch."""
+
+    run_id: str
+    auto_commit: str = "ref"
+    require_clean: bool = False
+    title: str = ""
+
+
+def take_snapshot(repository: Repository, wish: Wish) -> Snapshot:
+    """Commits the dev tree and keeps the commit by a create-only ref.
+
+    Raises `RefusedError` when the tree changes while it is read, is not clean though that is required, or holds something
+    that a commit cannot hold faithfully; `ToolError` when git fails.
+    """
+    refuse_unfinished_operation(repository)
+    with translated(), scratch_index(repository, wish.run_id) as git:
+        parent_tree, date = _read_parent(repository)
+        tree = _write_stable_tree(git, repository)
+        entries = diff_trees(repository.git, parent_tree, tree)
+        _refuse_gitlinks(entries)
+        if wish.require_clean and entries:
+            raise _not_clean(entries)
+        commit = _commit(repository, wish, tree, date, bool(entries))
+        ref = create_ref(repository, run_ref(wish.run_id), commit)
+        if wish.auto_commit == "branch" and commit != repository.head:
+            put_on_branch(repository, git, commit)
+    counts = {kind: sum(entry.kind == kind for entry in entries) for kind in "MAD"}
+    branch = repository.branch.removeprefix("refs/heads/")
+    return Snapshot(
+        commit, tree, repository.head, branch, ref, bool(entries), counts["M"], counts["A"], counts["D"]
+    )  # fmt: skip
+
+
+@contextmanager
+def scratch_index(repository: Repository, name: str) -> Iterator[Git]:
+    """Git with a private copy of the user's index, so that unchanged files need not be hashed anew."""
+    path = os.path.join(ensure_dir(os.path.join(repository.state_dir, "tmp")), f"index-{name}-{os.getpid()}")
+    with suppress(FileNotFoundError):
+        shutil.copy2(os.path.join(repository.git_dir, "index"), path)  # the times too: git compares them with the files'
+    try:
+        yield repository.git.at(GIT_INDEX_FILE=path)
+    finally:
+        for left in (path, path + ".lock"):
+            with suppress(FileNotFoundError):
+                os.unlink(left)
+
+
+def _write_stable_tree(git: Git, repository: Repository) -> str:
+    """The tree of one moment: files that change between being read and being looked at again make it try anew, then refuse."""
+    moved: list[str] = []
+    for _ in range(_ATTEMPTS):
+        git.run("add", "--all")
+        check = git.spawn("ls-files", "--modified", "--deleted", "--others", "--exclude-standard", "-z")
+        tree = git.text("write-tree")
+        left = git.finish(check, "ls-files").stdout
+        moved = sorted({os.fsdecode(path) for path in left.split(b"\0") if path})
+        if not moved:
+            return tree
+    raise RefusedError(
+        f"the dev tree keeps changing while it is read: {_some(moved)}",
+        hint="wait until the program that writes there is done, or add what it writes to .gitignore",
+    )
+
+
+def _read_parent(repository: Repository) -> tuple[str, str]:
+    """The tree of HEAD, and the commit date of HEAD as git writes it (`seconds zone`)."""
+    if not repository.head:
+        return "", _EPOCH
+    text = repository.git.run("cat-file", "commit", repository.head).stdout
+    header = text.partition(b"\n\n")[0].split(b"\n")
+    fields = dict(line.split(b" ", 1) for line in header if b" " in line and not line.startswith(b" "))
+    date = fields[b"committer"].rpartition(b"> ")[2].decode("ascii", "replace")
+    return fields[b"tree"].decode("ascii"), date
+
+
+def _commit(repository: Repository, wish: Wish, tree: str, date: str, dirty: bool) -> str:
+    """HEAD itself when the tree is clean, else a commit on top of it; the same state always gives the same commit."""
+    if repository.head and not dirty:
+        return repository.head
+    message = f"reprun: {wish.title or 'run'} {wish.run_id}" if wish.auto_commit == "branch" else "reprun: snapshot"
+    parent = ["-p", repository.head] if repository.head else []
+    name, email = _IDENTITY.rstrip(">").split(" <")
+    who = {
+        f"GIT_{role}_{part}": value
+        for role in ("AUTHOR", "COMMITTER")
+        for part, value in (("NAME", name), ("EMAIL", email), ("DATE", date))
+    }
+    return repository.git.at(**who).text("commit-tree", tree, *parent, "-F", "-", stdin=message.encode() + b"\n")
+
+
+def _refuse_gitlinks(entries: list[Entry]) -> None:
+    nested = [entry.path for entry in entries if entry.mode == "160000"]
+    if nested:
+        raise RefusedError(
+            f"a repository inside the dev tree cannot be snapshotted with it: {_some(nested)}",
+            hint="commit and push it, or add it to .gitignore, or make its files part of this repository",
+        )
+
+
+def _not_clean(entries: list[Entry]) -> RefusedError:
+    return RefusedError(
+        f"the dev tree is not clean and require_clean is set: {_some([entry.path for entry in entries])}",
+        hint="git add --all && git commit, or set require_clean = false in reprun.toml",
+    )
+
+
+def _some(paths: list[str]) -> str:
+    more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
+    return ", ".join(show(path) for path in paths[:_NAMED]) + more

@@ -1,0 +1,74 @@
+"""What is gathered when a job has ended: outputs, metrics, the state of the worktree. Together: outcome.json."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, Iterator, List, Tuple
+
+from reprun.runner.checkout import Place
+from reprun.runner.data import sha256_file
+from reprun.runner.metrics import read_metrics
+from reprun.runner.paths import RunDir
+from reprun.runner.worktree import find_changes
+
+MAX_OUTPUTS = 10_000
+
+
+def collect(run: RunDir, plan: Dict[str, Any]) -> Dict[str, Any]:
+    """The parts of the outcome that need reading; a part that fails says so and does not hold up the rest."""
+    outcome: Dict[str, Any] = {"problems": []}
+    for part in (_outputs, _metrics, _worktree):
+        try:
+            outcome.update(part(run, plan))
+        except Exception as error:  # whatever it is, the exit status must still be recorded
+            outcome["problems"].append("%s: %s: %s" % (part.__name__.strip("_"), type(error).__name__, error))
+    return outcome
+
+
+def place_of(tree: Dict[str, Any]) -> Place:
+    """The place of a worktree as it is written in requests and plans."""
+    return Place(tree["store"], tree["trees"], tuple((str(key), str(value)) for key, value in tree.get("settings", [])))
+
+
+def _outputs(run: RunDir, plan: Dict[str, Any]) -> Dict[str, Any]:
+    limit = int(plan.get("hash_limit", 1 << 30))
+    roots = [("", run.output)]
+    roots += [("tree/%s/" % part, os.path.join(run.tree, part)) for part in plan["worktree"].get("writable", [])]
+    listed: List[Dict[str, Any]] = []
+    left_out = 0
+    for name, path in _files(roots):
+        if len(listed) >= MAX_OUTPUTS:
+            left_out += 1
+            continue
+        size = os.lstat(path).st_size
+        entry: Dict[str, Any] = {"path": name.encode("utf-8", "backslashreplace").decode(), "size": size}
+        if os.path.islink(path):
+            entry["link"] = os.fsencode(os.readlink(path)).decode("utf-8", "backslashreplace")
+        elif size <= limit and os.path.isfile(path):
+            entry["sha256"] = sha256_file(path)
+        listed.append(entry)
+    return {"outputs": listed, "outputs_left_out": left_out}
+
+
+def _files(roots: List[Tuple[str, str]]) -> Iterator[Tuple[str, str]]:
+    for prefix, root in roots:
+        if os.path.isfile(root):
+            yield prefix.rstrip("/"), root
+        for folder, folders, files in os.walk(root):
+            folders.sort()
+            links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+            for file in sorted(files + links):
+                path = os.path.join(folder, file)
+                yield prefix + os.path.relpath(path, root), path
+
+
+def _metrics(run: RunDir, plan: Dict[str, Any]) -> Dict[str, Any]:
+    metrics, skipped = read_metrics(run.metrics)
+    return {"metrics": metrics, "metrics_skipped": skipped}
+
+
+def _worktree(run: RunDir, plan: Dict[str, Any]) -> Dict[str, Any]:
+    tree = plan["worktree"]
+    changed = find_changes(place_of(tree), tree["name"], tree["path"], tree["commit"], tree.get("writable", []))
+    shown = [path.encode("utf-8", "backslashreplace").decode() for path in changed]
+    return {"worktree": {"modified": bool(changed), "paths": shown}}

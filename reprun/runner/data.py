@@ -1,0 +1,67 @@
+"""Data that a run reads: size and digest of the declared files and folders, hashed once for each state of a file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import Any, Dict, List, Sequence
+
+from reprun.runner.errors import RunnerError
+from reprun.runner.files import ensure_dir
+from reprun.runner.table import Stats, load, save
+
+MAX_FILES = 100_000
+
+
+def data_facts(paths: Sequence[str], base: str, cache: str) -> List[Dict[str, Any]]:
+    """`{path, size, files, sha256}` for each path (relative ones from `base`). A folder's digest covers names and contents."""
+    memo_path = os.path.join(cache, "hashes.json")
+    memo: Stats = load(memo_path) or {} if paths else {}
+    before = len(memo)
+    facts = [_facts(path, os.path.join(base, os.path.expanduser(path)), memo) for path in paths]
+    if len(memo) != before:
+        ensure_dir(cache)
+        save(memo_path, memo)
+    return facts
+
+
+def _facts(name: str, path: str, memo: Any) -> Dict[str, Any]:
+    if os.path.isfile(path):
+        return {"path": name, "size": os.path.getsize(path), "files": 1, "sha256": _digest(path, memo)}
+    if not os.path.isdir(path):
+        raise RunnerError(
+            "refused",
+            "the data %s is not there (%s)" % (name, path),
+            "mend the path in [[data]] of reprun.toml, or bring the data",
+        )
+    total, size, whole = 0, 0, hashlib.sha256()
+    for folder, folders, files in os.walk(path):
+        folders.sort()
+        for file in sorted(files):
+            item = os.path.join(folder, file)
+            total, size = total + 1, size + os.path.getsize(item)
+            if total > MAX_FILES:
+                raise RunnerError(
+                    "refused",
+                    "the data %s has more than %d files" % (name, MAX_FILES),
+                    "name an archive or an index file in [[data]]",
+                )
+            whole.update(os.fsencode(os.path.relpath(item, path)) + b"\0" + _digest(item, memo).encode() + b"\n")
+    return {"path": name, "size": size, "files": total, "sha256": whole.hexdigest()}
+
+
+def _digest(path: str, memo: Any) -> str:
+    found = os.stat(path)
+    key = "%d:%d:%d:%d:%d" % (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    if key not in memo:
+        memo[key] = sha256_file(path)
+    return str(memo[key])
+
+
+def sha256_file(path: str) -> str:
+    """The SHA-256 of a file of any size, in bounded memory."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,80 @@
+"""Facts of the host: what a number may depend on. GPUs are asked of nvidia-smi, which is slow and so asked apart."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from typing import Any, Dict, List, Optional
+
+from reprun.runner.files import read_text
+
+_QUERY = ("nvidia-smi", "--query-gpu=index,name,uuid,memory.total,driver_version", "--format=csv,noheader,nounits")
+GPU_SECONDS = 20  # a driver that has hung must not hold a run's record for ever
+
+
+def host_facts() -> Dict[str, Any]:
+    """Host name, machine id, system, kernel, CPU model and count, memory in bytes, and this Python."""
+    system = _os_release()
+    return {
+        "hostname": os.uname().nodename,
+        "machine_id": read_text("/etc/machine-id").strip(),
+        "os": system,
+        "kernel": platform.release(),
+        "arch": platform.machine(),
+        "cpu": _cpu_model(),
+        "cpus": len(os.sched_getaffinity(0)),
+        "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "runner_python": platform.python_version(),
+    }
+
+
+def _os_release() -> str:
+    for line in read_text("/etc/os-release").splitlines():
+        if line.startswith("PRETTY_NAME="):
+            return line.partition("=")[2].strip().strip('"')
+    return platform.system()
+
+
+def _cpu_model() -> str:
+    # Only the head of the file: on large machines the whole of it takes the kernel long to make up.
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            for _, line in zip(range(40), file, strict=False):
+                if line.startswith(("model name", "Model", "Hardware")):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.machine()
+
+
+def ask_gpus() -> "Optional[subprocess.Popen[bytes]]":
+    """Starts nvidia-smi beside other work; None on a machine without it."""
+    try:
+        return subprocess.Popen(_QUERY, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    except OSError:
+        return None
+
+
+def read_gpus(asked: "Optional[subprocess.Popen[bytes]]") -> List[Dict[str, Any]]:
+    """The GPUs as `{index, name, uuid, memory (MiB), driver}`; empty without nvidia-smi or when it does not answer."""
+    if asked is None:
+        return []
+    try:
+        out, _ = asked.communicate(timeout=GPU_SECONDS)
+    except subprocess.TimeoutExpired:
+        asked.kill()
+        asked.communicate()
+        return []
+    return parse_gpus(out.decode("utf-8", "replace")) if asked.returncode == 0 else []
+
+
+def parse_gpus(text: str) -> List[Dict[str, Any]]:
+    """Reads the table of nvidia-smi (`--format=csv,noheader,nounits`)."""
+    gpus = []
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.split(",")]
+        if len(cells) == 5 and cells[0].isdigit():
+            memory = int(cells[3]) if cells[3].isdigit() else 0
+            gpus.append({"index": int(cells[0]), "name": cells[1], "uuid": cells[2], "memory": memory, "driver": cells[4]})
+    return gpus

@@ -1,0 +1,83 @@
+"""The one way in which reprun starts git: plumbing with a scrubbed environment and fixed settings.
+
+Nothing of the user's Git environment leaks in (`GIT_*` of an outer hook), no hook, pager, prompt, file system monitor or
+automatic gc runs, and messages are in English. See facts on GitPython's index code in docs/explanation/how-a-launch-works.md.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import Dict, List, Mapping, Optional, Sequence
+
+from reprun.runner.errors import RunnerError
+from reprun.runner.process import Completed, finish, spawn
+
+_SETTINGS = {
+    "core.hooksPath": "/dev/null",
+    "core.fsmonitor": "false",
+    "core.splitIndex": "false",
+    "core.quotePath": "false",
+    "core.safecrlf": "false",
+    "core.fsync": "loose-object,pack,reference",
+    "core.fsyncMethod": "batch",
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+    "color.ui": "false",
+    "log.showSignature": "false",
+    "submodule.recurse": "false",
+    "advice.detachedHead": "false",
+}
+_KEPT = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "XDG_CONFIG_HOME", "LD_LIBRARY_PATH", "SSH_AUTH_SOCK")
+
+
+def environment(extra: Optional[Mapping[str, str]] = None) -> Dict[str, str]:
+    """The environment of our Git processes: a few variables of the user, none of `GIT_*`, and `extra`."""
+    env = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    env.update(LC_ALL="C.UTF-8", GIT_OPTIONAL_LOCKS="0", GIT_TERMINAL_PROMPT="0", GIT_PAGER="cat", GIT_LFS_SKIP_SMUDGE="1")
+    env.update(extra or {})
+    return env
+
+
+def command(args: Sequence[str], settings: Optional[Mapping[str, str]] = None) -> List[str]:
+    """`git` with the fixed settings (and further ones) in front of `args`."""
+    argv = ["git", "--literal-pathspecs"]
+    for key, value in {**_SETTINGS, **(settings or {})}.items():
+        argv += ["-c", "%s=%s" % (key, value)]
+    return argv + list(args)
+
+
+class Git:
+    """Git at one place: `where` are the variables that name it (`GIT_DIR`, `GIT_INDEX_FILE`, …), `cwd` the folder."""
+
+    def __init__(self, cwd: str, where: Optional[Mapping[str, str]] = None, settings: Optional[Mapping[str, str]] = None) -> None:
+        self.cwd = cwd
+        self.where = dict(where or {})
+        self.settings = dict(settings or {})
+
+    def at(self, **where: str) -> "Git":
+        """The same with further variables, as in `git.at(GIT_INDEX_FILE=path)`."""
+        return Git(self.cwd, {**self.where, **where}, self.settings)
+
+    def spawn(self, *args: str) -> "subprocess.Popen[bytes]":
+        """Starts git without waiting for it."""
+        return spawn(command(args, self.settings), cwd=self.cwd, env=environment(self.where))
+
+    def run(self, *args: str, stdin: bytes = b"", check: bool = True) -> Completed:
+        """Runs git to its end. Raises `RunnerError` (kind `tool`) that names the subcommand when `check` is set."""
+        return self.finish(self.spawn(*args), *args, stdin=stdin, check=check)
+
+    def finish(self, process: "subprocess.Popen[bytes]", *args: str, stdin: bytes = b"", check: bool = True) -> Completed:
+        """Collects a process of `spawn`."""
+        done = finish(process, ["git"], stdin, check=False)
+        if check and done.returncode:
+            said = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
+            tell = (
+                [line for line in said if line.startswith(("fatal:", "error:"))] or said or ["exit status %d" % done.returncode]
+            )
+            raise RunnerError("tool", "git %s failed: %s" % (args[0], tell[0]))
+        return done
+
+    def text(self, *args: str, stdin: bytes = b"") -> str:
+        """The trimmed output of git, names decoded as the file system does."""
+        return os.fsdecode(self.run(*args, stdin=stdin).stdout.rstrip(b"\n"))

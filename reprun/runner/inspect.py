@@ -1,0 +1,58 @@
+"""What a run would find on this host now, and whether the host has what runs need. Changes nothing but caches."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, Optional
+
+from reprun.runner.data import data_facts
+from reprun.runner.errors import RunnerError
+from reprun.runner.facts import ask_gpus, host_facts, read_gpus
+from reprun.runner.interpreter import find_interpreter, probe
+from reprun.runner.paths import Home
+from reprun.runner.process import run as run_process
+from reprun.runner.variables import inherited
+
+
+def inspect(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    """Host facts, GPUs, interpreter and data as a launch would record them; with `tools`, versions and free space too."""
+    asked = ask_gpus()
+    env = {**inherited(request.get("pass_env", [])), **request.get("variables", {})}
+    base = os.path.expanduser("~")
+    interpreter = find_interpreter(request.get("argv") or ["python3"], env, base)
+    answer: Dict[str, Any] = {
+        "host": host_facts(),
+        "inherited": inherited(request.get("pass_env", [])),
+        "environment": probe(interpreter, env, base, home.cache),
+        "data": data_facts(request.get("data", []), request.get("data_base", base), home.cache),
+    }
+    if request.get("tools"):
+        answer["tools"] = {name: _version(name) for name in ("git", "tmux")}
+        answer["home"] = home.root
+        answer["free_bytes"] = _free_bytes(home.root)
+        answer["writable"] = _is_writable(home.root)
+    answer["host"]["gpus"] = read_gpus(asked)
+    return answer
+
+
+def _version(name: str) -> str:
+    try:
+        done = run_process([name, "-V" if name == "tmux" else "--version"], check=False, timeout=10)
+    except RunnerError:
+        return ""
+    return done.stdout.decode("utf-8", "replace").strip().split("\n")[0]
+
+
+def _existing(path: str) -> str:
+    while not os.path.isdir(path) and path != "/":
+        path = os.path.dirname(path)
+    return path
+
+
+def _free_bytes(path: str) -> Optional[int]:
+    found = os.statvfs(_existing(path))
+    return found.f_bavail * found.f_frsize
+
+
+def _is_writable(path: str) -> bool:
+    return os.access(_existing(path), os.W_OK | os.X_OK)

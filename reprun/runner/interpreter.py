@@ -1,0 +1,128 @@
+"""The interpreter that a command will use, and its installed distributions: the environment of kind `system`.
+
+Kept by what it depends on (the executable and the folders that hold the distributions), since starting Python costs more
+than everything else here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from typing import Any, Dict, List, Mapping, Optional, Sequence
+
+from reprun.runner.files import ensure_dir, read_json, write_json
+
+# Runs in the job's interpreter. The first line keeps a json.py of the current folder from being imported.
+_PROBE = """
+import sys; sys.path = [p for p in sys.path if p]
+import json, os, platform
+names = set()
+for folder in sys.path:
+    try: entries = os.listdir(folder)
+    except OSError: continue
+    for entry in entries:
+        stem, dot, kind = entry.rpartition('.')
+        if kind in ('dist-info', 'egg-info') and '-' in stem:
+            name, _, version = stem.partition('-')
+            names.add(name.lower().replace('_', '-') + '==' + version.partition('-py')[0])
+print(json.dumps({'python': platform.python_version(), 'implementation': platform.python_implementation(),
+    'executable': os.path.realpath(sys.executable), 'prefix': sys.prefix, 'packages': sorted(names),
+    'folders': [p for p in sys.path if os.path.isdir(p)]}))
+"""
+SECONDS = 30
+
+
+def find_interpreter(argv: Sequence[str], env: Mapping[str, str], cwd: str) -> Optional[str]:
+    """The Python that the command runs: itself, the one its script's first line names, or the first on PATH."""
+    found = which(argv[0], env, cwd)
+    if found and os.path.basename(argv[0]).startswith("python"):
+        return found
+    return (_from_script(found) if found else None) or which("python3", env, cwd) or which("python", env, cwd)
+
+
+def which(name: str, env: Mapping[str, str], cwd: str) -> Optional[str]:
+    """The program that `name` means to a job in `cwd` with the variables `env`; None when there is none."""
+    if "/" in name:
+        path = os.path.join(cwd, name)
+        return path if os.access(path, os.X_OK) and os.path.isfile(path) else None
+    return shutil.which(name, path=env.get("PATH", os.defpath))
+
+
+def _from_script(path: str) -> Optional[str]:
+    try:
+        with open(path, "rb") as file:
+            first = file.readline(256)
+    except OSError:
+        return None
+    words = os.fsdecode(first[2:]).split() if first.startswith(b"#!") else []
+    named = words[0] if words else ""
+    return named if os.path.basename(named).startswith("python") and os.access(named, os.X_OK) else None
+
+
+def probe(interpreter: Optional[str], env: Mapping[str, str], cwd: str, cache: str) -> Dict[str, Any]:
+    """The record of the environment: python, implementation, executable, prefix, packages, digest. Empty without Python."""
+    if interpreter is None:
+        return {}
+    memo = os.path.join(cache, "interpreters", hashlib.sha256(os.fsencode(interpreter)).hexdigest()[:32] + ".json")
+    known = _read_memo(memo)
+    if known and known.get("stamp") == _stamp(interpreter, known.get("folders", [])):
+        return dict(known["record"])
+    found = _ask(interpreter, env, cwd)
+    if not found:
+        return {}
+    folders = found.pop("folders")
+    found["digest"] = hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
+    if not _is_shim(interpreter):
+        ensure_dir(os.path.dirname(memo))
+        write_json(memo, {"record": found, "folders": folders, "stamp": _stamp(interpreter, folders)})
+    return found
+
+
+def _read_memo(path: str) -> Optional[Dict[str, Any]]:
+    try:
+        return read_json(path)
+    except ValueError:
+        return None
+
+
+def _ask(interpreter: str, env: Mapping[str, str], cwd: str) -> Dict[str, Any]:
+    try:
+        done = subprocess.run(
+            [interpreter, "-c", _PROBE],
+            cwd=cwd,
+            check=False,
+            env=dict(env),
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=SECONDS,
+        )
+        answer = json.loads(done.stdout.splitlines()[-1])
+    except (OSError, ValueError, IndexError, subprocess.TimeoutExpired):
+        return {}
+    return answer if isinstance(answer, dict) and "folders" in answer else {}
+
+
+def _stamp(interpreter: str, folders: Sequence[str]) -> List[Any]:
+    """What the record depends on: a package that comes or goes changes the time of its folder."""
+    stamp: List[Any] = []
+    for path in [interpreter, os.path.realpath(interpreter), *folders]:
+        try:
+            found = os.stat(path)
+            stamp.append([path, found.st_ino, found.st_mtime_ns])
+        except OSError:
+            stamp.append([path, 0, 0])
+    return stamp
+
+
+def _is_shim(interpreter: str) -> bool:
+    """A script that stands for different interpreters in different folders (pyenv, asdf) cannot be kept by its own time."""
+    try:
+        with open(interpreter, "rb") as file:
+            return file.read(2) == b"#!"
+    except OSError:
+        return True

@@ -1,0 +1,88 @@
+"""The runner's door: a JSON object with an `op` in, a JSON object out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, Callable, Dict, List
+
+from reprun.runner.paths import Home, home
+
+
+def handle(request: Dict[str, Any]) -> Dict[str, Any]:
+    """Answers one request. Raises `RunnerError`; anything else is a fault of ours."""
+    place = Home(request.get("home") or home())
+    return _OPERATIONS[request["op"]](place, request)
+
+
+def main(argv: List[str]) -> None:
+    """`supervise RUN_DIR`: what a scheduler starts."""
+    if len(argv) == 2 and argv[0] == "supervise":
+        from reprun.runner.supervisor import supervise
+
+        status = supervise(argv[1])
+        sys.stdout.flush()
+        os._exit(status)
+    sys.exit("usage: runner supervise RUN_DIR")
+
+
+def _prepare(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.start import prepare
+
+    return prepare(place, request)
+
+
+def _start(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.start import start
+
+    return start(place, request)
+
+
+def _state(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.state import find_state
+
+    return {run_id: find_state(place.run(run_id)) for run_id in request["run_ids"]}
+
+
+def _stop(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.stop import stop
+
+    return stop(place.run(request["run_id"]), float(request["grace"]))
+
+
+def _facts(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.inspect import inspect
+
+    return inspect(place, request)
+
+
+def _read(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    """A piece of a log. Bytes travel as Latin-1, which JSON keeps one to one."""
+    path = getattr(place.run(request["run_id"]), {"stdout": "stdout", "stderr": "stderr"}[request["stream"]])
+    try:
+        with open(path, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            offset = request["offset"]
+            file.seek(offset if offset >= 0 else max(0, size + offset))
+            begin = file.tell()
+            data = file.read(request["limit"])
+    except FileNotFoundError:
+        return {"data": "", "next": 0, "size": 0}
+    return {"data": data.decode("latin-1"), "next": begin + len(data), "size": size}
+
+
+def _list(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.housekeeping import survey
+
+    return survey(place, request)
+
+
+def _remove(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.housekeeping import remove
+
+    return remove(place, request)
+
+
+_OPERATIONS: Dict[str, Callable[[Home, Dict[str, Any]], Dict[str, Any]]] = {
+    "prepare": _prepare, "start": _start, "state": _state, "stop": _stop, "facts": _facts, "read": _read, "survey": _list, "remove": _remove,
+}  # fmt: skip

@@ -1,0 +1,70 @@
+"""Every path that reprun keeps on a host, spelled once."""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False  # typing takes 4 ms to import, before the job's first instruction
+if TYPE_CHECKING:
+    from typing import Mapping, Optional
+
+
+def home(environ: Optional[Mapping[str, str]] = None) -> str:
+    """`$REPRUN_HOME`, or `~/.local/share/reprun`: absolute, links resolved."""
+    env = os.environ if environ is None else environ
+    return os.path.realpath(env.get("REPRUN_HOME") or os.path.join(os.path.expanduser("~"), ".local", "share", "reprun"))
+
+
+class Home:
+    """The folders below `$REPRUN_HOME`."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.runs = os.path.join(root, "runs")
+        self.repos = os.path.join(root, "repos")
+        self.worktrees = os.path.join(root, "worktrees")
+        self.cache = os.path.join(root, "cache")
+
+    def run(self, run_id: str) -> "RunDir":
+        """The folder of one run."""
+        return RunDir(os.path.join(self.runs, run_id))
+
+    def store(self, key: str) -> str:
+        """The bare repository for the dev repository `key`."""
+        return os.path.join(self.repos, key + ".git")
+
+    def trees(self, key: str) -> str:
+        """The folder of the worktrees of the dev repository `key`, one for each commit."""
+        return os.path.join(self.worktrees, key)
+
+    def socket(self) -> str:
+        """The tmux socket of this home. Unix sockets allow 107 bytes, so a long home gets one in the run-time folder."""
+        direct = os.path.join(self.root, "tmux.sock")
+        if len(os.fsencode(direct)) <= 100:
+            return direct
+        import hashlib
+
+        base = os.environ.get("XDG_RUNTIME_DIR") or os.path.join(os.path.expanduser("~"), ".cache")
+        return os.path.join(base, "reprun-%s.sock" % hashlib.sha256(os.fsencode(self.root)).hexdigest()[:12])
+
+
+class RunDir:
+    """The files of one run. `started.json` is gone once `outcome.json` is there; `launch.json` once the job has started."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.run_id = os.path.basename(path)
+        self.manifest = os.path.join(path, "manifest.toml")
+        self.launch = os.path.join(path, "launch.json")
+        self.started = os.path.join(path, "started.json")
+        self.outcome = os.path.join(path, "outcome.json")
+        self.stop = os.path.join(path, "stop.json")
+        self.output = os.path.join(path, "output")
+        self.stdout = os.path.join(path, "stdout.log")
+        self.stderr = os.path.join(path, "stderr.log")
+        self.metrics = os.path.join(path, "metrics.jsonl")
+        self.tree = os.path.join(path, "tree")
+
+    def claim(self, generation: int) -> str:
+        """The claim link; a generation after the first is a takeover from an owner that died before the start."""
+        return os.path.join(self.path, "claim" if generation == 1 else "claim.%d" % generation)

@@ -1,0 +1,75 @@
+"""Processes on the host: argument lists only, no shell, standard input always given."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import Mapping, NamedTuple, Optional, Sequence
+
+from reprun.runner.errors import RunnerError
+
+
+class Completed(NamedTuple):
+    """What a finished process said: exit status (negative: the signal that ended it) and its two streams."""
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    cwd: Optional[str] = None,
+    env: Optional[Mapping[str, str]] = None,
+    stdin: bytes = b"",
+    check: bool = True,
+    timeout: Optional[float] = None,
+) -> Completed:
+    """Runs a program to its end. `check` turns a non-zero exit status into a `RunnerError` of kind `tool`."""
+    return finish(spawn(argv, cwd=cwd, env=env), argv, stdin, check, timeout)
+
+
+def spawn(
+    argv: Sequence[str], *, cwd: Optional[str] = None, env: Optional[Mapping[str, str]] = None
+) -> "subprocess.Popen[bytes]":
+    """Starts a program whose streams are pipes; `finish` collects it. Two that do not depend on each other may overlap."""
+    try:
+        return subprocess.Popen(
+            list(argv),
+            cwd=cwd,
+            env=None if env is None else dict(env),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+    except FileNotFoundError:
+        if cwd is not None and not os.path.isdir(cwd):
+            raise RunnerError("missing", "the folder %s is not there" % cwd) from None
+        raise RunnerError(
+            "tool", "%s is not installed" % argv[0], "install it, for example: sudo apt-get install %s" % argv[0]
+        ) from None
+    except OSError as error:
+        raise RunnerError("tool", "%s cannot be started: %s" % (argv[0], error.strerror)) from None
+
+
+def finish(
+    process: "subprocess.Popen[bytes]",
+    argv: Sequence[str],
+    stdin: bytes = b"",
+    check: bool = True,
+    timeout: Optional[float] = None,
+) -> Completed:
+    """Waits for a process of `spawn`, fed with `stdin`."""
+    try:
+        out, err = process.communicate(stdin, timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise RunnerError("tool", "%s did not answer within %g s" % (argv[0], timeout or 0)) from None
+    if check and process.returncode:
+        said = err.decode("utf-8", "replace").strip().splitlines()
+        raise RunnerError(
+            "tool", "%s failed: %s" % (" ".join(argv[:1]), said[-1] if said else "exit status %d" % process.returncode)
+        )
+    return Completed(process.returncode, out, err)

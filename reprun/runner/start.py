@@ -1,0 +1,120 @@
+"""Preparing a run on the host and handing it to the scheduler. Both may be repeated: everything is named by run id or digest."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any, Dict, List
+
+from reprun.runner.collect import place_of
+from reprun.runner.data import data_facts
+from reprun.runner.errors import RunnerError
+from reprun.runner.facts import ask_gpus, host_facts, read_gpus
+from reprun.runner.files import ensure_dir, write_atomic, write_json
+from reprun.runner.interpreter import find_interpreter, probe, which
+from reprun.runner.paths import Home, RunDir
+from reprun.runner.process import run as run_process
+from reprun.runner.state import find_state
+from reprun.runner.store import ensure_store
+from reprun.runner.variables import inherited
+from reprun.runner.worktree import ensure_own_tree, ensure_worktree
+
+SUPERVISE = "@supervise"  # stands in a scheduler's command for the words that start the supervisor
+CONFIRM_SECONDS = 10.0
+
+
+def prepare(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    """Makes the run folder and the worktree, and answers with everything the manifest has to say of this host."""
+    asked = ask_gpus() if request.get("gpus") not in ("", None, "none") else None
+    store = ensure_store(home, request["key"], request["objects"], request["object_format"])
+    tree = {"store": store, "trees": home.trees(request["key"]), "settings": request.get("settings", [])}
+    run = home.run(request["run_id"])
+    ensure_dir(run.output)
+    commit, writable = request["commit"], request.get("writable", [])
+    if writable:
+        path, name = ensure_own_tree(place_of(tree), commit, run.run_id, run.tree, writable), run.run_id
+    else:
+        path, name = ensure_worktree(place_of(tree), commit), commit
+    tree.update(path=path, name=name, commit=commit, writable=writable)
+    folder = os.path.normpath(os.path.join(path, request["cwd"]))
+    if not os.path.isdir(folder):
+        raise RunnerError(
+            "refused",
+            "the folder %s is not in the snapshot: git keeps no empty or ignored folders" % request["cwd"],
+            "launch from another folder",
+        )
+    env = inherited(request.get("pass_env", []))
+    seen = {**env, **request.get("variables", {})}
+    interpreter = find_interpreter(request["argv"], seen, folder)
+    return {
+        "worktree": tree,
+        "run_dir": run.path,
+        "cwd": folder,
+        "inherited": env,
+        "host": host_facts(),
+        "environment": probe(interpreter, seen, folder, home.cache),
+        "data": data_facts(request.get("data", []), request.get("data_base") or folder, home.cache),
+        "gpus": read_gpus(asked),
+        "socket": home.socket(),
+        "pycache": os.path.join(home.cache, "pycache"),
+        "program": which(request["argv"][0], seen, folder) or "",
+        "free_bytes": _free_bytes(run.path),
+    }
+
+
+def _free_bytes(path: str) -> int:
+    found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize
+
+
+def start(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    """Writes the sealed manifest and the plan of the launch, submits, and waits for the supervisor's claim."""
+    run = home.run(request["run_id"])
+    state = find_state(run)
+    if state["state"] != "unstarted":
+        return state
+    write_atomic(run.manifest, request["manifest"].encode())
+    if request.get("config"):
+        write_atomic(os.path.join(run.path, os.path.basename(request["config"]["name"])), request["config"]["text"].encode())
+    write_json(run.launch, request["plan"])
+    ensure_dir(os.path.dirname(request["socket"]))
+    _submit(request["submit"], run, request.get("python", ""))
+    return _confirm(run)
+
+
+def supervise_words(run: RunDir, python: str) -> List[str]:
+    """The words that start the supervisor of a run: no shell, no site packages, no environment that Python would read."""
+    return [python, "-I", "-S", os.path.dirname(os.path.abspath(__file__)), "supervise", run.path]
+
+
+def _submit(words: List[str], run: RunDir, python: str) -> None:
+    argv: List[str] = []
+    for word in words:
+        argv += supervise_words(run, python) if word == SUPERVISE else [word]
+    # The server of tmux keeps the environment that it was born with; ours has nothing in it that a job should not see.
+    env = {
+        name: os.environ[name] for name in ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "XDG_RUNTIME_DIR") if name in os.environ
+    }
+    env.update(LC_ALL="C.UTF-8", TERM="screen-256color", SHELL="/bin/sh")
+    for attempt in (1, 2, 3):
+        done = run_process(argv, env=env, cwd=run.path, check=False, timeout=60)
+        said = done.stderr.decode("utf-8", "replace").strip()
+        if done.returncode == 0 or "duplicate session" in said:
+            return
+        # A server that is just going away refuses the session that would have kept it.
+        if attempt == 3 or ("server exited" not in said and "lost server" not in said and "no server" not in said):
+            raise RunnerError(
+                "tool", "%s could not start the session: %s" % (argv[0], said or done.returncode), "reprun resume %s" % run.run_id
+            )
+        time.sleep(0.1 * attempt)
+
+
+def _confirm(run: RunDir) -> Dict[str, Any]:
+    until = time.monotonic() + CONFIRM_SECONDS
+    pause = 0.001
+    while True:
+        state = find_state(run)
+        if state["state"] not in ("unstarted", "starting") or time.monotonic() > until:
+            return state
+        time.sleep(pause)
+        pause = min(pause * 1.2, 0.01)

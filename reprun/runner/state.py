@@ -1,0 +1,73 @@
+"""The truth about a run, read from its folder and the processes of this host. Changes nothing, takes no lock, never guesses."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, Optional
+
+from reprun.runner.claim import current, owner_lives
+from reprun.runner.files import read_json
+from reprun.runner.identity import is_alive, same_boot
+from reprun.runner.paths import RunDir
+
+
+def find_state(run: RunDir) -> Dict[str, Any]:
+    """`{"state", "reason", "exit_code", "record"}`; the words are those of docs/reference (states of a run)."""
+    for _ in range(2):
+        outcome = _read(run.outcome)
+        if outcome is not None:
+            return _answer(str(outcome.get("state", "unknown")), _why_ended(outcome), outcome)
+        started = _read(run.started)
+        if started is None:
+            if not os.path.lexists(run.outcome):
+                return _before_the_start(run)
+        elif not os.path.lexists(run.outcome):
+            answer = _after_the_start(started)
+            # A supervisor that ended while we looked has written its outcome before it went.
+            if answer["state"] != "lost" or not os.path.lexists(run.outcome):
+                return answer
+    return _answer("unknown", "its record changes while it is read", {})
+
+
+def _read(path: str) -> Optional[Dict[str, Any]]:
+    try:
+        return read_json(path)
+    except ValueError:
+        return {"state": "unknown", "reason": "%s is damaged" % os.path.basename(path)}
+
+
+def _answer(state: str, reason: str, record: Dict[str, Any]) -> Dict[str, Any]:
+    return {"state": state, "reason": reason, "exit_code": record.get("exit_code"), "record": record}
+
+
+def _why_ended(outcome: Dict[str, Any]) -> str:
+    if outcome.get("state") == "unknown":
+        return str(outcome.get("reason", ""))
+    if outcome.get("stopped_by"):
+        return str(outcome["stopped_by"])
+    return ""
+
+
+def _before_the_start(run: RunDir) -> Dict[str, Any]:
+    if not os.path.isdir(run.path):
+        return _answer("unstarted", "its launch did not get as far as the target", {})
+    generation, owner = current(run)
+    if generation and owner_lives(owner):
+        return _answer("starting", "", {})
+    return _answer("unstarted", "its launch was interrupted before the start", {})
+
+
+def _after_the_start(started: Dict[str, Any]) -> Dict[str, Any]:
+    if started.get("state") == "unknown":
+        return _answer("unknown", str(started.get("reason", "")), started)
+    exited = "exit_code" in started
+    here = same_boot(started)
+    if here and is_alive(started.get("supervisor")):
+        return _answer("running", "collecting its outputs" if exited else "", {**started, "exit_code": None})
+    if exited:
+        return _answer(str(started["state"]), "its supervisor ended before the outputs were collected", started)
+    if not here:
+        return _answer("lost", "host rebooted", started)
+    if is_alive(started.get("job")):
+        return _answer("running", "without its supervisor, which was killed: the exit status will not be known", started)
+    return _answer("lost", "its supervisor was killed", started)

@@ -1,0 +1,232 @@
+"""The supervisor: one process beside one job, from the claim of the start to the recorded end.
+
+It lives in the tmux pane but needs nothing of it: a hang-up is ignored, the job has a session of its own and writes straight
+to files, so nothing is lost when tmux is killed and a log of any size passes through no memory. The pane shows the files.
+Imports here cost time before the job's first instruction; what is needed only afterwards is imported afterwards.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+from reprun.runner.claim import claim, is_owner
+from reprun.runner.files import ensure_dir, read_json, write_json
+from reprun.runner.identity import here, identity, own
+from reprun.runner.paths import RunDir
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Optional
+
+HEARTBEAT = 10.0  # seconds between two touches of started.json
+_FORWARDED = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH} - {signal.SIGWINCH}
+_IGNORED = (signal.SIGHUP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGPIPE)
+
+
+def supervise(path: str) -> int:
+    """Runs the job of a prepared run folder, once. Returns the job's exit status; 0 when another process has the start."""
+    run = RunDir(path)
+    for number in _IGNORED:
+        signal.signal(number, signal.SIG_IGN)
+    # Blocked here and waited for below: no signal is lost between the fork and the wait.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED | {signal.SIGCHLD})
+    plan = read_json(run.launch)
+    generation = claim(run) if plan else None
+    if plan is None or generation is None:
+        return 0
+    ensure_dir(run.output)
+    release, job = _fork(run, plan)
+    started = _record_start(run, plan, job)
+    if not is_owner(run, generation):
+        os.close(release)
+        return 0
+    os.write(release, b"!")
+    os.close(release)
+    os.unlink(run.launch)  # it may hold secrets, and is not needed again
+    viewer = _show_logs(run)
+    return _Watch(run, plan, job, started).until_the_end(viewer)
+
+
+def _fork(run: RunDir, plan: Dict[str, Any]) -> "tuple[int, int]":
+    """Forks the job; it waits for a byte before its first instruction, and ends without it if this process dies first."""
+    gate, release = os.pipe()
+    os.set_inheritable(release, False)
+    job = os.fork()
+    if job == 0:
+        try:
+            os.close(release)
+            _become_job(run, plan, gate)
+        finally:
+            os._exit(126)
+    os.close(gate)
+    return release, job
+
+
+def _become_job(run: RunDir, plan: Dict[str, Any], gate: int) -> None:
+    os.setsid()
+    out = os.open(run.stdout, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    err = os.open(run.stderr, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    if os.read(gate, 1) != b"!":
+        os._exit(125)
+    os.close(gate)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(out, 1)
+    os.dup2(err, 2)
+    os.closerange(3, 256)
+    for number in (*_FORWARDED, *_IGNORED):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, set())
+    os.umask(int(plan.get("umask", 0o022)))
+    argv, env = plan["argv"], plan["env"]
+    try:
+        os.chdir(plan["cwd"])
+        os.execvpe(argv[0], argv, env)
+    except OSError as error:
+        os.write(2, os.fsencode("reprun: cannot run %s: %s\n" % (argv[0], error.strerror)))
+        os._exit(127 if isinstance(error, FileNotFoundError) else 126)
+
+
+def _record_start(run: RunDir, plan: Dict[str, Any], job: int) -> Dict[str, Any]:
+    """started.json, durable before the job's first instruction: whoever finds none knows that the job never ran."""
+    record = {"schema_version": 1, "run_id": run.run_id, "state": "running", "started": time.time(), **here()}
+    record.update(supervisor=own(), job=identity(job), commit=plan["worktree"]["commit"])
+    write_json(run.started, record)
+    return record
+
+
+def _show_logs(run: RunDir) -> int:
+    """Lets the pane follow the two logs; in a process group of its own, so that Ctrl-C in the pane reaches us alone."""
+    if not os.isatty(1):
+        return 0
+    viewer = os.fork()
+    if viewer == 0:
+        try:
+            os.setpgid(0, 0)
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, set())
+            os.execvp("tail", ["tail", "-q", "-n", "+1", "-F", "-s", "0.3", "--pid=%d" % os.getppid(), run.stdout, run.stderr])
+        finally:
+            os._exit(127)
+    return viewer
+
+
+class _Watch:
+    """Waits for the job, forwards signals, keeps the heartbeat, records the end."""
+
+    def __init__(self, run: RunDir, plan: Dict[str, Any], job: int, started: Dict[str, Any]) -> None:
+        self.run = run
+        self.plan = plan
+        self.job = job
+        self.record = started
+        self.kill_at: Optional[float] = None
+        self.stopped_by = ""
+
+    def until_the_end(self, viewer: int) -> int:
+        """Blocks until the job is over and its outcome is on disk; returns the job's exit status."""
+        from reprun.runner.facts import ask_gpus, host_facts, read_gpus
+
+        asked = ask_gpus()
+        host = host_facts()
+        status, usage = self._wait()
+        self._record_exit(status, usage)
+        host["gpus"] = read_gpus(asked)
+        self._finish(host)
+        if viewer:
+            time.sleep(0.4)  # lets an attached person see the last lines
+            os.kill(viewer, signal.SIGTERM)
+        return int(self.record["exit_code"])
+
+    def _wait(self) -> "tuple[int, Any]":
+        while True:
+            pid, status, usage = os.wait4(self.job, os.WNOHANG)
+            if pid:
+                return status, usage
+            until = HEARTBEAT if self.kill_at is None else max(0.05, min(HEARTBEAT, self.kill_at - time.monotonic()))
+            got = signal.sigtimedwait(_FORWARDED | {signal.SIGCHLD}, until)
+            if got is None:
+                self._beat()
+            elif got.si_signo != signal.SIGCHLD:
+                self._forward(got.si_signo)
+            if self.kill_at is not None and time.monotonic() >= self.kill_at:
+                self._kill()
+
+    def _beat(self) -> None:
+        try:
+            os.utime(self.run.started)
+        except OSError:
+            pass  # a full or read-only disk must not end the watch
+
+    def _forward(self, number: int) -> None:
+        if number == signal.SIGTERM:
+            wish = self._wish()
+            if wish is not None:
+                self.stopped_by = "TERM"
+                self.kill_at = time.monotonic() + float(wish.get("grace", 10))
+        try:
+            os.killpg(self.job, number)
+        except ProcessLookupError:
+            pass
+
+    def _wish(self) -> "Optional[Dict[str, Any]]":
+        """What `reprun stop` left; without it a TERM is only passed on."""
+        try:
+            return read_json(self.run.stop)
+        except ValueError:
+            return {}
+
+    def _kill(self) -> None:
+        from reprun.runner.processes import kill_group
+
+        self.kill_at = None
+        self.stopped_by = "KILL"
+        kill_group(self.job, self.run.run_id)
+
+    def _record_exit(self, status: int, usage: Any) -> None:
+        """The exit status first, by itself and durable: the rest takes time, and this is what must not be lost."""
+        code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+        ended = time.time()
+        self.record.update(
+            state="stopped" if self.stopped_by else "finished" if code == 0 else "failed",
+            exit_code=128 - code if code < 0 else code,
+            signal=-code if code < 0 else 0,
+            stopped_by=self.stopped_by,
+            exited=ended,
+            seconds=round(ended - self.record["started"], 3),
+            cpu_seconds=round(usage.ru_utime + usage.ru_stime, 3),
+            peak_memory=usage.ru_maxrss * 1024,
+        )
+        _persist(lambda: write_json(self.run.started, self.record))
+
+    def _finish(self, host: Dict[str, Any]) -> None:
+        from reprun.runner.collect import collect
+        from reprun.runner.processes import strays
+        from reprun.runner.publish import publish
+
+        outcome = {**self.record, "ended": time.time(), "host": host, "left_behind": len(strays(self.run.run_id))}
+        outcome.update(collect(self.run, self.plan))
+        outcome["ended"] = time.time()
+        _persist(lambda: write_json(self.run.outcome, outcome))
+        for path in (self.run.started, self.run.stop):
+            try:
+                os.unlink(path)
+            except OSError:
+                pass
+        publish(self.run, self.plan.get("publish", ""))
+
+
+def _persist(write: Any, seconds: float = 3600.0) -> None:
+    """Repeats a write that fails (disk full, quota) with growing pauses: an end that is not recorded is a run lost."""
+    pause, until = 0.5, time.monotonic() + seconds
+    while True:
+        try:
+            write()
+            return
+        except OSError as error:
+            if time.monotonic() > until:
+                raise
+            sys.stderr.write("reprun: the end of the run cannot be recorded yet: %s\n" % error)
+            time.sleep(pause)
+            pause = min(pause * 2, 30.0)

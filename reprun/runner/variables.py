@@ -1,0 +1,37 @@
+"""The job's environment: what it inherits from the host by an allow-list, and which names are secrets."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+from typing import Dict, Mapping, Optional, Sequence
+
+INHERITED = (
+    "HOME", "USER", "LOGNAME", "SHELL", "PATH", "LANG", "LANGUAGE", "LC_*", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "LD_PRELOAD",
+    "VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "PYENV_ROOT", "PYENV_VERSION",
+    "CUDA_HOME", "CUDA_PATH", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES",
+    "OMP_*", "MKL_*", "OPENBLAS_*", "NUMEXPR_*", "KMP_*", "GOTO_NUM_THREADS", "XLA_FLAGS", "TF_*", "PYTORCH_*", "NCCL_*",
+    "HF_HOME", "TORCH_HOME", "XDG_CACHE_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+)  # fmt: skip
+_SECRET = re.compile(
+    r"(TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|PRIVATE|API_?KEY|ACCESS_KEY|AUTH|COOKIE|(^|_)KEY$|(^|_)PAT$|_DSN$)", re.IGNORECASE
+)
+
+
+def is_secret(name: str) -> bool:
+    """True for a name whose value is not to be written down anywhere."""
+    return _SECRET.search(name) is not None
+
+
+def inherited(passed: Sequence[str] = (), environ: Optional[Mapping[str, str]] = None) -> Dict[str, str]:
+    """The variables of this host's environment that a job gets: the allow-list and the patterns in `passed`."""
+    env = os.environ if environ is None else environ
+    patterns = (*INHERITED, *passed)
+    exact = {pattern for pattern in patterns if not any(char in pattern for char in "*?[")}
+    globs = [pattern for pattern in patterns if pattern not in exact]
+    return {
+        name: value
+        for name, value in env.items()
+        if name in exact or any(fnmatch.fnmatchcase(name, pattern) for pattern in globs)
+    }

@@ -1,0 +1,117 @@
+"""Read-only checkouts of a commit: one for each commit on a host, shared by its runs, verified before every start."""
+
+from __future__ import annotations
+
+import os
+from typing import List, Sequence, Tuple
+
+from reprun.runner import table
+from reprun.runner.checkout import Place, build, build_own, differences, has_link, head, make_read_only, remember
+from reprun.runner.files import ensure_dir, locked, remove_tree
+
+
+def ensure_worktree(place: Place, commit: str) -> str:
+    """The path of the verified read-only checkout of `commit`; built, or rebuilt when it no longer verifies."""
+    ensure_dir(place.trees)
+    with locked(place.lock, exclusive=False):
+        if exists(place, commit) and _is_unchanged(place, commit, place.path(commit)):
+            return place.path(commit)
+    with locked(place.lock, exclusive=True):
+        if not is_sound(place, commit):
+            _discard(place, commit)
+            build(place, commit, _bases(place))
+        return place.path(commit)
+
+
+def ensure_own_tree(place: Place, commit: str, name: str, path: str, writable: Sequence[str]) -> str:
+    """A checkout for one run alone at `path`, in which the relative paths `writable` may be written."""
+    ensure_worktree(place, commit)
+    with locked(place.lock, exclusive=True):
+        if not os.path.isdir(path) or table.load(place.table(name)) is None:
+            remove_tree(path)
+            build_own(place, commit, name, path, writable)
+        return path
+
+
+def find_changes(place: Place, name: str, path: str, commit: str, skip: Sequence[str] = ()) -> List[str]:
+    """The first 50 paths below `path` that are not as in the commit; empty when it is unmodified. `skip` may differ."""
+    with locked(place.lock, exclusive=False):
+        moved = head(place, name) != commit
+        if not moved and _is_unchanged(place, name, path, skip):
+            return []
+        changed = differences(place, name, path, commit)
+    changed = [item for item in changed if not any(item == part or item.startswith(part + "/") for part in skip)]
+    return (changed + ["HEAD"] * moved)[:50]
+
+
+def remove_worktree(place: Place, name: str, path: str) -> None:
+    """Removes a tree and git's record of it. What shares files with it is read once more before it is used again."""
+    with locked(place.lock, exclusive=True):
+        remove_tree(path)
+        remove_tree(place.admin(name))
+        _forget_unused(place)
+
+
+def exists(place: Place, name: str) -> bool:
+    """True when the shared tree `name` is there and git knows it at that commit."""
+    return os.path.isdir(place.path(name)) and head(place, name) == name
+
+
+def is_sound(place: Place, name: str) -> bool:
+    """True when the shared tree is its commit. Call with the lock held exclusively: stats that moved are read anew and kept.
+
+    Stats move without harm when another tree that shares files is removed, or when a crash came between link and record.
+    """
+    path = place.path(name)
+    if not exists(place, name):
+        return False
+    if _is_unchanged(place, name, path):
+        return True
+    if not has_link(place, name, path) or differences(place, name, path, name):
+        return False
+    make_read_only(path)
+    remember(place, name, path)
+    return True
+
+
+def list_trees(place: Place) -> List[Tuple[int, str]]:
+    """(time of building in nanoseconds, commit) of every shared tree, newest first."""
+    try:
+        with os.scandir(place.trees) as entries:
+            found = [(entry.stat().st_mtime_ns, entry.name) for entry in entries if not entry.name.startswith(".")]
+    except OSError:
+        return []
+    return sorted(found, reverse=True)
+
+
+def _bases(place: Place) -> List[str]:
+    return [name for _, name in list_trees(place)]
+
+
+def _is_unchanged(place: Place, name: str, path: str, skip: Sequence[str] = ()) -> bool:
+    if not has_link(place, name, path):
+        return False
+    try:
+        seen, stats = table.walk(path, skip)
+    except OSError:
+        return False
+    return table.is_same(seen, stats, table.load(place.table(name)), table.load(place.stats))
+
+
+def _discard(place: Place, name: str) -> None:
+    """Moves a damaged tree out of the way; a run that still uses it keeps its open files, and gc removes the rest."""
+    path = place.path(name)
+    if os.path.lexists(path):
+        aside = os.path.join(place.trees, ".damaged-%s-%d" % (name[:12], os.getpid()))
+        remove_tree(aside)
+        os.rename(path, aside)
+    remove_tree(place.admin(name))
+
+
+def _forget_unused(place: Place) -> None:
+    """Keeps only the stats of inodes that a tree still names; what is kept is kept as it was."""
+    admin = os.path.join(place.store, "worktrees")
+    tables = [table.load(place.table(name)) or {} for name in os.listdir(admin)]
+    used = {str(inode) for known in tables for inode, _ in known.values()}
+    stats = table.load(place.stats) or {}
+    table.save(place.stats, {inode: found for inode, found in stats.items() if inode in used})

@@ -1,0 +1,34 @@
+"""What every scheduler offers, and how one is found by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+SUPERVISE = "@supervise"  # the runner puts the words that start its supervisor here
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What a scheduler may know of a run: its id, which is safe in any argument, and the socket of this user's sessions."""
+
+    run_id: str
+    socket: str
+
+
+class Scheduler(Protocol):
+    """Turns a run into the words that submit it and the words that show it."""
+
+    name: str
+
+    def submit(self, submission: Submission) -> list[str]:
+        """The command that starts the run, `SUPERVISE` standing for the supervisor."""
+        ...
+
+    def attach(self, submission: Submission) -> list[str]:
+        """The command that shows the run to a person."""
+        ...
+
+    def session(self, submission: Submission) -> str:
+        """The name under which the scheduler knows the run."""
+        ...

@@ -1,0 +1,25 @@
+"""Manifests as text, and as objects of the dev repository. The object is the truth; files and the index are copies of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reprun.core.manifest import DamagedError, Manifest, check, open_seal, seal
+
+
+def render_manifest(data: dict[str, Any]) -> str:
+    """The sealed TOML text of a manifest."""
+    import tomli_w
+
+    return seal(tomli_w.dumps(data, multiline_strings=True).encode()).decode()
+
+
+def parse_manifest(text: bytes, what: str) -> Manifest:
+    """Reads a sealed manifest. Raises `DamagedError` when the seal, the TOML or a field is wrong."""
+    import tomllib
+
+    body = open_seal(text, what)
+    try:
+        return check(tomllib.loads(body.decode("utf-8")), what)
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(f"the manifest of {what} is not valid TOML: {error}") from error

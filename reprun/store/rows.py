@@ -1,0 +1,130 @@
+"""One run as the index holds it, made from the two records that Git keeps: manifest and outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from reprun.core.outcome import RunState
+
+ParseConfig = Callable[[str, str], Any]  # (text, format) -> the config's values
+MAX_JSON = 1 << 18  # a config beyond this size is not searched by `--where`; `show` still has it
+NO_OUTCOME = "no outcome recorded"
+DAMAGED = "damaged manifest"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run as the index knows it. The JSON texts hold flat mappings, `created` and `ended` ISO times."""
+
+    run_id: str
+    name: str = ""
+    why: str = ""
+    created: str = ""
+    commit_id: str = ""
+    parent: str = ""
+    target: str = ""
+    run_dir: str = ""
+    config_json: str = "{}"
+    metrics_json: str = "{}"
+    state: str = "unknown"
+    reason: str = ""
+    exit_code: int | None = None
+    ended: str = ""
+    branch: str = ""
+    command: str = ""
+    seed: int | None = None
+
+    @property
+    def run_state(self) -> RunState:
+        """The state as last recorded, for its words and its exit status."""
+        return RunState(self.state, self.reason, self.exit_code)
+
+
+def manifest_row(run_id: str, text: bytes, parse_config: ParseConfig) -> Row:
+    """The row of a sealed manifest. A damaged one gives a row that says so: it must not hide the others."""
+    # Imported here: a listing from a fresh index reads no manifest.
+    import shlex
+    import tomllib
+
+    from reprun.core.errors import ReprunError
+    from reprun.core.manifest import check, open_seal
+
+    try:
+        manifest = check(tomllib.loads(open_seal(text, run_id).decode()), run_id)
+    except (ReprunError, ValueError, RecursionError, AttributeError, TypeError):
+        return Row(run_id, reason=DAMAGED)
+    if manifest.run_id != run_id:  # sealed, but for another run: a ref that was moved
+        return Row(run_id, reason=DAMAGED)
+    data, code = manifest.data, manifest.table("code")
+    return Row(
+        run_id=run_id,
+        name=manifest.name,
+        why=str(data.get("why", "")),
+        created=str(data["created"]),
+        commit_id=manifest.commit,
+        parent=str(data.get("parent", "")),
+        target=str(manifest.table("target").get("name", "")),
+        config_json=config_json(manifest.table("config"), parse_config),
+        reason=NO_OUTCOME,
+        branch=str(code.get("branch", "")),
+        command=shlex.join(manifest.argv),
+        seed=_small(manifest.table("seeds").get("root")),
+    )
+
+
+def config_json(config: dict[str, Any], parse_config: ParseConfig) -> str:
+    """The values of a manifest's `[config]` as a flat mapping in JSON; `{}` for an unreadable or huge one."""
+    if not config.get("text"):
+        return "{}"
+    from reprun.core.dotted import flatten
+
+    try:
+        values = parse_config(str(config["text"]), str(config.get("format", "")))
+        return flat_json(flatten(values))
+    except Exception:  # whatever a parser makes of a stranger's text, the run is listed
+        return "{}"
+
+
+def flat_json(values: dict[str, Any]) -> str:
+    """A flat mapping in the one spelling that the index searches: no blanks, ASCII, odd values as texts."""
+    import json
+
+    text = json.dumps(values, separators=(",", ":"), default=str)
+    return text if len(text) <= MAX_JSON else "{}"
+
+
+def with_outcome(row: Row, text: bytes) -> Row:
+    """`row` with what outcome.json says; unchanged when it says nothing that can be read."""
+    import json
+
+    from reprun.core.outcome import STATES
+
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return row
+    if not isinstance(data, dict) or data.get("state") not in STATES:
+        return row
+    reason = data.get("reason") or (data.get("stopped_by") if data["state"] == "stopped" else "")
+    return replace(
+        row,
+        state=data["state"],
+        reason=str(reason or ""),
+        exit_code=_small(data.get("exit_code")),
+        ended=str(data.get("ended") or ""),
+        metrics_json=flat_json(last_values(data.get("metrics"))),
+    )
+
+
+def last_values(metrics: Any) -> dict[str, Any]:
+    """The last value of each metric of an outcome, by its name."""
+    if not isinstance(metrics, dict):
+        return {}
+    return {str(name): value["last"] for name, value in metrics.items() if isinstance(value, dict) and "last" in value}
+
+
+def _small(value: Any) -> int | None:
+    """A number that SQLite can hold, or None: the records may be a stranger's."""
+    return value if isinstance(value, int) and abs(value) < 1 << 63 else None

@@ -1,0 +1,67 @@
+"""Files on this machine. Atomic writing and locking are the runner's, so that there is one way of each."""
+
+from __future__ import annotations
+
+import os
+
+from reprun.core.errors import ToolError
+from reprun.runner.files import ensure_dir as _ensure_dir
+from reprun.runner.files import locked as locked
+from reprun.runner.files import remove_tree as remove_tree
+from reprun.runner.files import write_atomic as write_atomic
+
+
+def ensure_dir(path: str) -> str:
+    """Makes the folder and its parents (0700) and returns it. Raises `ToolError` when that is not possible."""
+    try:
+        return _ensure_dir(path)
+    except OSError as error:
+        raise ToolError(
+            f"the folder {path} cannot be made: {error.strerror}", hint="check its owner and the space on its disk"
+        ) from error
+
+
+def find_bytes(path: str) -> bytes | None:
+    """The content of a file; None when there is none. Raises `ToolError` when it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise ToolError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def append_line(path: str, line: str) -> None:
+    """Appends one line, durable before this returns. A torn last line of an earlier crash does not swallow it."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        size = os.lseek(fd, 0, os.SEEK_END)
+        torn = size > 0 and os.pread(fd, 1, size - 1) != b"\n"
+        os.write(fd, (b"\n" if torn else b"") + line.encode() + b"\n")
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def remove_file(path: str) -> None:
+    """Removes a file; one that is not there is fine."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def list_dir(path: str) -> list[str]:
+    """The sorted names in a folder; none when it is not there."""
+    try:
+        return sorted(os.listdir(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def umask() -> int:
+    """The user's umask, which the job gets."""
+    value = os.umask(0o077)
+    os.umask(value)
+    return value

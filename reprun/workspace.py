@@ -1,0 +1,160 @@
+"""Wiring: the repository, its settings, its history and its targets, opened for one command."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reprun.core.errors import NotFoundError
+from reprun.core.manifest import Manifest
+from reprun.core.outcome import RunState, state_of
+from reprun.core.spec import Snapshot
+from reprun.repo import refs
+from reprun.repo.discover import Repository, find_repository
+from reprun.store.journal import Journal
+from reprun.targets import Target, get_target
+
+if TYPE_CHECKING:
+    from reprun.config.project import Settings
+    from reprun.store.index import Index
+    from reprun.store.rows import Row
+    from reprun.store.scan import Sources
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """What a command works with. Cheap to make: history and targets are opened when they are asked for."""
+
+    repository: Repository
+    settings: Settings
+    cwd: str
+
+    @property
+    def index_path(self) -> str:
+        """The SQLite file with the history; a cache."""
+        return os.path.join(self.repository.state_dir, "index.sqlite")
+
+    @property
+    def key(self) -> str:
+        """The name of this repository's store on a host: readable, and different for every repository on this machine."""
+        import hashlib
+
+        digest = hashlib.sha256(os.fsencode(self.repository.common_dir)).hexdigest()[:16]
+        name = os.path.basename(self.repository.top)
+        plain = "".join(char if char.isascii() and (char.isalnum() or char in "-_") else "-" for char in name)[:40]
+        return f"{plain or 'repository'}-{digest}"
+
+    def target(self, name: str) -> Target:
+        """The target of that name."""
+        return get_target(name, self.settings.targets)
+
+    def journal(self, run_id: str) -> Journal:
+        """The journal of a run."""
+        return Journal(self.repository.state_dir, run_id)
+
+    def history(self) -> Index:
+        """The index for looking; it is in line with the refs, and looking changes nothing."""
+        from reprun.store.scan import view
+
+        return view(self.index_path, self.repository.common_dir, self._sources())
+
+    def record(self, rows: Iterable[Row] = ()) -> None:
+        """Brings the index up to date with the refs, and adds `rows`. It is a cache: failing to do so harms nothing."""
+        from reprun.store.scan import sync
+
+        sync(self.index_path, self.repository.common_dir, self._sources(), rows)
+
+    def find_run(self, text: str) -> Row:
+        """The run that `text` names. Raises `NotFoundError`, or `UsageError` when it could be several."""
+        from reprun.store.find import get_run
+
+        try:
+            return get_run(self.history(), text)
+        except NotFoundError:
+            if self.journal(text).read():  # launched, but interrupted before there was a manifest
+                return _unstarted_row(text)
+            raise
+
+    def manifest(self, run_id: str) -> Manifest:
+        """The sealed manifest of a run, from the object database. Raises `NotFoundError` when it is missing or damaged."""
+        from reprun.store.manifests import parse_manifest
+
+        blob = refs.find_ref(self.repository, refs.MANIFESTS + run_id)
+        text = next(refs.read_blobs(self.repository, [blob]), None) if blob else None
+        if text is None:
+            raise NotFoundError(f"the manifest of {run_id} is not in this repository", hint=refs.FETCH)
+        return parse_manifest(text, run_id)
+
+    def snapshot(self, run_id: str) -> Snapshot | None:
+        """The snapshot that a run's ref keeps, as far as git knows it; None when none was taken."""
+        ref = refs.run_ref(run_id)
+        commit = refs.find_ref(self.repository, ref)
+        if commit is None:
+            return None
+        return Snapshot(commit, refs.get_tree(self.repository, commit), "", "", ref, dirty=False)
+
+    def states(self, rows: Iterable[Row]) -> dict[str, RunState]:
+        """The state of each run: what is final is known, the rest is asked of its target, one request for each."""
+        result: dict[str, RunState] = {}
+        asked: dict[str, list[str]] = {}
+        for row in rows:
+            if row.run_state.is_final and not row.reason.startswith("damaged"):
+                result[row.run_id] = row.run_state
+            else:
+                asked.setdefault(row.target or "local", []).append(row.run_id)
+        for name, run_ids in asked.items():
+            answers = self.target(name).host.ask({"op": "state", "run_ids": run_ids})
+            result |= {run_id: state_of(answer) for run_id, answer in answers.items()}
+        return result
+
+    def state(self, row: Row) -> RunState:
+        """The state of one run with its record; an outcome that travelled by git counts where the run folder is not here."""
+        state = state_of(self.target(row.target or "local").host.ask({"op": "state", "run_ids": [row.run_id]})[row.run_id])
+        if state.state in ("unstarted", "unknown"):
+            return self.shared_outcome(row.run_id) or state
+        return state
+
+    def shared_outcome(self, run_id: str) -> RunState | None:
+        """The outcome in the object database, checked for its shape: it may come from a colleague."""
+        import json
+
+        text = next(refs.read_blobs(self.repository, [refs.OUTCOMES + run_id]), None)
+        try:
+            data: Any = json.loads(text or b"null")
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(data, dict) or data.get("run_id") != run_id or not isinstance(data.get("state"), str):
+            return None
+        code = data.get("exit_code")
+        reason = str(data.get("stopped_by") or "")
+        return RunState(data["state"], reason, code if isinstance(code, int) else None, data)
+
+    def _sources(self) -> Sources:
+        from reprun.config.formats import parse
+        from reprun.store.scan import Sources
+        from reprun.system.clock import now_ns, pause
+
+        return Sources(
+            read_blobs=lambda names: refs.read_blobs(self.repository, names),
+            list_refs=lambda: iter(refs.list_refs(self.repository, "refs/reprun/")),
+            parse_config=lambda text, fmt: parse(text, fmt, "a recorded config"),
+            now_ns=now_ns,
+            pause=pause,
+        )
+
+
+def open_workspace(environ: Mapping[str, str] = os.environ) -> Workspace:
+    """The workspace around the current folder. Raises `UsageError` outside of a repository or for wrong settings."""
+    from reprun.config.project import find_settings, user_config_path
+
+    cwd = os.getcwd()
+    repository = find_repository(cwd)
+    return Workspace(repository, find_settings(repository.top, user_config_path(environ)), cwd)
+
+
+def _unstarted_row(run_id: str) -> Row:
+    from reprun.store.rows import Row
+
+    return Row(run_id, state="unstarted", reason="its launch was interrupted", target="local")

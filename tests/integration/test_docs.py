@@ -1,0 +1,154 @@
+"""The documentation is run as it stands, page by page, and its links lead somewhere.
+
+Every `console` and `sh` block of a page runs in order in one shell, in a practice project, with a home of its
+own. In a `console` block the lines that start with `$ ` are commands (a `\\` at the end carries on to a line that
+starts with `> `), and the other lines are what they print: numbers, ids and spaces may differ, `…` stands for
+anything. A block after a comment `<!-- not run: why -->` is left alone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from reprun.commands.demo import prepare_demo
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("hooks/*.md")])
+RUN = [ROOT / "README.md", *sorted(ROOT.glob("docs/tutorial/*.md")), *sorted(ROOT.glob("docs/how-to/*.md"))]
+SECONDS = 120  # for one page
+MARK = "@@ block line"
+
+
+@dataclass
+class Command:
+    """A command of a page, the line where it stands, and the lines that it prints according to the page."""
+
+    line: int
+    text: str
+    expected: list[str] = field(default_factory=list)
+
+
+def read_commands(page: str) -> list[Command]:
+    """The commands of all blocks of a page that are to be run."""
+    return [command for line, kind, body in _blocks(page) for command in _commands(line, kind, body)]
+
+
+def _blocks(page: str) -> Iterator[tuple[int, str, list[str]]]:
+    kind, start, body, last = "", 0, [], ""
+    for number, line in enumerate(page.splitlines(), 1):
+        if kind:
+            if line.strip() == "```":
+                yield start, kind, body
+                kind = ""
+            else:
+                body.append(line)
+        elif fence := re.fullmatch(r"\s*```(\w*)", line):
+            skip = last.strip().startswith("<!-- not run: ")
+            kind, start, body = ("skipped" if skip else fence[1] or "text"), number, []
+        if line.strip():
+            last = line
+
+
+def _commands(start: int, kind: str, body: list[str]) -> Iterator[Command]:
+    if kind == "sh":
+        yield Command(start + 1, "\n".join(body))
+    if kind != "console":
+        return
+    command: Command | None = None
+    for number, line in enumerate(body, start + 1):
+        if line.startswith("$ "):
+            if command:
+                yield command
+            command = Command(number, line[2:])
+        elif command is None:
+            raise AssertionError(f"line {number}: a console block begins with output")
+        elif command.text.endswith("\\") and line.startswith("> ") and not command.expected:
+            command.text += "\n" + line[2:]
+        else:
+            command.expected.append(line)
+    if command:
+        yield command
+
+
+def plain(line: str) -> str:
+    """A line of output without what differs from run to run: ids, hashes, numbers, spaces."""
+    line = re.sub(r"\b\d{8}-\d{6}-[0-9a-z]{6}\b", "ID", line)
+    line = re.sub(r"\b[0-9a-f]{7,64}\b", "HASH", line)
+    return " ".join(re.sub(r"\d+", "0", line).split())
+
+
+def find_missing(expected: list[str], printed: list[str]) -> str:
+    """The first expected line that is not among the printed ones, in order; empty when all are there."""
+    lines = iter([plain(line) for line in printed])
+    for text in expected:
+        pattern = re.compile(".*".join(re.escape(part) for part in plain(text).split("…")))
+        if plain(text) and not any(pattern.fullmatch(line) for line in lines):
+            return text
+    return ""
+
+
+@pytest.fixture
+def place() -> Iterator[tuple[str, dict[str, str]]]:
+    """A practice project, and an environment with a home of its own; short paths, for the socket of tmux."""
+    folder = tempfile.mkdtemp(prefix="rr-")
+    home = os.path.join(folder, "home")
+    os.mkdir(home)
+    prepare_demo(os.path.join(folder, "digits"))
+    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+    env = {"HOME": home, "REPRUN_HOME": os.path.join(home, "reprun"), "PATH": path, "LC_ALL": "C.UTF-8"}
+    yield os.path.join(folder, "digits"), env
+    socket = os.path.join(home, "reprun", "tmux.sock")
+    subprocess.run(["tmux", "-S", socket, "kill-server"], env=env, capture_output=True, check=False)
+    subprocess.run(["chmod", "-R", "u+w", folder], check=True)
+    shutil.rmtree(folder)
+
+
+def run_page(commands: list[Command], cwd: str, env: dict[str, str]) -> dict[int, list[str]]:
+    """Runs the commands in one shell until one fails; what each printed, by its line."""
+    script = "".join(
+        f"printf '\\n{MARK} {command.line}\\n'\n{{\n{command.text}\n}} 2>&1 </dev/null || exit $?\n"
+        for command in commands
+    )
+    done = subprocess.run(
+        ["bash", "--norc", "-c", script + f"printf '\\n{MARK} 0\\n'"],
+        cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS,
+    )  # fmt: skip
+    parts = re.split(rf"^{MARK} (\d+)\n", done.stdout, flags=re.MULTILINE)
+    printed = {int(line): text.splitlines() for line, text in zip(parts[1::2], parts[2::2], strict=True)}
+    if done.returncode or done.stderr:
+        line = list(printed)[-1]
+        said = "\n".join([*printed[line], done.stderr])
+        raise AssertionError(f"line {line}: exit status {done.returncode}\n{said}")
+    return printed
+
+
+@pytest.mark.parametrize("page", RUN, ids=[str(page.relative_to(ROOT)) for page in RUN])
+def test_what_the_page_shows_is_what_happens(page: Path, place: tuple[str, dict[str, str]]) -> None:
+    commands = read_commands(page.read_text())
+    printed = run_page(commands, *place)
+    for command in commands:
+        said = printed[command.line]
+        missing = find_missing(command.expected, said)
+        assert not missing, f"{page.name}:{command.line}: not printed: {missing!r}\n" + "\n".join(said)
+
+
+def test_there_is_something_to_run() -> None:
+    pages = [page.name for page in RUN if read_commands(page.read_text())]
+    assert {"README.md", "first-run.md", "reproduce-a-run.md", "share-runs.md", "writable-paths.md"} <= set(pages)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+        if not target.startswith(("https://", "http://", "mailto:")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}, which is not there"
