@@ -126,7 +126,7 @@ def _bash_words(environ: Mapping[str, str]) -> list[str]:
             is_open = piece == "="
         else:
             words.append(piece)
-            is_open = False
+            is_open = piece == "@"
     words[-1] = words[-1].lstrip("'\"")
     return words
 

@@ -130,8 +130,8 @@ def _row_data(item: Listed) -> dict[str, Any]:
     return {
         "run_id": row.run_id, "name": row.name, "why": row.why, "created": row.created, "commit": row.commit_id,
         "branch": row.branch, "parent": row.parent, "target": row.target, "command": row.command, "seed": row.seed,
-        "state": state.state, "reason": state.reason, "exit_code": state.exit_code, "state_words": state.words, "config": json.loads(row.config_json or "{}"),
-        "metrics": json.loads(row.metrics_json or "{}"),
+        "state": state.state, "reason": state.reason, "exit_code": state.exit_code, "state_words": state.words,
+        "config": json.loads(row.config_json or "{}"), "metrics": json.loads(row.metrics_json or "{}"),
     }  # fmt: skip
 
 

@@ -93,7 +93,6 @@ def _ask(interpreter: str, env: Mapping[str, str], cwd: str) -> Dict[str, Any]:
         done = subprocess.run(
             [interpreter, "-c", _PROBE],
             cwd=cwd,
-            check=False,
             env=dict(env),
             check=False,
             stdin=subprocess.DEVNULL,

@@ -84,5 +84,6 @@ def _remove(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
 
 
 _OPERATIONS: Dict[str, Callable[[Home, Dict[str, Any]], Dict[str, Any]]] = {
-    "prepare": _prepare, "start": _start, "state": _state, "stop": _stop, "facts": _facts, "read": _read, "survey": _list, "remove": _remove,
+    "prepare": _prepare, "start": _start, "state": _state, "stop": _stop,
+    "facts": _facts, "read": _read, "survey": _list, "remove": _remove,
 }  # fmt: skip
