@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +15,7 @@ from reprun.cli.envelope import say
 if TYPE_CHECKING:
     from reprun.commands.demo import DemoProject
 
-Folder = Annotated[str, typer.Argument(metavar="[FOLDER]", help="A new or empty folder; a temporary one by default.")]
+Folder = Annotated[str, typer.Argument(metavar="FOLDER", help="A new or empty folder; a temporary one by default.")]
 Only = Annotated[bool, typer.Option("--project-only", help="Only make the practice project; launch nothing.")]
 
 
@@ -43,6 +44,9 @@ def demo(folder: Folder = "", project_only: Only = False) -> int:
         print(f"a practice project is in {project.folder}")
         say(f"cd {shlex.quote(project.folder)}")
         return 0
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure:  # the story and what the commands print must come in one order, in a pipe too
+        reconfigure(line_buffering=True)
     found = shutil.which("reprun")
     bin_folder, python = find_python()
     os.environ["PATH"] = os.pathsep.join([bin_folder, os.environ.get("PATH", os.defpath)])
@@ -54,7 +58,32 @@ def demo(folder: Folder = "", project_only: Only = False) -> int:
 
 def _tell(project: DemoProject, python: str) -> None:
     """The story. A step that fails ends it with the exit status of that step."""
-    from reprun.commands.demo import change_one_line, tree_state
+    from reprun.commands.demo import change_one_line
+
+    command = [python, "train.py", "--config", "{config}", "--output", "{output}"]
+    options = ["--config", "conf/base.yaml", "--set", "lr=0.05", "--seed", "7"]
+    original = _launch(project, [*options, "--follow", "--", *command])
+
+    _title("4", "Do it again, from the record alone")
+    _reprun("reproduce", original)
+
+    _title("5", "Go on working: change one line, and do the first run again")
+    change = change_one_line(project)
+    _shell(f"sed -i 's/{change.old}/{change.new}/' {change.path}")
+    _reprun("reproduce", original)
+    _note(f"Your tree says {change.new}. What ran says:")
+    _shell("reprun logs @last | head -n 1")
+    print(_first_line())
+
+    _title("6", "And what does that line do?")
+    _reprun("launch", "--name", "decay", *options, "--", *command)
+    _reprun("wait", "decay")
+    _reprun("diff", original, "decay")
+
+
+def _launch(project: DemoProject, words: list[str]) -> str:
+    """The first steps: the tree, the launch, the record. Returns the run id."""
+    from reprun.commands.demo import sealed_head, tree_state
     from reprun.workspace import open_workspace
 
     _title("1", "A tree that is not clean")
@@ -65,30 +94,17 @@ def _tell(project: DemoProject, python: str) -> None:
     print("\n".join(line for line in before.splitlines() if line[:2] in (" M", "??")))
 
     _title("2", "Launch it as it is")
-    command = [python, "train.py", "--config", "{config}", "--output", "{output}"]
-    options = ["--name", "digits", "--config", "conf/base.yaml", "--set", "lr=0.05", "--seed", "7", "--follow"]
-    _reprun("launch", *options, "--", *command)
+    _reprun("launch", "--name", "digits", *words)
     if tree_state(project) != before:
         raise AssertionError("the dev tree was touched")
     _note("Your files, index, branch and stash are as they were. What ran is a commit under refs/reprun/.")
 
-    _title("3", "What was recorded, and sealed before it started")
+    _title("3", "What was recorded, and sealed before the start")
     _reprun("show", "digits")
-    original = open_workspace().find_run("digits").run_id
-
-    _title("4", "Do it again, from the record alone")
-    _reprun("reproduce", original)
-
-    _title("5", "Go on working: change one line")
-    change = change_one_line(project)
-    _note(f"{change.path}, line {change.number}:")
-    print(f"- {change.old}\n+ {change.new}")
-
-    _title("6", "The first run again, from the changed tree")
-    _reprun("reproduce", original)
-    _note(f"Your tree says {change.new}. What ran says:")
-    _shell("reprun logs @last | head -n 1")
-    print(_first_line())
+    run_id = open_workspace().find_run("digits").run_id
+    _shell(f"git cat-file -p refs/reprun/manifests/{run_id} | head -n 3")
+    print("\n".join(sealed_head(project, run_id)))
+    return run_id
 
 
 def print_next_steps(project: DemoProject, bin_folder: str, python: str) -> None:
@@ -97,10 +113,11 @@ def print_next_steps(project: DemoProject, bin_folder: str, python: str) -> None
     lines = [f"cd {shlex.quote(project.folder)}"]
     if bin_folder:
         lines.append(f"export PATH={shlex.quote(bin_folder)}:$PATH")
+    command = f"{python} train.py --config {{config}} --output {{output}}"
     lines += [
         "reprun ls",
-        f"reprun launch --config conf/base.yaml --follow -- {python} train.py --config {{config}} --output {{output}}",
-        "reprun diff digits @last",
+        "reprun reproduce digits --plan",
+        f"reprun launch --config conf/base.yaml --set hidden=32 --follow -- {command}",
         "reprun snapshot --explain",
         "reprun --help",
     ]

@@ -16,21 +16,7 @@ if TYPE_CHECKING:
 COMPLETE_VARIABLE = "_REPRUN_COMPLETE"
 # The commands whose words are runs, and those of their options after which the next word is a value.
 RUN_COMMANDS = frozenset({"resume", "reproduce", "show", "logs", "attach", "stop", "wait", "diff"})
-VALUE_OPTIONS = frozenset(
-    {
-        "--grace",
-        "--gpus",
-        "--lines",
-        "--message",
-        "--name",
-        "--on",
-        "--timeout",
-        "--tolerance",
-        "--why",
-        "-m",
-        "-n",
-    }
-)
+VALUE_OPTIONS = frozenset({"--grace", "--lines", "-n", "--on", "--tolerance"})
 MOST = 50
 _PLAIN = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.+")
 _IDS = "SELECT run_id FROM runs WHERE run_id >= ? AND run_id < ? ORDER BY run_id DESC LIMIT ?"

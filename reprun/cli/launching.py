@@ -108,6 +108,7 @@ def launched_data(launched: Launched) -> dict[str, Any]:
         "store": launched.worktree.store,
         "run_dir": launched.job.run_dir,
         "session": launched.job.session,
+        "target": launched.target,
         "attach": list(launched.job.attach),
         "state": launched.job.state,
     }

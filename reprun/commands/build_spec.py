@@ -11,7 +11,6 @@ from reprun.core import placeholders, seeds
 from reprun.core.errors import UsageError
 from reprun.core.ids import is_run_id
 from reprun.core.manifest import is_inside
-from reprun.core.select import is_reserved_name
 from reprun.core.spec import ConfigRecord, RunSpec
 from reprun.core.text import is_recordable, show
 from reprun.runner.variables import is_secret
@@ -67,12 +66,18 @@ def _check_texts(options: LaunchOptions) -> None:
     for what, text in [("the command", word) for word in options.argv] + [("--name", options.name), ("-m", options.why)]:
         if not is_recordable(text):
             raise UsageError(f"{what} holds bytes that are not text, so it cannot be recorded: {show(text)}")
-    if options.name and (is_reserved_name(options.name) or is_run_id(options.name)):
+    if options.name and _is_ambiguous(options.name):
         raise UsageError(
             f"the name {show(options.name)!r} could be taken for a run id or a selector", hint="begin it with a letter"
         )
     if len(options.name) > MAX_NAME:
         raise UsageError(f"the name is longer than {MAX_NAME} characters", hint="put the story into -m")
+
+
+def _is_ambiguous(name: str) -> bool:
+    from reprun.core.select import is_reserved_name
+
+    return is_reserved_name(name) or is_run_id(name)
 
 
 def _read_config(workspace: Workspace, options: LaunchOptions) -> ConfigRecord | None:

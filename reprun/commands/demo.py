@@ -66,6 +66,11 @@ def tree_state(project: DemoProject) -> str:
     return status + _git(project, "for-each-ref", "refs/heads", "refs/stash", "refs/tags")
 
 
+def sealed_head(project: DemoProject, run_id: str) -> list[str]:
+    """The first lines of the manifest of a run, as git holds it."""
+    return _git(project, "cat-file", "-p", f"refs/reprun/manifests/{run_id}").splitlines()[:3]
+
+
 def find_python() -> tuple[str, str]:
     """The folder of this interpreter, and the name by which a command finds it there: it can train."""
     folder, name = os.path.split(sys.executable)

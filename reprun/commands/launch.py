@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reprun.commands import steps
-from reprun.core.spec import Job, RunSpec, Snapshot, Worktree
+from reprun.core.spec import Attempt, Job, RunSpec, Snapshot, Worktree
 from reprun.preflight.base import clear
 from reprun.workspace import Workspace
 
@@ -16,6 +16,7 @@ class Launched:
 
     run_id: str
     name: str
+    target: str
     snapshot: Snapshot
     worktree: Worktree
     job: Job
@@ -27,13 +28,13 @@ def launch(workspace: Workspace, spec: RunSpec, run_id: str = "") -> Launched:
     Raises the errors of its steps; from the first journal line on each of them names the run and the command to go on with.
     """
     target = workspace.target(spec.target)
-    run_id = run_id or steps.begin(workspace, spec)
-    with steps.explained(workspace, run_id):
-        snapshot = steps.ensure_snapshot(workspace, spec, run_id)
-        prepared = steps.prepare(workspace, target, spec, snapshot, run_id)
-        cleared = clear(run_id, spec, prepared)
+    attempt = Attempt(run_id, first=False) if run_id else steps.begin(workspace, spec)
+    with steps.explained(workspace, attempt.run_id):
+        snapshot = steps.ensure_snapshot(workspace, spec, attempt)
+        prepared = steps.prepare(workspace, target, spec, snapshot, attempt.run_id)
+        cleared = clear(attempt, spec, prepared)
         sealed = steps.ensure_manifest(workspace, target, spec, snapshot, prepared, cleared)
         job = steps.start(workspace, target, spec, prepared, sealed)
-    steps.remember(workspace, sealed, job)
+    steps.remember(workspace, sealed)
     tree = prepared["worktree"]
-    return Launched(run_id, spec.name, snapshot, Worktree(tree["path"], tree["store"]), job)
+    return Launched(attempt.run_id, spec.name, target.name, snapshot, Worktree(tree["path"], tree["store"]), job)

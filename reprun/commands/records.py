@@ -40,7 +40,7 @@ def manifest_data(
     host, inherited = prepared["host"], prepared["inherited"]
     data: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
-        "run_id": cleared.run_id,
+        "run_id": cleared.attempt.run_id,
         "name": spec.name,
         "why": spec.why,
         "created": iso(now()),

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from reprun.commands.records import Sealed, manifest_data, plan_of, spec_data
 from reprun.core.errors import NotFoundError, RefusedError, ReprunError
+from reprun.core.manifest import Manifest
 from reprun.core.outcome import state_of
-from reprun.core.spec import Job, RunSpec, Snapshot
+from reprun.core.spec import Attempt, Job, RunSpec, Snapshot
 from reprun.repo import refs
 from reprun.repo.snapshot import Wish, take_snapshot
 from reprun.runner.identity import own
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
     from reprun.targets import Target
 
 
-def begin(workspace: Workspace, spec: RunSpec) -> str:
+def begin(workspace: Workspace, spec: RunSpec) -> Attempt:
     """Names the run and writes down what was asked for, before anything is done about it."""
     moment = now()
     run_id = new_run_id(moment)
     workspace.journal(run_id).write("begin", created=iso(moment), spec=spec_data(spec), process=own())
-    return run_id
+    return Attempt(run_id, first=True)
 
 
 @contextmanager
@@ -54,10 +55,11 @@ def forget(workspace: Workspace, run_id: str) -> None:
     workspace.journal(run_id).remove()
 
 
-def ensure_snapshot(workspace: Workspace, spec: RunSpec, run_id: str) -> Snapshot:
+def ensure_snapshot(workspace: Workspace, spec: RunSpec, attempt: Attempt) -> Snapshot:
     """The commit to run: the one that is recorded, or the dev tree as it stands now."""
-    journal, repository = workspace.journal(run_id), workspace.repository
-    known = workspace.snapshot(run_id)
+    run_id, repository = attempt.run_id, workspace.repository
+    journal = workspace.journal(run_id)
+    known = None if attempt.first else workspace.snapshot(run_id)
     if known is not None:
         receipt = journal.find("snapshot")
         return Snapshot(**receipt["snapshot"]) if receipt else known
@@ -99,15 +101,17 @@ def ensure_manifest(
     workspace: Workspace, target: Target, spec: RunSpec, snapshot: Snapshot, prepared: Mapping[str, Any], cleared: Cleared
 ) -> Sealed:
     """Seals the manifest and keeps it in the object database; one that is there already is final and is used as it is."""
-    repository, ref = workspace.repository, refs.MANIFESTS + cleared.run_id
-    blob = refs.find_ref(repository, ref)
+    repository, run_id = workspace.repository, cleared.attempt.run_id
+    ref = refs.MANIFESTS + run_id
+    blob = None if cleared.attempt.first else refs.find_ref(repository, ref)
     text = next(refs.read_blobs(repository, [blob]), None) if blob else None
-    if text is None:
-        data = manifest_data(spec, snapshot, prepared, cleared, target)
-        text = render_manifest(data).encode()
-        refs.create_ref(repository, ref, refs.write_blob(repository, text))
-        workspace.journal(cleared.run_id).write("sealed", ref=ref)
-    return Sealed(parse_manifest(text, cleared.run_id), text.decode(), cleared)
+    if text is not None:
+        return Sealed(parse_manifest(text, run_id), text.decode(), cleared)
+    data = manifest_data(spec, snapshot, prepared, cleared, target)
+    text = render_manifest(data).encode()
+    refs.create_ref(repository, ref, refs.write_blob(repository, text))
+    workspace.journal(run_id).write("sealed", ref=ref)
+    return Sealed(Manifest(data), text.decode(), cleared)
 
 
 def start(workspace: Workspace, target: Target, spec: RunSpec, prepared: Mapping[str, Any], sealed: Sealed) -> Job:
@@ -133,8 +137,8 @@ def start(workspace: Workspace, target: Target, spec: RunSpec, prepared: Mapping
     return Job(run_id, prepared["run_dir"], target.scheduler.session(submission), attach, state.state)
 
 
-def remember(workspace: Workspace, sealed: Sealed, job: Job) -> None:
-    """Adds the run to the index, with whatever ended since the last time."""
+def remember(workspace: Workspace, sealed: Sealed) -> None:
+    """Adds the run to the index."""
     workspace.record()
 
 

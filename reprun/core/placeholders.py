@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -33,6 +32,8 @@ def check(argv: Sequence[str], config: Mapping[str, Any] | None) -> None:
         found, value = find(config or {}, name)
         if not found:
             known = [*RESERVED, *(config or {})]
+            import difflib  # only on the way to an error
+
             close = difflib.get_close_matches(name, [str(key) for key in known], n=1)
             hint = f"did you mean {{{close[0]}}}? " if close else ""
             raise UsageError(

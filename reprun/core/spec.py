@@ -45,6 +45,14 @@ class RunSpec:
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """A try at launching a run: the `first`, which finds nothing of an earlier one, or another that carries on."""
+
+    run_id: str
+    first: bool
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """A commit that holds the dev tree as it stood at one moment, kept alive by `ref`."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from reprun.core.errors import RefusedError
-from reprun.core.spec import RunSpec
+from reprun.core.spec import Attempt, RunSpec
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Finding:
 class Cleared:
     """The proof that a run passed preflight: starting it takes one. Only `clear` makes them."""
 
-    run_id: str
+    attempt: Attempt
     checks: tuple[str, ...]
 
 
@@ -37,14 +37,14 @@ class Check(Protocol):
         ...
 
 
-def clear(run_id: str, spec: RunSpec, prepared: Mapping[str, Any]) -> Cleared:
+def clear(attempt: Attempt, spec: RunSpec, prepared: Mapping[str, Any]) -> Cleared:
     """Runs all checks. Raises `RefusedError` with every finding together."""
     checks = _registry()
     found = [finding for check in checks for finding in check.findings(spec, prepared)]
     if found:
         more = "".join(f"\n  {finding.check}: {finding.message}" for finding in found[1:])
         raise RefusedError(found[0].message + more, hint="; ".join(dict.fromkeys(finding.hint for finding in found)))
-    return Cleared(run_id, tuple(check.name for check in checks))
+    return Cleared(attempt, tuple(check.name for check in checks))
 
 
 def _registry() -> list[Check]:

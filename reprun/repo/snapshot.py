@@ -13,16 +13,15 @@ from reprun.core.spec import Snapshot
 from reprun.core.text import show
 from reprun.repo.branch import put_on_branch
 from reprun.repo.discover import Repository
+from reprun.repo.parent import Parent, ask_parent
 from reprun.repo.refs import create_ref, run_ref
 from reprun.repo.states import refuse_unfinished_operation
-from reprun.repo.tree_diff import Entry, diff_trees
+from reprun.repo.tree_diff import Entry, comparing
 from reprun.system.files import ensure_dir
 from reprun.system.process import Git, translated
 
 _ATTEMPTS = 3
 _NAMED = 10  # how many paths a refusal names
-# Snapshots of one state are one commit, so its dates come from its parent; this is the date of a commit without one.
-_EPOCH = "946684800 +0000"
 _IDENTITY = "reprun <reprun@localhost>"
 
 
@@ -44,13 +43,14 @@ def take_snapshot(repository: Repository, wish: Wish) -> Snapshot:
     """
     refuse_unfinished_operation(repository)
     with translated(), scratch_index(repository, wish.run_id) as git:
-        parent_tree, date = _read_parent(repository)
-        tree = _write_stable_tree(git, repository)
-        entries = diff_trees(repository.git, parent_tree, tree)
+        with ask_parent(repository) as parent:  # git reads the commit while the files are looked at
+            tree = _write_stable_tree(git)
+        # The commit is only an object until the ref is made; what forbids it is found out beside making it.
+        with comparing(repository.git, parent.tree, tree) as entries:
+            commit = _commit(repository, wish, tree, parent)
         _refuse_gitlinks(entries)
         if wish.require_clean and entries:
             raise _not_clean(entries)
-        commit = _commit(repository, wish, tree, date, bool(entries))
         ref = create_ref(repository, run_ref(wish.run_id), commit)
         if wish.auto_commit == "branch" and commit != repository.head:
             put_on_branch(repository, git, commit)
@@ -75,7 +75,7 @@ def scratch_index(repository: Repository, name: str) -> Iterator[Git]:
                 os.unlink(left)
 
 
-def _write_stable_tree(git: Git, repository: Repository) -> str:
+def _write_stable_tree(git: Git) -> str:
     """The tree of one moment: files that change between being read and being looked at again make it try anew, then refuse."""
     moved: list[str] = []
     for _ in range(_ATTEMPTS):
@@ -92,30 +92,19 @@ def _write_stable_tree(git: Git, repository: Repository) -> str:
     )
 
 
-def _read_parent(repository: Repository) -> tuple[str, str]:
-    """The tree of HEAD, and the commit date of HEAD as git writes it (`seconds zone`)."""
-    if not repository.head:
-        return "", _EPOCH
-    text = repository.git.run("cat-file", "commit", repository.head).stdout
-    header = text.partition(b"\n\n")[0].split(b"\n")
-    fields = dict(line.split(b" ", 1) for line in header if b" " in line and not line.startswith(b" "))
-    date = fields[b"committer"].rpartition(b"> ")[2].decode("ascii", "replace")
-    return fields[b"tree"].decode("ascii"), date
-
-
-def _commit(repository: Repository, wish: Wish, tree: str, date: str, dirty: bool) -> str:
+def _commit(repository: Repository, wish: Wish, tree: str, parent: Parent) -> str:
     """HEAD itself when the tree is clean, else a commit on top of it; the same state always gives the same commit."""
-    if repository.head and not dirty:
+    if repository.head and tree == parent.tree:
         return repository.head
     message = f"reprun: {wish.title or 'run'} {wish.run_id}" if wish.auto_commit == "branch" else "reprun: snapshot"
-    parent = ["-p", repository.head] if repository.head else []
+    above = ["-p", repository.head] if repository.head else []
     name, email = _IDENTITY.rstrip(">").split(" <")
     who = {
         f"GIT_{role}_{part}": value
         for role in ("AUTHOR", "COMMITTER")
-        for part, value in (("NAME", name), ("EMAIL", email), ("DATE", date))
+        for part, value in (("NAME", name), ("EMAIL", email), ("DATE", parent.date))
     }
-    return repository.git.at(**who).text("commit-tree", tree, *parent, "-F", "-", stdin=message.encode() + b"\n")
+    return repository.git.at(**who).text("commit-tree", tree, *above, "-F", "-", stdin=message.encode() + b"\n")
 
 
 def _refuse_gitlinks(entries: list[Entry]) -> None:

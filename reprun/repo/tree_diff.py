@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from reprun.system.process import Git, translated
+from reprun.system.process import Git
 
 
 @dataclass(frozen=True)
@@ -18,17 +20,17 @@ class Entry:
     blob: str
 
 
-def diff_trees(git: Git, old: str, new: str) -> list[Entry]:
-    """The entries that differ from tree (or commit) `old`, empty for no tree at all, to `new`."""
+@contextmanager
+def comparing(git: Git, old: str, new: str) -> Iterator[list[Entry]]:
+    """Fills the list with the entries that differ from tree `old` (empty: no tree at all) to `new`, beside the block."""
+    entries: list[Entry] = []
     if old == new:
-        return []
-    if not old:
-        old = git.text("hash-object", "-t", "tree", "--stdin")
-    with translated():
-        said = git.run("diff-tree", "-r", "-z", "--raw", "--no-renames", "--full-index", old, new).stdout
-    fields = said.split(b"\0")
-    entries = []
+        yield entries
+        return
+    base = old or git.text("hash-object", "-t", "tree", "--stdin")
+    asked = git.spawn("diff-tree", "-r", "-z", "--raw", "--no-renames", "--full-index", base, new)
+    yield entries
+    fields = git.finish(asked, "diff-tree").stdout.split(b"\0")
     for header, path in zip(fields[0::2], fields[1::2], strict=False):
         _, mode, _, blob, kind = header.decode("ascii").lstrip(":").split(" ")
         entries.append(Entry("M" if kind == "T" else kind, os.fsdecode(path), mode, blob))
-    return entries

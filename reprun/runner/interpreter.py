@@ -13,7 +13,7 @@ import shutil
 import subprocess
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
-from reprun.runner.files import ensure_dir, read_json, write_json
+from reprun.runner.files import ensure_dir, read_json, read_text, write_json
 
 # Runs in the job's interpreter. The first line keeps a json.py of the current folder from being imported.
 _PROBE = """
@@ -66,7 +66,10 @@ def probe(interpreter: Optional[str], env: Mapping[str, str], cwd: str, cache: s
     """The record of the environment: python, implementation, executable, prefix, packages, digest. Empty without Python."""
     if interpreter is None:
         return {}
-    memo = os.path.join(cache, "interpreters", hashlib.sha256(os.fsencode(interpreter)).hexdigest()[:32] + ".json")
+    choice = _choice(interpreter, env, cwd)
+    memo = os.path.join(
+        cache, "interpreters", hashlib.sha256(choice.encode("utf-8", "surrogateescape")).hexdigest()[:32] + ".json"
+    )
     known = _read_memo(memo)
     if known and known.get("stamp") == _stamp(interpreter, known.get("folders", [])):
         return dict(known["record"])
@@ -75,9 +78,8 @@ def probe(interpreter: Optional[str], env: Mapping[str, str], cwd: str, cache: s
         return {}
     folders = found.pop("folders")
     found["digest"] = hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
-    if not _is_shim(interpreter):
-        ensure_dir(os.path.dirname(memo))
-        write_json(memo, {"record": found, "folders": folders, "stamp": _stamp(interpreter, folders)})
+    ensure_dir(os.path.dirname(memo))
+    write_json(memo, {"record": found, "folders": folders, "stamp": _stamp(interpreter, folders)})
     return found
 
 
@@ -118,10 +120,23 @@ def _stamp(interpreter: str, folders: Sequence[str]) -> List[Any]:
     return stamp
 
 
-def _is_shim(interpreter: str) -> bool:
-    """A script that stands for different interpreters in different folders (pyenv, asdf) cannot be kept by its own time."""
+def _choice(interpreter: str, env: Mapping[str, str], cwd: str) -> str:
+    """The path of an interpreter; for a script that stands for several (pyenv, asdf) also all that it chooses by."""
+    if not _is_script(interpreter):
+        return interpreter
+    chosen = [interpreter] + [env.get(name, "") for name in ("PYENV_VERSION", "ASDF_PYTHON_VERSION")]
+    folder, above = cwd, [os.path.join(env.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv"), "version")]
+    while True:
+        above += [os.path.join(folder, name) for name in (".python-version", ".tool-versions")]
+        if folder == os.path.dirname(folder):
+            break
+        folder = os.path.dirname(folder)
+    return "\0".join(chosen + [read_text(path) for path in above])
+
+
+def _is_script(interpreter: str) -> bool:
     try:
         with open(interpreter, "rb") as file:
             return file.read(2) == b"#!"
     except OSError:
-        return True
+        return False

@@ -62,7 +62,9 @@ def ask(folder: Path, shell: str, line: str, **more: str) -> tuple[object, list[
     """What completion answers for a line (the cursor at its end): its result, its lines, and the modules it loaded."""
     words = line.split(" ")
     # As bash breaks it: at blanks, and at @ and = as words of their own.
-    broken = [piece for word in words for piece in word.replace("@", "\n@\n").replace("=", "\n=\n").split("\n") if piece or not word]
+    broken = [
+        piece for word in words for piece in word.replace("@", "\n@\n").replace("=", "\n=\n").split("\n") if piece or not word
+    ]
     protocol = {"_REPRUN_COMPLETE": f"complete_{shell}"}
     if shell == "bash":
         protocol |= {"COMP_WORDS": "\n".join(broken), "COMP_CWORD": str(len(broken) - 1)}
@@ -70,7 +72,12 @@ def ask(folder: Path, shell: str, line: str, **more: str) -> tuple[object, list[
         protocol["_TYPER_COMPLETE_ARGS"] = line
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "COMP_"))}
     done = subprocess.run(
-        [sys.executable, "-c", COMPLETE], cwd=folder, env={**environ, **protocol, **more}, capture_output=True, text=True, check=True
+        [sys.executable, "-c", COMPLETE],
+        cwd=folder,
+        env={**environ, **protocol, **more},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     answered, modules = json.loads(done.stderr)
     return answered, done.stdout.splitlines(), set(modules)
@@ -89,7 +96,9 @@ def test_completion_loads_nothing_slow(project: Path) -> None:
 def test_a_look_at_a_fresh_index_loads_nothing_slow(project: Path) -> None:
     done = subprocess.run([sys.executable, "-c", LOOK, str(project / ".git")], capture_output=True, text=True, check=True)
     assert done.stdout == "20\n"
-    assert not set(json.loads(done.stderr)[1]) & (SLOW | {"json", "hashlib", "shlex", "difflib", "reprun.core.manifest", "reprun.core.ids"})
+    assert not set(json.loads(done.stderr)[1]) & (
+        SLOW | {"json", "hashlib", "shlex", "difflib", "reprun.core.manifest", "reprun.core.ids"}
+    )
 
 
 # --- what is answered ---
@@ -111,8 +120,8 @@ def test_the_newest_ids_then_names_then_last(project: Path) -> None:
         ("reprun wait @last @", ["@last"]),
         ("reprun show @la", ["@last"]),
         ("reprun show --json @la", ["@last"]),
-        ("reprun reproduce --name x basel", ["baseline"]),
-        ("reprun reproduce --name=x basel", ["baseline"]),
+        ("reprun reproduce --on x basel", ["baseline"]),
+        ("reprun reproduce --on=x basel", ["baseline"]),
         ("reprun attach -- basel", ["baseline"]),
         ("reprun stop nothing-like-it", []),
         ("reprun resume '20261121-031600", [IDS[0]]),
@@ -126,7 +135,7 @@ def test_where_a_run_is_expected_runs_are_offered(project: Path, line: str, expe
     "line",
     [
         "reprun ", "reprun sh", "reprun show -", "reprun show --js", "reprun launch -- python show 2026", "reprun ls 2026",
-        "reprun reproduce --name ba", "reprun reproduce --on=lo", "reprun launch --config show ", "",
+        "reprun reproduce --on ba", "reprun reproduce --on=lo", "reprun launch --config show ", "",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -145,6 +154,18 @@ def test_other_shells_and_odd_requests_are_left_to_typer(project: Path) -> None:
         {"_REPRUN_COMPLETE": "complete_powershell", "_TYPER_COMPLETE_ARGS": "reprun show "},
     ):
         assert not fastpath.complete(environ)
+
+
+def test_the_options_that_take_a_value_are_those_of_the_commands() -> None:
+    """The fast path may not ask Typer for them, so they are written down twice."""
+    import typer.main
+
+    from reprun.cli.app import build
+
+    commands = typer.main.get_command(build(None)).commands  # type: ignore[attr-defined]
+    assert set(commands) >= fastpath.RUN_COMMANDS
+    options = [option for name in fastpath.RUN_COMMANDS for option in commands[name].params if option.param_type_name == "option"]
+    assert {word for option in options if not option.is_flag for word in option.opts} == fastpath.VALUE_OPTIONS
 
 
 def test_zsh_gets_the_answer_that_it_evaluates(project: Path) -> None:

@@ -1,10 +1,13 @@
-"""The practice project: a real Git repository, a tree that is not clean, training that repeats to the byte."""
+"""The practice project: a real Git repository, a tree that is not clean, training that repeats."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -70,7 +73,7 @@ def test_what_is_there_is_left_alone(tmp_path: Path, what: str) -> None:
 def test_the_training_repeats_to_the_byte_and_learns(project: DemoProject) -> None:
     printed = []
     for output in ("one", "two"):
-        words = [sys.executable, "train.py", "--config", project.config, "--output", output]
+        words = [sys.executable, "train.py", "--output", output]
         env = {"PATH": os.environ["PATH"], "REPRUN_SEED": "7"}
         done = subprocess.run(words, cwd=project.folder, env=env, capture_output=True, text=True, check=True)
         printed.append(done.stdout)
@@ -79,3 +82,24 @@ def test_the_training_repeats_to_the_byte_and_learns(project: DemoProject) -> No
     assert sorted(os.listdir(one)) == ["predictions.csv", "weights.json"]
     assert all((one / name).read_bytes() == (two / name).read_bytes() for name in os.listdir(one))
     assert float(printed[0].split()[-1]) > 0.9
+
+
+@pytest.fixture
+def home() -> Iterator[str]:
+    """A home of its own, with a short path for the socket of tmux."""
+    folder = tempfile.mkdtemp(prefix="rr-")
+    yield folder
+    subprocess.run(["tmux", "-S", f"{folder}/reprun/tmux.sock", "kill-server"], capture_output=True, check=False)
+    subprocess.run(["chmod", "-R", "u+w", folder], check=True)
+    shutil.rmtree(folder)
+
+
+def test_the_demo_tells_its_story_to_the_end(home: str) -> None:
+    env = {"PATH": os.environ["PATH"], "HOME": home, "REPRUN_HOME": f"{home}/reprun", "LC_ALL": "C.UTF-8"}
+    words = [sys.executable, "-m", "reprun", "demo", f"{home}/digits"]
+    done = subprocess.run(words, cwd=home, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count(" IDENTICAL ") == 2
+    assert "Your tree says DECAY = 0.8. What ran says:" in done.stdout
+    assert done.stdout.count("learning rate 0.05, decay 1.0") == 2  # what was launched, and what ran after the change
+    assert f"cd {home}/digits" in done.stdout

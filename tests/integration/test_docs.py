@@ -19,7 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
+from reprun.cli.app import COMMANDS, build
 from reprun.commands.demo import prepare_demo
 
 ROOT = Path(__file__).parents[2]
@@ -121,7 +123,7 @@ def run_page(commands: list[Command], cwd: str, env: dict[str, str]) -> dict[int
     )
     done = subprocess.run(
         ["bash", "--norc", "-c", script + f"printf '\\n{MARK} 0\\n'"],
-        cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS,
+        cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=SECONDS,
     )  # fmt: skip
     parts = re.split(rf"^{MARK} (\d+)\n", done.stdout, flags=re.MULTILINE)
     printed = {int(line): text.splitlines() for line, text in zip(parts[1::2], parts[2::2], strict=True)}
@@ -145,6 +147,17 @@ def test_what_the_page_shows_is_what_happens(page: Path, place: tuple[str, dict[
 def test_there_is_something_to_run() -> None:
     pages = [page.name for page in RUN if read_commands(page.read_text())]
     assert {"README.md", "first-run.md", "reproduce-a-run.md", "share-runs.md", "writable-paths.md"} <= set(pages)
+
+
+def test_every_command_and_option_is_in_the_reference() -> None:
+    parts = re.split(r"^## reprun (\w+)$", (ROOT / "docs/reference/commands.md").read_text(), flags=re.MULTILINE)
+    sections = dict(zip(parts[1::2], parts[2::2], strict=True))
+    commands = get_command(build(None)).commands  # type: ignore[attr-defined]
+    assert list(sections) == list(COMMANDS)
+    for name, command in commands.items():
+        options = {word for option in command.params for word in option.opts if word.startswith("--")}
+        written = set(re.findall(r"`(--[a-z-]+)", sections[name]))
+        assert written == options, name
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])

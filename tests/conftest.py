@@ -1,0 +1,105 @@
+"""Fixtures for tests with real tools.
+
+- `repo`: a fresh Git repository with two files and one commit; the current folder is in it. `HOME` is private and empty;
+  who commits is said in a file that only `GIT_CONFIG_GLOBAL` names, which reprun does not hand on to its own git.
+- `home`: a fresh `$REPRUN_HOME` with a short path. At the end its tmux server and every process that mentions it are killed.
+- `git("status")`: git in the current folder (or `cwd=`), its output as text. `reprun("ls", "--json")`: the installed command,
+  an `Answer` with `rc stdout stderr json data`.
+
+Helpers that are no fixtures (`until`, …) are in lab.py: `from lab import until`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from lab import Answer, end_processes_of, run_reprun
+
+from reprun.runner.files import remove_tree
+from reprun.runner.paths import Home
+
+Run = Callable[..., str]
+_TOOLS = {"repo": {"git"}, "git": {"git"}, "home": {"git", "tmux"}}  # what the fixtures need
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Nothing of an outer git hook, tmux or reprun job reaches a test."""
+    config.addinivalue_line("markers", "needs(*tools): programs that the test needs beside those of its fixtures")
+    for name in list(os.environ):
+        if name.startswith(("GIT_", "TMUX", "REPRUN_")):
+            del os.environ[name]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A tool that is missing is a skip on a laptop and a failure in CI."""
+    wanted = {tool for name in getattr(item, "fixturenames", ()) for tool in _TOOLS.get(name, ())}
+    wanted |= {tool for mark in item.iter_markers("needs") for tool in mark.args}
+    missing = sorted(tool for tool in wanted if shutil.which(tool) is None)
+    if missing:
+        say = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        say(f"not installed: {', '.join(missing)}")
+
+
+@pytest.fixture
+def private_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """`HOME` of a user who has configured nothing but a name for git, outside of it."""
+    config = tmp_path / "gitconfig"
+    config.write_text("[user]\n\tname = Tester\n\temail = tester@localhost\n[init]\n\tdefaultBranch = main\n")
+    folder = tmp_path / "user"
+    folder.mkdir()
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    return folder
+
+
+@pytest.fixture
+def git(private_home: Path) -> Run:
+    """git in the current folder: `git("commit", "-qm", "two", cwd=…, stdin=b"…", check=False)` returns its output, trimmed."""
+
+    def run(*words: str, cwd: str | os.PathLike[str] | None = None, stdin: bytes = b"", check: bool = True) -> str:
+        done = subprocess.run(["git", *words], cwd=cwd, input=stdin, capture_output=True)
+        assert not check or done.returncode == 0, (words, done.stderr.decode("utf-8", "replace"))
+        return os.fsdecode(done.stdout.rstrip(b"\n"))
+
+    return run
+
+
+@pytest.fixture
+def repo(tmp_path: Path, git: Run, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with train.py, conf/base.yaml and one commit on the branch main; the tests run in it."""
+    folder = tmp_path / "project"
+    (folder / "conf").mkdir(parents=True)
+    (folder / "train.py").write_text("print('training')\n")
+    (folder / "conf" / "base.yaml").write_text("lr: 0.1\nsteps: 3\n")
+    monkeypatch.chdir(folder)
+    git("init", "-q")
+    git("add", "--all")
+    git("commit", "-qm", "first")
+    return folder
+
+
+@pytest.fixture
+def home(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A fresh `$REPRUN_HOME`. Its path is short, so that the tmux socket is in it."""
+    folder = os.path.realpath(tempfile.mkdtemp(prefix="reprun-test-"))
+    monkeypatch.setenv("REPRUN_HOME", folder)
+    yield Path(folder)
+    if shutil.which("tmux"):
+        subprocess.run(["tmux", "-S", Home(folder).socket(), "kill-server"], capture_output=True)
+    end_processes_of(folder)
+    remove_tree(folder)
+
+
+@pytest.fixture
+def reprun(home: Path) -> Callable[..., Answer]:
+    """The installed command: `reprun("launch", "--json", "--", "true", cwd=…, env={…})`."""
+    return run_reprun

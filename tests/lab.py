@@ -1,0 +1,91 @@
+"""What the tests share: running the installed command, waiting for a condition, ending what a test left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+REPRUN = os.path.join(sys.prefix, "bin", "reprun")
+SECONDS = 60  # a deadline that only a fault reaches
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the installed command said."""
+
+    rc: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The whole envelope of `--json`."""
+        data: dict[str, Any] = json.loads(self.stdout)
+        return data
+
+    @property
+    def data(self) -> Any:
+        """The `data` of the envelope; fails the test, showing everything, when the command did not succeed."""
+        assert self.rc == 0, self
+        return self.json["data"]
+
+
+def run_reprun(*words: str, cwd: str | os.PathLike[str] | None = None, env: dict[str, str] | None = None) -> Answer:
+    """Runs `reprun words…` as it is installed, in `cwd`, with `env` added to this process's environment."""
+    done = subprocess.run(
+        [REPRUN, *words], cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL, capture_output=True, timeout=120
+    )
+    return Answer(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
+
+
+def until(condition: Callable[[], T], what: str = "", seconds: float = SECONDS) -> T:
+    """The first true answer of `condition`, asked again and again; the test fails when there is none in time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"still not so after {seconds:g} s: {what or condition}")
+        time.sleep(0.01)
+
+
+def processes_of(folder: str) -> list[int]:
+    """The processes whose environment or command line names something in `folder`; never this one."""
+    mark = os.fsencode(folder)
+    found = []
+    for name in os.listdir("/proc"):
+        if not name.isdigit() or int(name) in (os.getpid(), os.getppid()):
+            continue
+        for part in ("environ", "cmdline"):
+            try:
+                with open(f"/proc/{name}/{part}", "rb") as file:
+                    if mark in file.read():
+                        found.append(int(name))
+                        break
+            except OSError:
+                pass  # gone, or another user's
+    return found
+
+
+def end_processes_of(folder: str) -> None:
+    """KILL for all of them, until none is left."""
+
+    def none_left() -> bool:
+        left = processes_of(folder)
+        for pid in left:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        return not left
+
+    until(none_left, f"no process of {folder} is left")
