@@ -60,11 +60,17 @@ class Workspace:
 
         return view(self.index_path, self.repository.common_dir, self._sources())
 
-    def record(self, rows: Iterable[Row] = ()) -> None:
-        """Brings the index up to date with the refs, and adds `rows`. It is a cache: failing to do so harms nothing."""
+    def record(self) -> None:
+        """Brings the index up to date with the refs. It is a cache: failing to do so harms nothing."""
         from reprun.store.scan import sync
 
-        sync(self.index_path, self.repository.common_dir, self._sources(), rows)
+        sync(self.index_path, self.repository.common_dir, self._sources())
+
+    def note(self, row: Row) -> None:
+        """Adds one run to the index without looking at anything else: what a launch has time for."""
+        from reprun.store.scan import note
+
+        note(self.index_path, row)
 
     def find_run(self, text: str) -> Row:
         """The run that `text` names. Raises `NotFoundError`, or `UsageError` when it could be several."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
 
 import typer
+from typer._click.exceptions import ClickException, NoArgsIsHelpError  # typer's own copy; it exports no public name for them
 from typer.core import TyperGroup
 
 from reprun.cli import envelope
@@ -74,16 +76,29 @@ def run(words: Sequence[str]) -> int:
         return envelope.failed(130, "interrupted", "what was started goes on: reprun status")
     except BrokenPipeError:
         return 0
+    except SystemExit as leaving:  # what click makes of a reader that went away
+        return 0 if leaving.code == 1 else int(leaving.code or 0)
+    except OSError as error:
+        if error.filename is None and error.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
+            return envelope.unwritable(error)
+        return _unexpected(error, command)
     except Exception as error:
         return _unexpected(error, command)
 
 
 def _unexpected(error: Exception, command: str | None) -> int:
-    if type(error).__module__.startswith(("typer._click", "click")):  # wrong words on the command line
-        message = str(getattr(error, "message", "") or error)
-        formatted = getattr(error, "format_message", None)
-        return envelope.failed(
-            2, formatted() if callable(formatted) else message, f"reprun {command or ''} --help".replace("  ", " ")
-        )
+    if isinstance(error, NoArgsIsHelpError):
+        return 2  # the help was printed
+    if isinstance(error, ClickException):
+        return envelope.failed(2, error.format_message(), _wrong_words(command))
     path = envelope.write_report(error, sys.argv)
     return envelope.failed(70, f"a fault of reprun itself: {type(error).__name__}: {error}", f"please report it with {path}")
+
+
+def _wrong_words(command: str | None) -> str:
+    import difflib
+
+    if command in COMMANDS:
+        return f"reprun {command} --help"
+    close = difflib.get_close_matches(command or "", COMMANDS, n=1)
+    return f"did you mean reprun {close[0]}?" if close else "reprun --help"

@@ -52,6 +52,12 @@ def failed(exit_code: int, message: str, hint: str = "") -> int:
     return exit_code
 
 
+def unwritable(error: OSError) -> int:
+    """The answer could not be printed: said on standard error alone."""
+    _call.as_json = False
+    return failed(5, f"standard output cannot be written: {error.strerror}", "what was asked for may have been done: reprun ls")
+
+
 def say(text: str) -> None:
     """Talk goes to standard error, so that standard output stays data."""
     print(text, file=sys.stderr, flush=True)

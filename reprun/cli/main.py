@@ -10,8 +10,7 @@ from typing import NoReturn
 def main() -> NoReturn:
     """Runs `reprun` with the words of this process and ends it with a documented exit status."""
     words = sys.argv[1:]
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a Latin-1 terminal must not end a command
+    _open_streams()
     if words == ["--version"]:
         from reprun import __version__
 
@@ -27,10 +26,27 @@ def main() -> NoReturn:
     _leave(run(words))
 
 
+def _open_streams() -> None:
+    """Gives every closed stream (`reprun ls >&-`, cron) a place to go: its number would otherwise fall to the next file."""
+    for number, mode in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, mode)  # the lowest free number, which is this one
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a Latin-1 terminal must not end a command
+
+
 def _leave(status: int) -> NoReturn:
-    """Ends the process. A reader that went away (`reprun ls | head`) is no error of ours."""
+    """Ends the process. A reader that went away (`reprun ls | head`) is no error of ours; a full disk is."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        print(f"error: standard output cannot be written: {error.strerror}", file=sys.stderr)
+        status = status or 5
     sys.exit(status)

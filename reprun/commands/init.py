@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -12,6 +10,7 @@ from reprun.config.formats import render
 from reprun.config.project import NAME
 from reprun.core.errors import RefusedError, ToolError
 from reprun.core.text import is_recordable, show
+from reprun.system.files import write_atomic
 
 _ENVIRONMENTS = ("environment.yml", "environment.yaml")
 _LOCKS = ("conda-lock.yml", "pixi.lock", "uv.lock", "poetry.lock", "pdm.lock")
@@ -80,19 +79,9 @@ def write_init(top: str, force: bool = False) -> str:
 def _publish(plan: InitPlan, force: bool) -> None:
     if plan.exists and not force:
         raise FileExistsError
-    handle, aside = tempfile.mkstemp(prefix=f".{NAME}.", dir=plan.top)
-    try:
-        with open(handle, "w", encoding="utf-8") as file:
-            file.write(plan.text)
-            os.fchmod(file.fileno(), 0o644)  # it is committed and shared, unlike our records
-            file.flush()
-            os.fsync(file.fileno())
-        if not force:  # claim the name first: somebody may have made the file in the meantime
-            os.close(os.open(plan.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
-        os.replace(aside, plan.path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(aside)
+    if not force:  # claim the name first: somebody may have made the file in the meantime
+        os.close(os.open(plan.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
+    write_atomic(plan.path, plan.text.encode(), 0o644)  # it is committed and shared, unlike our records
 
 
 def _names(folder: str) -> list[str]:

@@ -35,6 +35,6 @@ def launch(workspace: Workspace, spec: RunSpec, run_id: str = "") -> Launched:
         cleared = clear(attempt, spec, prepared)
         sealed = steps.ensure_manifest(workspace, target, spec, snapshot, prepared, cleared)
         job = steps.start(workspace, target, spec, prepared, sealed)
-    steps.remember(workspace, sealed)
+    steps.remember(workspace, spec, sealed)
     tree = prepared["worktree"]
     return Launched(attempt.run_id, spec.name, target.name, snapshot, Worktree(tree["path"], tree["store"]), job)

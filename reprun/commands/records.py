@@ -14,7 +14,7 @@ from reprun.core.placeholders import fill
 from reprun.core.seeds import Seeds
 from reprun.core.spec import ConfigRecord, RunSpec, Snapshot
 from reprun.env.system import system_record
-from reprun.runner.variables import is_secret
+from reprun.runner.variables import is_private, is_secret
 from reprun.system.clock import iso, now
 from reprun.system.files import umask
 
@@ -61,9 +61,8 @@ def manifest_data(
         "seeds": {"root": spec.seeds.root, "origin": spec.seeds.origin, "named": spec.seeds.named},
         "environment": system_record(prepared["environment"]),
         "variables": {
-            "values": {name: value for name, value in sorted({**inherited, **spec.variables}.items()) if not is_secret(name)},
+            **variables_table(spec, inherited),
             "configured": sorted(spec.variables),
-            "secret": sorted({*spec.secrets, *(name for name in inherited if is_secret(name))}),
         },
         "target": {
             "name": target.name,
@@ -80,6 +79,13 @@ def manifest_data(
     if prepared["data"]:
         data["data"] = prepared["data"]
     return data
+
+
+def variables_table(spec: RunSpec, inherited: Mapping[str, str]) -> dict[str, Any]:
+    """`values`, with what the config sets and the host gives, and `secret`, the names whose values are not written down."""
+    private = {name for name in inherited if is_private(name) and name not in spec.variables}
+    values = {name: value for name, value in sorted({**inherited, **spec.variables}.items()) if name not in private}
+    return {"values": values, "secret": sorted({*spec.secrets, *private})}
 
 
 def _config_table(config: ConfigRecord) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reprun.commands.launch import Launched, launch
-from reprun.commands.records import spec_from_manifest
+from reprun.commands.records import spec_from_manifest, variables_table
 from reprun.core.compare import Difference, Side, differences
 from reprun.core.manifest import Manifest
 from reprun.core.outcome import RunState
@@ -16,7 +16,6 @@ from reprun.core.tolerance import parse_tolerance
 from reprun.core.verdict import Verdict, judge
 from reprun.env.system import system_record
 from reprun.repo.refs import get_tree
-from reprun.runner.variables import is_secret
 from reprun.store.rows import Row
 from reprun.workspace import Workspace
 
@@ -100,11 +99,9 @@ def _as_it_would_be(workspace: Workspace, manifest: Manifest, spec: RunSpec) -> 
             "data_base": workspace.repository.top,
         }
     )
-    values = {name: value for name, value in {**answer["inherited"], **spec.variables}.items() if not is_secret(name)}
-    secret = sorted({*spec.secrets, *(name for name in answer["inherited"] if is_secret(name))})
     data = dict(manifest.data)
     data["environment"] = system_record(answer["environment"])
-    data["variables"] = {**manifest.table("variables"), "values": values, "secret": secret}
+    data["variables"] = {**manifest.table("variables"), **variables_table(spec, answer["inherited"])}
     data["target"] = {
         **manifest.table("target"),
         "name": spec.target,

@@ -137,9 +137,13 @@ def start(workspace: Workspace, target: Target, spec: RunSpec, prepared: Mapping
     return Job(run_id, prepared["run_dir"], target.scheduler.session(submission), attach, state.state)
 
 
-def remember(workspace: Workspace, sealed: Sealed) -> None:
+def remember(workspace: Workspace, spec: RunSpec, sealed: Sealed) -> None:
     """Adds the run to the index."""
-    workspace.record()
+    from reprun.core.dotted import flatten
+    from reprun.store.rows import flat_json, row_of
+
+    values = flat_json(flatten(spec.config.values)) if spec.config else "{}"
+    workspace.note(row_of(sealed.manifest, values))
 
 
 def get_spec(workspace: Workspace, run_id: str) -> RunSpec:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from typing import List
+from typing import List, Set
 
 
 def strays(run_id: str) -> List[int]:
@@ -26,17 +26,47 @@ def strays(run_id: str) -> List[int]:
 
 def kill_group(group: int, run_id: str) -> None:
     """KILL for the process group, then for every process that carries the run's id."""
-    try:
-        os.killpg(group, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    for _ in range(5):
+    signal_group(group, signal.SIGKILL)
+    end_strays(run_id, 0.0)
+
+
+def end_strays(run_id: str, grace: float) -> bool:
+    """TERM for every process that carries the run's id, KILL for those still there after `grace` seconds; True if any was."""
+    until = time.monotonic() + grace
+    told: Set[int] = set()
+    while grace > 0:
         left = strays(run_id)
         if not left:
-            return
+            return False
         for pid in left:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+            if pid not in told:
+                told.add(pid)
+                _signal(pid, signal.SIGTERM)
+        if time.monotonic() >= until:
+            break
         time.sleep(0.02)
+    killed = False
+    for _ in range(50):
+        left = strays(run_id)
+        if not left:
+            break
+        killed = True
+        for pid in left:
+            _signal(pid, signal.SIGKILL)
+        time.sleep(0.02)
+    return killed
+
+
+def signal_group(group: int, number: int) -> None:
+    """A signal for a process group; one that is gone is fine."""
+    try:
+        os.killpg(group, number)
+    except ProcessLookupError:
+        pass
+
+
+def _signal(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass

@@ -11,7 +11,7 @@ from reprun.runner.errors import RunnerError
 from reprun.runner.files import read_json, write_json
 from reprun.runner.identity import is_alive, same_boot
 from reprun.runner.paths import RunDir
-from reprun.runner.processes import kill_group
+from reprun.runner.processes import end_strays, kill_group, signal_group
 from reprun.runner.state import find_state
 
 
@@ -41,19 +41,20 @@ def _stop_orphan(run: RunDir, started: Dict[str, Any], grace: float) -> Dict[str
     """The supervisor is gone: this process does its work, and records an end whose exit status nobody saw."""
     job = started.get("job") or {}
     pid = int(job.get("pid", 0))
-    how, until = "TERM", time.monotonic() + grace
-    _signal_group(pid, signal.SIGTERM)
+    until = time.monotonic() + grace
+    signal_group(pid, signal.SIGTERM)
     while is_alive(job) and time.monotonic() < until:
         time.sleep(0.02)
+    how = "KILL" if is_alive(job) else "TERM"
     if is_alive(job):
-        how = "KILL"
         kill_group(pid, run.run_id)
-        while is_alive(job):
-            time.sleep(0.02)
+    elif end_strays(run.run_id, until - time.monotonic()):
+        how = "KILL"
+    while is_alive(job):
+        time.sleep(0.02)
     ended = time.time()
-    started.update(
-        state="stopped", stopped_by=how, exit_code=None, exited=ended, ended=ended, problems=["its supervisor was killed before"]
-    )
+    problems = ["its supervisor was killed before"]
+    started.update(state="stopped", stopped_by=how, exit_code=None, exited=ended, ended=ended, problems=problems)
     write_json(run.outcome, started)
     os.unlink(run.started)
     return find_state(run)
@@ -62,12 +63,5 @@ def _stop_orphan(run: RunDir, started: Dict[str, Any], grace: float) -> Dict[str
 def _signal(pid: int, number: int) -> None:
     try:
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass
-
-
-def _signal_group(group: int, number: int) -> None:
-    try:
-        os.killpg(group, number)
     except ProcessLookupError:
         pass

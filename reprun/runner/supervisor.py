@@ -132,6 +132,7 @@ class _Watch:
         host = host_facts()
         status, usage = self._wait()
         self._record_exit(status, usage)
+        self._end_the_rest()
         host["gpus"] = read_gpus(asked)
         self._finish(host)
         if viewer:
@@ -158,6 +159,15 @@ class _Watch:
             os.utime(self.run.started)
         except OSError:
             pass  # a full or read-only disk must not end the watch
+
+    def _end_the_rest(self) -> None:
+        """A leader that obeyed TERM is not the end of its children: they get what is left of the grace, then KILL."""
+        if not self.stopped_by:
+            return
+        from reprun.runner.processes import end_strays
+
+        if end_strays(self.run.run_id, 0.0 if self.kill_at is None else self.kill_at - time.monotonic()):
+            self.record["stopped_by"] = "KILL"
 
     def _forward(self, number: int) -> None:
         if number == signal.SIGTERM:

@@ -27,11 +27,13 @@ def is_secret(name: str) -> bool:
 def inherited(passed: Sequence[str] = (), environ: Optional[Mapping[str, str]] = None) -> Dict[str, str]:
     """The variables of this host's environment that a job gets: the allow-list and the patterns in `passed`."""
     env = os.environ if environ is None else environ
-    patterns = (*INHERITED, *passed)
-    exact = {pattern for pattern in patterns if not any(char in pattern for char in "*?[")}
-    globs = [pattern for pattern in patterns if pattern not in exact]
-    return {
-        name: value
-        for name, value in env.items()
-        if name in exact or any(fnmatch.fnmatchcase(name, pattern) for pattern in globs)
-    }
+    return {name: value for name, value in env.items() if _matches(name, (*INHERITED, *passed))}
+
+
+def is_private(name: str) -> bool:
+    """True for an inherited variable that is recorded by its name only: a secret, or one that was passed on by request."""
+    return is_secret(name) or not _matches(name, INHERITED)
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(name == pattern or ("*" in pattern and fnmatch.fnmatchcase(name, pattern)) for pattern in patterns)

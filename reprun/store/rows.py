@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reprun.core.outcome import RunState
+
+if TYPE_CHECKING:
+    from reprun.core.manifest import Manifest
 
 ParseConfig = Callable[[str, str], Any]  # (text, format) -> the config's values
 MAX_JSON = 1 << 18  # a config beyond this size is not searched by `--where`; `show` still has it
@@ -45,7 +48,6 @@ class Row:
 def manifest_row(run_id: str, text: bytes, parse_config: ParseConfig) -> Row:
     """The row of a sealed manifest. A damaged one gives a row that says so: it must not hide the others."""
     # Imported here: a listing from a fresh index reads no manifest.
-    import shlex
     import tomllib
 
     from reprun.core.errors import ReprunError
@@ -57,16 +59,23 @@ def manifest_row(run_id: str, text: bytes, parse_config: ParseConfig) -> Row:
         return Row(run_id, reason=DAMAGED)
     if manifest.run_id != run_id:  # sealed, but for another run: a ref that was moved
         return Row(run_id, reason=DAMAGED)
+    return row_of(manifest, config_json(manifest.table("config"), parse_config))
+
+
+def row_of(manifest: Manifest, config: str) -> Row:
+    """The row of a checked manifest; `config` holds its config's values as `flat_json` writes them."""
+    import shlex
+
     data, code = manifest.data, manifest.table("code")
     return Row(
-        run_id=run_id,
+        run_id=manifest.run_id,
         name=manifest.name,
         why=str(data.get("why", "")),
         created=str(data["created"]),
         commit_id=manifest.commit,
         parent=str(data.get("parent", "")),
         target=str(manifest.table("target").get("name", "")),
-        config_json=config_json(manifest.table("config"), parse_config),
+        config_json=config,
         reason=NO_OUTCOME,
         branch=str(code.get("branch", "")),
         command=shlex.join(manifest.argv),

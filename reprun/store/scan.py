@@ -79,6 +79,18 @@ def sync(path: str, common_dir: str, sources: Sources, rows: Iterable[Row] = (),
     return False
 
 
+def note(path: str, row: Row) -> None:
+    """Writes one row that is known to be right, without looking at the refs: for a launch, which must not wait.
+
+    The stamp stays as it was, so whoever looks next lists the refs and finds nothing missing.
+    """
+    try:
+        with ensure_index(path) as index:
+            index.add(row)
+    except ToolError:
+        return  # a cache: what is missing is found again
+
+
 def _overlay_news(index: Index, common_dir: str, sources: Sources) -> bool:
     """Lays what is new over the index; False when that is so much that it ought to be written down."""
     if index.get_meta("stamp") == read_stamp(common_dir).text:
