@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from bench import answers, launching, storage
 from bench.place import REPRUN, scratch
+from bench.project import FILE_KIB
 from bench.report import Measure, render, write_json
 
 RESULTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "results", "latest.json")
@@ -20,6 +21,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="what to measure; default: everything")
     parser.add_argument("--quick", action="store_true", help="leave out 10,000 files and 100,000 runs")
+    parser.add_argument(
+        "--kib", type=int, default=FILE_KIB, metavar="N", help="mean size of a file of the tree (default: %(default)s)"
+    )
     parser.add_argument("--output", default=RESULTS, metavar="FILE", help="where the JSON goes (default: %(default)s)")
     options = parser.parse_args()
     if not os.path.exists(REPRUN):
@@ -29,7 +33,7 @@ def main() -> int:
     with scratch() as place:
         for part in options.parts or PARTS:
             lines: list[Measure] = []
-            for found in _measure(part, place, quick=options.quick):
+            for found in _measure(part, place, quick=options.quick, kib=options.kib):
                 lines += found
                 for measure in found:
                     print("  ".join(measure.cells), file=sys.stderr)
@@ -42,11 +46,11 @@ def main() -> int:
     return 0
 
 
-def _measure(part: str, place: str, *, quick: bool) -> Iterator[list[Measure]]:
+def _measure(part: str, place: str, *, quick: bool, kib: int) -> Iterator[list[Measure]]:
     if part == "launch":
-        yield from launching.measure(place, 100, 9)
+        yield from launching.measure(place, 100, 9, kib)
         if not quick:
-            yield from launching.measure(place, 10_000, 5)
+            yield from launching.measure(place, 10_000, 7, kib)
     elif part == "answers":
         yield from answers.measure(place, (100, 10_000) if quick else (100, 10_000, 100_000), 15)
     else:

@@ -36,10 +36,8 @@ def measure(place: str, counts: tuple[int, ...], rounds: int) -> Iterator[list[M
         taken = (time.perf_counter() - begin) * 1000
         yield [Measure(f"ls of {count} runs for the first time (makes the index)", [taken], how=VALUE)]
     yield from _listing(histories, env, rounds)
-    env |= {"_REPRUN_COMPLETE": "complete_bash", "COMP_WORDS": "reprun show 2026", "COMP_CWORD": "2"}
-    env["COMP_WORDS"] = env["COMP_WORDS"].replace(" ", "\n")
+    env |= {"_REPRUN_COMPLETE": "complete_bash", "COMP_WORDS": "reprun\nshow\n2025", "COMP_CWORD": "2"}
     for count, path in histories.items():
-        env["COMP_WORDS"] = "reprun\nshow\n2025"
         if not run([REPRUN], path, env).startswith(b"2025"):
             raise RuntimeError("completion offers no run")
         samples = [timed([REPRUN], path, env) for _ in range(rounds)]

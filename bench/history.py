@@ -14,7 +14,6 @@ from bench.project import make_project
 from reprun.core.manifest import open_seal, seal
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
-_FAMILIES = ("manifests", "outcomes", "runs")  # by the alphabet, as packed-refs has to be
 
 
 def make_history(place: str, count: int) -> str:
@@ -43,7 +42,9 @@ def _real_run(path: str, home: str) -> tuple[bytes, bytes, str]:
     """Launches one run, takes its two records, and removes its refs."""
     env = environment(home)
     start_server(home)
-    run([REPRUN, "launch", "--name", "bench", "--", "sh", "-c", 'echo \'{"step": 1, "loss": 0.5}\' >"$REPRUN_METRICS"'], path, env)
+    run(
+        [REPRUN, "launch", "--name", "bench", "--", "sh", "-c", 'echo \'{"step": 1, "loss": 0.5}\' >"$REPRUN_METRICS"'], path, env
+    )
     wait_idle(home)
     names = run(["git", "for-each-ref", "--format=%(refname)", "refs/reprun/"], path).decode().split()
     records = [run(["git", "cat-file", "blob", name], path) for name in names if "/runs/" not in name]
@@ -77,10 +78,10 @@ def _write_refs(path: str, ids: list[str], marks: str, head: str) -> None:
     """The refs, in the form in which `git pack-refs` leaves them."""
     with open(marks, encoding="ascii") as file:
         objects = dict(line.split() for line in file)
-    named = {"runs": lambda _: head, "manifests": lambda n: objects[f":{2 * n + 1}"], "outcomes": lambda n: objects[f":{2 * n + 2}"]}
     branch = run(["git", "symbolic-ref", "HEAD"], path).decode().strip()
     lines = [f"{head} {branch}"]
-    for family in _FAMILIES:
-        lines += [f"{named[family](number)} refs/reprun/{family}/{run_id}" for number, run_id in enumerate(ids)]
+    for family, first in (("manifests", 1), ("outcomes", 2), ("runs", 0)):  # by the alphabet, as packed-refs has to be
+        for number, run_id in enumerate(ids):
+            lines.append(f"{objects[f':{2 * number + first}'] if first else head} refs/reprun/{family}/{run_id}")
     with open(os.path.join(path, ".git", "packed-refs"), "w", encoding="ascii") as file:
         file.write("# pack-refs with: peeled fully-peeled sorted \n" + "\n".join(lines) + "\n")

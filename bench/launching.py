@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from bench.place import REPRUN, environment, remove, run, start_server, timed, wait_idle
-from bench.project import make_dirty, make_project
+from bench.project import FILE_KIB, copy_project, make_dirty, make_project
 from bench.report import Measure
 
 FLOOR = os.path.join(os.path.dirname(os.path.abspath(__file__)), "floor.sh")
@@ -60,22 +60,21 @@ class Side:
         shutil.rmtree(os.path.join(self.path, ".git", "refs", "reprun"), ignore_errors=True)
 
 
-def measure(place: str, files: int, rounds: int) -> Iterator[list[Measure]]:
+def measure(place: str, files: int, rounds: int, kib: int = FILE_KIB) -> Iterator[list[Measure]]:
     """The cases at one size; yields the lines of each case as soon as they are known."""
-    sides = [_make_side(place, files, kind) for kind in ("reprun", "floor")]
+    project = make_project(os.path.join(place, f"project-{files}"), files, kib)
+    sides = [_make_side(place, project, kind) for kind in ("reprun", "floor")]
     few = files < 1000
     if few:
         yield _case("first launch in a repository", files, sides, rounds, lambda round_: _fresh(sides, f"first {round_}"), 2.5)
     yield _case("new tree", files, sides, rounds, lambda round_: _dirty(sides, f"new {round_}"), 2.5 if few else 0.4)
     yield _case("known tree", files, sides, rounds, lambda _: None, 2.5)
     yield _case("known tree, not the newest", files, sides, rounds, lambda round_: _back(sides, is_first=round_ < 0), 2.5)
-    for side in sides:
-        remove(side.path)
+    for path in (project, *(side.path for side in sides)):
+        remove(path)
 
 
-def _case(
-    title: str, files: int, sides: list[Side], rounds: int, prepare: Callable[[int], None], target: float
-) -> list[Measure]:
+def _case(title: str, files: int, sides: list[Side], rounds: int, prepare: Callable[[int], None], target: float) -> list[Measure]:
     for side in sides:
         side.samples = {FIRST: [], PROMPT: []}
     for round_ in range(-1, rounds):  # the round before the first is to warm up
@@ -84,11 +83,14 @@ def _case(
             side.launch(count=round_ >= 0)
     ours, theirs = sides
     name = f"{title}, {files} files"
-    return [Measure(f"{name}, to the {what}", ours.samples[what], theirs.samples[what], target=target) for what in (FIRST, PROMPT)]
+    return [
+        Measure(f"{name}, to the {what}", ours.samples[what], theirs.samples[what], target=target) for what in (FIRST, PROMPT)
+    ]
 
 
-def _make_side(place: str, files: int, kind: str) -> Side:
-    side = Side(make_project(os.path.join(place, f"project-{kind}-{files}"), files), os.path.join(place, f"{kind}-{files}"), kind)
+def _make_side(place: str, project: str, kind: str) -> Side:
+    path = copy_project(project, f"{project}-{kind}")
+    side = Side(path, os.path.join(place, f"home-{os.path.basename(path)}"), kind)
     start_server(side.home)
     make_dirty(side.path, "at first")
     side.launch(count=False)

@@ -19,12 +19,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from lab import Answer, end_processes_of, run_reprun
+from lab import Answer, Run, end_processes_of, run_reprun
 
 from reprun.runner.files import remove_tree
 from reprun.runner.paths import Home
 
-Run = Callable[..., str]
 _TOOLS = {"repo": {"git"}, "git": {"git"}, "home": {"git", "tmux"}}  # what the fixtures need
 
 
@@ -66,7 +65,7 @@ def git(private_home: Path) -> Run:
     """git in the current folder: `git("commit", "-qm", "two", cwd=…, stdin=b"…", check=False)` returns its output, trimmed."""
 
     def run(*words: str, cwd: str | os.PathLike[str] | None = None, stdin: bytes = b"", check: bool = True) -> str:
-        done = subprocess.run(["git", *words], cwd=cwd, input=stdin, capture_output=True)
+        done = subprocess.run(["git", *words], cwd=cwd, input=stdin, capture_output=True, check=False)
         assert not check or done.returncode == 0, (words, done.stderr.decode("utf-8", "replace"))
         return os.fsdecode(done.stdout.rstrip(b"\n"))
 
@@ -94,7 +93,7 @@ def home(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("REPRUN_HOME", folder)
     yield Path(folder)
     if shutil.which("tmux"):
-        subprocess.run(["tmux", "-S", Home(folder).socket(), "kill-server"], capture_output=True)
+        subprocess.run(["tmux", "-S", Home(folder).socket(), "kill-server"], capture_output=True, check=False)
     end_processes_of(folder)
     remove_tree(folder)
 

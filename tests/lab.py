@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+Run = Callable[..., str]  # the fixture `git`
 REPRUN = os.path.join(sys.prefix, "bin", "reprun")
 SECONDS = 60  # a deadline that only a fault reaches
 
@@ -41,7 +42,13 @@ class Answer:
 def run_reprun(*words: str, cwd: str | os.PathLike[str] | None = None, env: dict[str, str] | None = None) -> Answer:
     """Runs `reprun words…` as it is installed, in `cwd`, with `env` added to this process's environment."""
     done = subprocess.run(
-        [REPRUN, *words], cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL, capture_output=True, timeout=120
+        [REPRUN, *words],
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=120,
+        check=False,
     )
     return Answer(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
 

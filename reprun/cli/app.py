@@ -69,7 +69,9 @@ def run(words: Sequence[str]) -> int:
         status = build(command)(list(words), standalone_mode=False, prog_name="reprun")
         return status if isinstance(status, int) else 0
     except ReprunError as error:
-        return envelope.failed(error.exit_code, error.message, error.hint)
+        return envelope.failed(
+            error.exit_code, error.message, error.hint or (_wrong_words(command) if error.exit_code == 2 else "reprun doctor")
+        )
     except typer.Exit as leaving:
         return leaving.exit_code
     except (KeyboardInterrupt, typer.Abort):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 # C0 and C1 controls, DEL, and the Unicode marks that reorder what is printed after them.
 _HIDDEN = {*range(0x20), *range(0x7F, 0xA0), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029}
 _VISIBLE = {code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" for code in _HIDDEN}
@@ -17,6 +19,13 @@ def show(text: str) -> str:
 def show_block(text: str) -> str:
     """As `show`, but line breaks and tabs stay: for texts of several lines."""
     return text.translate(_LOG).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def show_some(paths: Iterable[str], most: int = 10) -> str:
+    """The first paths of a list for a sentence: `a, b and 3 more`."""
+    shown = [show(path) for path in paths]
+    more = f" and {len(shown) - most} more" if len(shown) > most else ""
+    return ", ".join(shown[:most]) + more
 
 
 def is_recordable(text: str) -> bool:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from reprun.core.errors import RefusedError
 from reprun.core.spec import Snapshot
-from reprun.core.text import show
+from reprun.core.text import show, show_some
 from reprun.repo.branch import put_on_branch
 from reprun.repo.discover import Repository
+from reprun.repo.flags import ask_flags, clear_flags, read_flags
 from reprun.repo.parent import Parent, ask_parent
 from reprun.repo.refs import create_ref, run_ref
 from reprun.repo.states import refuse_unfinished_operation
@@ -21,7 +22,6 @@ from reprun.system.files import ensure_dir
 from reprun.system.process import Git, translated
 
 _ATTEMPTS = 3
-_NAMED = 10  # how many paths a refusal names
 _IDENTITY = "reprun <reprun@localhost>"
 
 
@@ -42,8 +42,10 @@ def take_snapshot(repository: Repository, wish: Wish) -> Snapshot:
     that a commit cannot hold faithfully; `ToolError` when git fails.
     """
     refuse_unfinished_operation(repository)
+    flags = ask_flags(repository)
     with translated(), scratch_index(repository, wish.run_id) as git:
         with ask_parent(repository) as parent:  # git reads the commit while the files are looked at
+            clear_flags(git, repository, read_flags(git, flags))
             tree = _write_stable_tree(git)
         # The commit is only an object until the ref is made; what forbids it is found out beside making it.
         with comparing(repository.git, parent.tree, tree) as entries:
@@ -79,7 +81,7 @@ def _write_stable_tree(git: Git) -> str:
     """The tree of one moment: files that change between being read and being looked at again make it try anew, then refuse."""
     moved: list[str] = []
     for _ in range(_ATTEMPTS):
-        git.run("add", "--all")
+        _add_all(git)
         check = git.spawn("ls-files", "--modified", "--deleted", "--others", "--exclude-standard", "-z")
         tree = git.text("write-tree")
         left = git.finish(check, "ls-files").stdout
@@ -87,9 +89,23 @@ def _write_stable_tree(git: Git) -> str:
         if not moved:
             return tree
     raise RefusedError(
-        f"the dev tree keeps changing while it is read: {_some(moved)}",
+        f"the dev tree keeps changing while it is read: {show_some(moved)}",
         hint="wait until the program that writes there is done, or add what it writes to .gitignore",
     )
+
+
+def _add_all(git: Git) -> None:
+    """`--sparse` for files outside of a sparse checkout that are there all the same."""
+    done = git.run("add", "--all", "--sparse", check=False)
+    said = done.stderr.decode("utf-8", "replace")
+    if done.returncode and "does not have a commit checked out" in said:
+        raise RefusedError(
+            f"a repository without commits lies inside the dev tree: {show(said.split(chr(39))[1])}",
+            hint="add it to .gitignore, or remove its .git folder",
+        )
+    if done.returncode:
+        tell = next((line for line in said.splitlines() if line.startswith(("error:", "fatal:"))), said.strip())
+        raise RefusedError(f"git cannot read the dev tree: {show(tell)}", hint="mend what it names, or add it to .gitignore")
 
 
 def _commit(repository: Repository, wish: Wish, tree: str, parent: Parent) -> str:
@@ -111,18 +127,13 @@ def _refuse_gitlinks(entries: list[Entry]) -> None:
     nested = [entry.path for entry in entries if entry.mode == "160000"]
     if nested:
         raise RefusedError(
-            f"a repository inside the dev tree cannot be snapshotted with it: {_some(nested)}",
+            f"a repository inside the dev tree cannot be snapshotted with it: {show_some(nested)}",
             hint="commit and push it, or add it to .gitignore, or make its files part of this repository",
         )
 
 
 def _not_clean(entries: list[Entry]) -> RefusedError:
     return RefusedError(
-        f"the dev tree is not clean and require_clean is set: {_some([entry.path for entry in entries])}",
+        f"the dev tree is not clean and require_clean is set: {show_some([entry.path for entry in entries])}",
         hint="git add --all && git commit, or set require_clean = false in reprun.toml",
     )
-
-
-def _some(paths: list[str]) -> str:
-    more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
-    return ", ".join(show(path) for path in paths[:_NAMED]) + more

@@ -25,6 +25,7 @@ _SETTINGS = {
     "maintenance.auto": "false",
     "color.ui": "false",
     "log.showSignature": "false",
+    "i18n.commitEncoding": "UTF-8",
     "submodule.recurse": "false",
     "advice.detachedHead": "false",
 }

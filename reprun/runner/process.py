@@ -8,6 +8,8 @@ from typing import Mapping, NamedTuple, Optional, Sequence
 
 from reprun.runner.errors import RunnerError
 
+Process = subprocess.Popen  # a program that was started and not yet collected; its streams are bytes
+
 
 class Completed(NamedTuple):
     """What a finished process said: exit status (negative: the signal that ended it) and its two streams."""

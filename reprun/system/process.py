@@ -11,6 +11,7 @@ from reprun.core.errors import NotFoundError, RefusedError, ReprunError, ToolErr
 from reprun.runner.errors import RunnerError
 from reprun.runner.git import Git as Git
 from reprun.runner.process import Completed as Completed
+from reprun.runner.process import Process as Process
 from reprun.runner.process import run as _run
 
 _KINDS: dict[str, type[ReprunError]] = {"usage": UsageError, "refused": RefusedError, "tool": ToolError, "missing": NotFoundError}

@@ -3,40 +3,32 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from lab import Answer, Run
 
 from reprun.commands.demo import DemoProject, change_one_line, prepare_demo
 from reprun.core.errors import RefusedError
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DemoProject:
-    monkeypatch.setenv("HOME", str(tmp_path))  # nobody has told git who they are here
+def project(tmp_path: Path, private_home: Path) -> DemoProject:
     return prepare_demo(str(tmp_path / "digits"))
 
 
-def git(project: DemoProject, *words: str) -> str:
-    done = subprocess.run(["git", *words], cwd=project.folder, capture_output=True, text=True, check=True)
-    return done.stdout
-
-
-def test_its_tree_is_not_clean(project: DemoProject) -> None:
+def test_its_tree_is_not_clean(project: DemoProject, git: Run) -> None:
     edited, new = [f" M {path}" for path in project.modified], [f"?? {path}" for path in project.untracked]
-    assert git(project, "status", "--porcelain").splitlines() == edited + new
-    assert git(project, "rev-list", "--count", "HEAD").strip() == "1"
+    assert git("status", "--porcelain", cwd=project.folder).splitlines() == edited + new
+    assert git("rev-list", "--count", "HEAD", cwd=project.folder) == "1"
 
 
-def test_the_identity_of_the_user_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GIT_AUTHOR_NAME", "Somebody")
-    project = prepare_demo(str(tmp_path / "digits"))
-    assert git(project, "log", "--format=%an %cn").split() == ["Demo", "Demo"]
+def test_the_identity_of_the_user_is_not_used(project: DemoProject, git: Run) -> None:
+    assert git("config", "user.name") == "Tester"
+    assert git("log", "--format=%an %cn", cwd=project.folder) == "Demo Demo"
 
 
 def test_one_line_changes(project: DemoProject) -> None:
@@ -84,22 +76,18 @@ def test_the_training_repeats_to_the_byte_and_learns(project: DemoProject) -> No
     assert float(printed[0].split()[-1]) > 0.9
 
 
-@pytest.fixture
-def home() -> Iterator[str]:
-    """A home of its own, with a short path for the socket of tmux."""
-    folder = tempfile.mkdtemp(prefix="rr-")
-    yield folder
-    subprocess.run(["tmux", "-S", f"{folder}/reprun/tmux.sock", "kill-server"], capture_output=True, check=False)
-    subprocess.run(["chmod", "-R", "u+w", folder], check=True)
-    shutil.rmtree(folder)
-
-
-def test_the_demo_tells_its_story_to_the_end(home: str) -> None:
-    env = {"PATH": os.environ["PATH"], "HOME": home, "REPRUN_HOME": f"{home}/reprun", "LC_ALL": "C.UTF-8"}
-    words = [sys.executable, "-m", "reprun", "demo", f"{home}/digits"]
-    done = subprocess.run(words, cwd=home, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_the_demo_tells_its_story_to_the_end(reprun: Callable[..., Answer], tmp_path: Path) -> None:
+    done = reprun("demo", str(tmp_path / "digits"))
+    assert done.rc == 0, done
     assert done.stdout.count(" IDENTICAL ") == 2
     assert "Your tree says DECAY = 0.8. What ran says:" in done.stdout
-    assert done.stdout.count("learning rate 0.05, decay 1.0") == 2  # what was launched, and what ran after the change
-    assert f"cd {home}/digits" in done.stdout
+    # What was launched, and what ran after the change.
+    assert done.stdout.count("learning rate 0.05, decay 1.0") == 2
+    assert f"cd {tmp_path}/digits" in done.stdout
+
+
+def test_only_the_project(reprun: Callable[..., Answer], tmp_path: Path) -> None:
+    done = reprun("demo", "--project-only", "digits", cwd=tmp_path)
+    assert done.rc == 0, done
+    assert done.stdout == f"a practice project is in {tmp_path}/digits\n"
+    assert reprun("ls", "--json", cwd=tmp_path / "digits").data == []

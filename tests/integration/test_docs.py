@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from lab import REPRUN
 from typer.main import get_command
 
 from reprun.cli.app import COMMANDS, build
@@ -99,31 +97,14 @@ def find_missing(expected: list[str], printed: list[str]) -> str:
     return ""
 
 
-@pytest.fixture
-def place() -> Iterator[tuple[str, dict[str, str]]]:
-    """A practice project, and an environment with a home of its own; short paths, for the socket of tmux."""
-    folder = tempfile.mkdtemp(prefix="rr-")
-    home = os.path.join(folder, "home")
-    os.mkdir(home)
-    prepare_demo(os.path.join(folder, "digits"))
-    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
-    env = {"HOME": home, "REPRUN_HOME": os.path.join(home, "reprun"), "PATH": path, "LC_ALL": "C.UTF-8"}
-    yield os.path.join(folder, "digits"), env
-    socket = os.path.join(home, "reprun", "tmux.sock")
-    subprocess.run(["tmux", "-S", socket, "kill-server"], env=env, capture_output=True, check=False)
-    subprocess.run(["chmod", "-R", "u+w", folder], check=True)
-    shutil.rmtree(folder)
-
-
-def run_page(commands: list[Command], cwd: str, env: dict[str, str]) -> dict[int, list[str]]:
+def run_page(commands: list[Command], cwd: str) -> dict[int, list[str]]:
     """Runs the commands in one shell until one fails; what each printed, by its line."""
     script = "".join(
-        f"printf '\\n{MARK} {command.line}\\n'\n{{\n{command.text}\n}} 2>&1 </dev/null || exit $?\n"
-        for command in commands
+        f"printf '\\n{MARK} {command.line}\\n'\n{{\n{command.text}\n}} 2>&1 </dev/null || exit $?\n" for command in commands
     )
     done = subprocess.run(
         ["bash", "--norc", "-c", script + f"printf '\\n{MARK} 0\\n'"],
-        cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=SECONDS,
+        cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=SECONDS,
     )  # fmt: skip
     parts = re.split(rf"^{MARK} (\d+)\n", done.stdout, flags=re.MULTILINE)
     printed = {int(line): text.splitlines() for line, text in zip(parts[1::2], parts[2::2], strict=True)}
@@ -135,9 +116,11 @@ def run_page(commands: list[Command], cwd: str, env: dict[str, str]) -> dict[int
 
 
 @pytest.mark.parametrize("page", RUN, ids=[str(page.relative_to(ROOT)) for page in RUN])
-def test_what_the_page_shows_is_what_happens(page: Path, place: tuple[str, dict[str, str]]) -> None:
+def test_what_the_page_shows_is_what_happens(page: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = prepare_demo(str(tmp_path / "digits"))
+    monkeypatch.setenv("PATH", os.pathsep.join([os.path.dirname(REPRUN), os.environ["PATH"]]))
     commands = read_commands(page.read_text())
-    printed = run_page(commands, *place)
+    printed = run_page(commands, project.folder)
     for command in commands:
         said = printed[command.line]
         missing = find_missing(command.expected, said)
