@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
-import sys
 from collections.abc import Sequence
 
 import typer
 from typer._click.exceptions import ClickException, NoArgsIsHelpError  # typer's own copy; it exports no public name for them
 from typer.core import TyperGroup
 
-from reprun.cli import envelope
-from reprun.core.errors import ReprunError
+from reprun.core.errors import UsageError
 
 # Each command by the module that holds it, in the order of `reprun --help`.
 COMMANDS = {
@@ -62,42 +59,22 @@ def build(wanted: str | None) -> typer.Typer:
 
 
 def run(words: Sequence[str]) -> int:
-    """Runs the application; every way of failing becomes a sentence, a hint and a documented exit status."""
+    """Builds what the words need and runs it. Raises what the commands raise."""
     command = next((word for word in words if not word.startswith("-")), None)
-    envelope.begin(command or "", "--json" in (words[: words.index("--")] if "--" in words else words))
     try:
         status = build(command)(list(words), standalone_mode=False, prog_name="reprun")
-        return status if isinstance(status, int) else 0
-    except ReprunError as error:
-        return envelope.failed(
-            error.exit_code, error.message, error.hint or (_wrong_words(command) if error.exit_code == 2 else "reprun doctor")
-        )
+    except NoArgsIsHelpError:
+        return 2  # the help was printed
+    except ClickException as error:
+        raise UsageError(error.format_message(), hint=_hint(command)) from error
     except typer.Exit as leaving:
         return leaving.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        return envelope.failed(130, "interrupted", "what was started goes on: reprun status")
-    except BrokenPipeError:
-        return 0
-    except SystemExit as leaving:  # what click makes of a reader that went away
-        return 0 if leaving.code == 1 else int(leaving.code or 0)
-    except OSError as error:
-        if error.filename is None and error.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
-            return envelope.unwritable(error)
-        return _unexpected(error, command)
-    except Exception as error:
-        return _unexpected(error, command)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    return status if isinstance(status, int) else 0
 
 
-def _unexpected(error: Exception, command: str | None) -> int:
-    if isinstance(error, NoArgsIsHelpError):
-        return 2  # the help was printed
-    if isinstance(error, ClickException):
-        return envelope.failed(2, error.format_message(), _wrong_words(command))
-    path = envelope.write_report(error, sys.argv)
-    return envelope.failed(70, f"a fault of reprun itself: {type(error).__name__}: {error}", f"please report it with {path}")
-
-
-def _wrong_words(command: str | None) -> str:
+def _hint(command: str | None) -> str:
     import difflib
 
     if command in COMMANDS:

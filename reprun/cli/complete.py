@@ -25,3 +25,16 @@ def complete_target(incomplete: str) -> list[str]:
     except (ReprunError, OSError):
         names = {"local"}
     return sorted(name for name in names if name.startswith(incomplete))
+
+
+def complete_config(incomplete: str) -> list[str]:
+    """Config files, and the folders on the way to them, that begin so."""
+    folder, _, start = incomplete.rpartition("/")
+    try:
+        entries = sorted(os.scandir(folder or "."), key=lambda entry: entry.name)
+    except OSError:
+        return []
+    prefix = incomplete[: len(incomplete) - len(start)]
+    fitting = [entry for entry in entries if entry.name.startswith(start) and (start or not entry.name.startswith("."))]
+    folders = [f"{prefix}{entry.name}/" for entry in fitting if entry.is_dir()]
+    return [prefix + entry.name for entry in fitting if entry.name.endswith((".yaml", ".yml", ".json", ".toml"))] + folders

@@ -21,9 +21,23 @@ def main() -> NoReturn:
 
         if complete(os.environ):
             _leave(0)
+    from reprun.cli.guard import guard
+
+    _leave(guard(words, lambda: _run(words)))
+
+
+def _run(words: list[str]) -> int:
+    if words[:1] == ["launch"]:
+        from reprun.cli.quick import parse_launch
+
+        request = parse_launch(words[1:])
+        if request is not None:
+            from reprun.cli.launch_answer import answer_launch
+
+            return answer_launch(request)
     from reprun.cli.app import run
 
-    _leave(run(words))
+    return run(words)
 
 
 def _open_streams() -> None:

@@ -28,6 +28,7 @@ def launch(workspace: Workspace, spec: RunSpec, run_id: str = "") -> Launched:
     Raises the errors of its steps; from the first journal line on each of them names the run and the command to go on with.
     """
     target = workspace.target(spec.target)
+    target.host.warm({"key": workspace.key})
     attempt = Attempt(run_id, first=False) if run_id else steps.begin(workspace, spec)
     with steps.explained(workspace, attempt.run_id):
         snapshot = steps.ensure_snapshot(workspace, spec, attempt)

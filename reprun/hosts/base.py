@@ -19,6 +19,10 @@ class Host(Protocol):
         """
         ...
 
+    def warm(self, request: Mapping[str, Any]) -> None:
+        """Says that a `prepare` with these fields will come soon: what takes time and changes nothing may begin."""
+        ...
+
     def python(self) -> str:
         """The interpreter that runs the runner there."""
         ...

@@ -25,6 +25,12 @@ class LocalHost:
             where = f" at {error.filename}" if error.filename else ""
             raise ToolError(f"this host refused to {request['op']}: {error.strerror}{where}", hint="reprun doctor") from error
 
+    def warm(self, request: Mapping[str, Any]) -> None:
+        """Lets a thread verify the newest worktree while the launch waits for git."""
+        from threading import Thread
+
+        Thread(target=handle, args=({"op": "warm", **request},), daemon=True).start()
+
     def python(self) -> str:
         """This interpreter."""
         return sys.executable

@@ -32,6 +32,12 @@ def _prepare(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     return prepare(place, request)
 
 
+def _warm(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.start import warm
+
+    return warm(place, request)
+
+
 def _start(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     from reprun.runner.start import start
 
@@ -84,6 +90,6 @@ def _remove(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
 
 
 _OPERATIONS: Dict[str, Callable[[Home, Dict[str, Any]], Dict[str, Any]]] = {
-    "prepare": _prepare, "start": _start, "state": _state, "stop": _stop,
+    "warm": _warm, "prepare": _prepare, "start": _start, "state": _state, "stop": _stop,
     "facts": _facts, "read": _read, "survey": _list, "remove": _remove,
 }  # fmt: skip

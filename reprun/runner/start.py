@@ -6,6 +6,7 @@ import os
 import time
 from typing import Any, Dict, List
 
+from reprun.runner.checkout import Place
 from reprun.runner.collect import place_of
 from reprun.runner.data import data_facts
 from reprun.runner.errors import RunnerError
@@ -17,10 +18,18 @@ from reprun.runner.process import run as run_process
 from reprun.runner.state import find_state
 from reprun.runner.store import ensure_store
 from reprun.runner.variables import inherited
-from reprun.runner.worktree import ensure_own_tree, ensure_worktree
+from reprun.runner.worktree import ensure_own_tree, ensure_worktree, verify_newest
 
 SUPERVISE = "@supervise"  # stands in a scheduler's command for the words that start the supervisor
 CONFIRM_SECONDS = 10.0
+
+
+def warm(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    """Verifies the worktree that a launch will most likely start in or build on, for a `prepare` that follows in this process."""
+    place = Place(home.store(request["key"]), home.trees(request["key"]))
+    if os.path.exists(place.lock):
+        verify_newest(place)
+    return {}
 
 
 def prepare(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import List, Sequence, Tuple
+import time
+from threading import Lock
+from typing import Dict, List, Sequence, Tuple
 
 from reprun.runner import table
 from reprun.runner.checkout import Place, build, build_own, differences, has_link, head, make_read_only, remember
@@ -21,6 +23,14 @@ def ensure_worktree(place: Place, commit: str) -> str:
             _discard(place, commit)
             build(place, commit, _bases(place))
         return place.path(commit)
+
+
+def verify_newest(place: Place) -> None:
+    """Verifies the newest tree and remembers for a moment that it did: the start that follows need not do it again."""
+    for _, name in list_trees(place)[:1]:
+        with _JUST_VERIFIED.busy, locked(place.lock, exclusive=False):
+            if exists(place, name) and _looks_unchanged(place, name, place.path(name)):
+                _JUST_VERIFIED.paths[place.path(name)] = time.monotonic()
 
 
 def ensure_own_tree(place: Place, commit: str, name: str, path: str, writable: Sequence[str]) -> str:
@@ -88,7 +98,31 @@ def _bases(place: Place) -> List[str]:
     return [name for _, name in list_trees(place)]
 
 
+class _JustVerified:
+    """The trees that this process verified a moment ago; `busy` is held while one is being verified."""
+
+    SECONDS = 2.0
+
+    def __init__(self) -> None:
+        self.busy = Lock()
+        self.paths: Dict[str, float] = {}
+
+    def knows(self, path: str) -> bool:
+        """True when `path` was verified within the last two seconds; waits for a verification that is under way. Once only."""
+        with self.busy:
+            return time.monotonic() - self.paths.pop(path, -self.SECONDS) < self.SECONDS
+
+
+_JUST_VERIFIED = _JustVerified()
+
+
 def _is_unchanged(place: Place, name: str, path: str, skip: Sequence[str] = ()) -> bool:
+    if not skip and _JUST_VERIFIED.knows(path):
+        return True
+    return _looks_unchanged(place, name, path, skip)
+
+
+def _looks_unchanged(place: Place, name: str, path: str, skip: Sequence[str] = ()) -> bool:
     if not has_link(place, name, path):
         return False
     try:

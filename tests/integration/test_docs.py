@@ -21,6 +21,8 @@ from typer.main import get_command
 
 from reprun.cli.app import COMMANDS, build
 from reprun.commands.demo import prepare_demo
+from reprun.config.schema import SCHEMA
+from reprun.runner.variables import INHERITED
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("hooks/*.md")])
@@ -141,6 +143,19 @@ def test_every_command_and_option_is_in_the_reference() -> None:
         options = {word for option in command.params for word in option.opts if word.startswith("--")}
         written = set(re.findall(r"`(--[a-z-]+)", sections[name]))
         assert written == options, name
+
+
+def test_every_setting_is_in_the_reference() -> None:
+    page = (ROOT / "docs/reference/configuration.md").read_text()
+    top = set(re.findall(r"^\| `(\w+)` ", page.partition("\n## `[env]`")[0], flags=re.MULTILINE))
+    tables = set(re.findall(r"^## `\[(\w+)\]`", page, flags=re.MULTILINE))
+    assert top | tables == set(SCHEMA)
+
+
+def test_every_inherited_variable_is_in_the_reference() -> None:
+    page = (ROOT / "docs/reference/environment-variables.md").read_text()
+    section = page.partition("## What a job inherits")[2].partition("\n## ")[0]
+    assert set(re.findall(r"`([A-Z_*]+)`", section)) == set(INHERITED)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])

@@ -1,0 +1,53 @@
+"""`reprun launch` read without Typer, where nothing about it is unusual: Typer takes as long to load as a launch takes.
+
+Whatever is not plainly one of the options below, a mistake above all, is left to Typer, which explains it.
+A test holds this table against the options that Typer knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from reprun.cli.launch_answer import LaunchRequest
+
+VALUES = {
+    "--name": "name", "--why": "why", "-m": "why", "--config": "config", "--set": "sets", "--seed": "seed",
+    "--on": "target", "--gpus": "gpus",
+}  # fmt: skip
+FLAGS = {"--dry-run": "dry_run", "--follow": "follow", "-f": "follow", "--json": "json"}
+
+
+def parse_launch(words: Sequence[str]) -> LaunchRequest | None:
+    """The request in the words after `launch`; None when they are for Typer to read."""
+    if "--" not in words:
+        return None
+    end = words.index("--")
+    read = _read(list(words[:end]))
+    if read is None or not words[end + 1 :]:
+        return None
+    values, flags = read
+    from reprun.cli.launch_answer import LaunchRequest
+    from reprun.commands.build_spec import LaunchOptions
+
+    return LaunchRequest(LaunchOptions(tuple(words[end + 1 :]), **values), "dry_run" in flags, "follow" in flags)
+
+
+def _read(words: list[str]) -> tuple[dict[str, Any], set[str]] | None:
+    values: dict[str, Any] = {}
+    flags: set[str] = set()
+    while words:
+        word = words.pop(0)
+        option, equals, value = word.partition("=") if word.startswith("--") else (word, "", "")
+        if word in FLAGS:
+            flags.add(FLAGS[word])
+            continue
+        if option not in VALUES or (not equals and (not words or words[0].startswith("-"))):
+            return None
+        value = value if equals else words.pop(0)
+        name = VALUES[option]
+        if name == "seed" and not (value.isascii() and value.isdigit()):
+            return None
+        values[name] = (*values.get(name, ()), value) if name == "sets" else int(value) if name == "seed" else value
+    return values, flags
