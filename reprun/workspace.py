@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reprun.core.errors import NotFoundError
+from reprun.core.errors import NotFoundError, UsageError
 from reprun.core.manifest import Manifest
-from reprun.core.outcome import RunState, state_of
+from reprun.core.outcome import RunState
 from reprun.core.spec import Snapshot
 from reprun.repo import refs
 from reprun.repo.discover import Repository, find_repository
-from reprun.store.journal import Journal
+from reprun.store.journal import Journal, list_open
 from reprun.targets import Target, get_target
 
 if TYPE_CHECKING:
@@ -58,7 +58,11 @@ class Workspace:
         """The index for looking; it is in line with the refs, and looking changes nothing."""
         from reprun.store.scan import view
 
-        return view(self.index_path, self.repository.common_dir, self._sources())
+        index = view(self.index_path, self.repository.common_dir, self._sources())
+        interrupted = [_interrupted(self.journal(run_id)) for run_id in list_open(self.repository.state_dir)]
+        if interrupted:
+            index.overlay((row for row in interrupted if index.find(row.run_id) is None), ())
+        return index
 
     def record(self) -> None:
         """Brings the index up to date with the refs. It is a cache: failing to do so harms nothing."""
@@ -76,22 +80,33 @@ class Workspace:
         """The run that `text` names. Raises `NotFoundError`, or `UsageError` when it could be several."""
         from reprun.store.find import get_run
 
-        try:
-            return get_run(self.history(), text)
-        except NotFoundError:
-            if self.journal(text).read():  # launched, but interrupted before there was a manifest
-                return _unstarted_row(text)
-            raise
+        return get_run(self.history(), text)
+
+    def ask(self, row: Row, **request: Any) -> dict[str, Any]:
+        """Asks the target of a run about it, in the place where the run was launched."""
+        return self.target(row.target or "local").host.ask({**request, "home": home_of(row)})
 
     def manifest(self, run_id: str) -> Manifest:
         """The sealed manifest of a run, from the object database. Raises `NotFoundError` when it is missing or damaged."""
         from reprun.store.manifests import parse_manifest
 
-        blob = refs.find_ref(self.repository, refs.MANIFESTS + run_id)
-        text = next(refs.read_blobs(self.repository, [blob]), None) if blob else None
+        text = next(refs.read_blobs(self.repository, [refs.MANIFESTS + run_id]), None)
         if text is None:
             raise NotFoundError(f"the manifest of {run_id} is not in this repository", hint=refs.FETCH)
-        return parse_manifest(text, run_id)
+        manifest = parse_manifest(text, run_id)
+        self._compare_copy(manifest, text)
+        return manifest
+
+    def _compare_copy(self, manifest: Manifest, text: bytes) -> None:
+        """The copy in the run folder says the same to the byte, or somebody has edited it: then neither is to be believed."""
+        from reprun.core.manifest import DamagedError
+        from reprun.system.files import find_bytes
+
+        path = os.path.join(str(manifest.table("target").get("run_dir", "")), "manifest.toml")
+        copy = find_bytes(path) if os.path.isabs(path) else None
+        if copy is not None and copy != text:
+            mend = f"git cat-file blob {refs.MANIFESTS}{manifest.run_id} > {path}"
+            raise DamagedError(f"the manifest {path} is damaged or was edited: it is not the one that was sealed", hint=mend)
 
     def snapshot(self, run_id: str) -> Snapshot | None:
         """The snapshot that a run's ref keeps, as far as git knows it; None when none was taken."""
@@ -100,27 +115,6 @@ class Workspace:
         if commit is None:
             return None
         return Snapshot(commit, refs.get_tree(self.repository, commit), "", "", ref, dirty=False)
-
-    def states(self, rows: Iterable[Row]) -> dict[str, RunState]:
-        """The state of each run: what is final is known, the rest is asked of its target, one request for each."""
-        result: dict[str, RunState] = {}
-        asked: dict[str, list[str]] = {}
-        for row in rows:
-            if row.run_state.is_final and not row.reason.startswith("damaged"):
-                result[row.run_id] = row.run_state
-            else:
-                asked.setdefault(row.target or "local", []).append(row.run_id)
-        for name, run_ids in asked.items():
-            answers = self.target(name).host.ask({"op": "state", "run_ids": run_ids})
-            result |= {run_id: state_of(answer) for run_id, answer in answers.items()}
-        return result
-
-    def state(self, row: Row) -> RunState:
-        """The state of one run with its record; an outcome that travelled by git counts where the run folder is not here."""
-        state = state_of(self.target(row.target or "local").host.ask({"op": "state", "run_ids": [row.run_id]})[row.run_id])
-        if state.state in ("unstarted", "unknown"):
-            return self.shared_outcome(row.run_id) or state
-        return state
 
     def shared_outcome(self, run_id: str) -> RunState | None:
         """The outcome in the object database, checked for its shape: it may come from a colleague."""
@@ -151,16 +145,43 @@ class Workspace:
         )
 
 
+def current_folder() -> str:
+    """The current folder. Raises `UsageError` when somebody removed it."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        raise UsageError("the current folder is gone", hint="cd to the repository") from None
+
+
 def open_workspace(environ: Mapping[str, str] = os.environ) -> Workspace:
     """The workspace around the current folder. Raises `UsageError` outside of a repository or for wrong settings."""
     from reprun.config.project import find_settings, user_config_path
 
-    cwd = os.getcwd()
+    cwd = current_folder()
     repository = find_repository(cwd)
     return Workspace(repository, find_settings(repository.top, user_config_path(environ)), cwd)
 
 
-def _unstarted_row(run_id: str) -> Row:
+def home_of(row: Row) -> str | None:
+    """The REPRUN_HOME under which a run was launched; None when that is not known: then it is the one of now."""
+    return os.path.dirname(os.path.dirname(row.run_dir)) if os.path.isabs(row.run_dir) else None
+
+
+def _interrupted(journal: Journal) -> Row:
+    """A launch that has no manifest, from what its journal says."""
+    import shlex
+
     from reprun.store.rows import Row
 
-    return Row(run_id, state="unstarted", reason="its launch was interrupted", target="local")
+    begin = journal.find("begin") or {}
+    spec = begin.get("spec") or {}
+    return Row(
+        journal.run_id,
+        name=str(spec.get("name", "")),
+        why=str(spec.get("why", "")),
+        created=str(begin.get("created", "")),
+        target=str(spec.get("target", "local")),
+        state="unstarted",
+        reason="its launch was interrupted",
+        command=shlex.join(str(word) for word in spec.get("argv", [])),
+    )

@@ -9,7 +9,7 @@ import typer
 from reprun.cli.envelope import answer, say
 from reprun.cli.options import As_json
 from reprun.core.text import human_bytes, show
-from reprun.workspace import open_workspace
+from reprun.workspace import current_folder, open_workspace
 
 
 def register(app: typer.Typer) -> None:
@@ -29,12 +29,10 @@ def init(
 
         reprun init
     """
-    import os
-
     from reprun.commands.init import plan_init, write_init
     from reprun.repo.discover import find_repository
 
-    top = find_repository(os.getcwd()).top  # not the settings: an old reprun.toml may be what has to be replaced
+    top = find_repository(current_folder()).top  # not the settings: an old reprun.toml may be what has to be replaced
     plan = plan_init(top)
     path = write_init(top, force)
 
@@ -57,13 +55,11 @@ def snapshot(
 
         reprun snapshot --explain
     """
-    import os
-
     from reprun.cli.explaining import explanation_data, print_explanation
     from reprun.repo.discover import find_repository
     from reprun.repo.explain import explain_snapshot
 
-    found = explain_snapshot(find_repository(os.getcwd()))
+    found = explain_snapshot(find_repository(current_folder()))
     return answer(explanation_data(found), lambda: print_explanation(found))
 
 

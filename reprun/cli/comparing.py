@@ -47,12 +47,19 @@ def reproduce(
     workspace = open_workspace()
     parse_tolerance(tolerance, workspace.settings.tolerances())  # wrong words are found before any time is spent
     planned = plan_reproduction(workspace, workspace.find_run(run), on)
+    doubt = (
+        ""
+        if planned.outcome.state == "finished"
+        else f"the original is {planned.outcome.words}: the verdict will be NOT COMPARABLE"
+    )
     if plan:
-        return _answer_plan(planned)
+        return _answer_plan(planned, doubt)
+    if doubt and not is_json():
+        say(doubt)
     launched = start_reproduction(workspace, planned)
     if not is_json():
         say(f"{launched.run_id} runs {show(' '.join(planned.manifest.argv))} at {launched.snapshot.commit[:12]} again")
-    end = wait(workspace, Row(launched.run_id, target=on))
+    end = wait(workspace, Row(launched.run_id, target=on, run_dir=launched.job.run_dir))
     workspace.record()
     result = finish_reproduction(workspace, planned, launched, end, tolerance)
     data = {
@@ -70,10 +77,11 @@ def reproduce(
     return answer(data, human, result.verdict.exit_code)
 
 
-def _answer_plan(planned: Any) -> int:
+def _answer_plan(planned: Any, doubt: str) -> int:
     data = {
         "run_id": planned.manifest.run_id,
         "commit": planned.manifest.commit,
+        "warning": doubt,
         "differences": [difference_as_json(item) for item in planned.differences],
     }
 
@@ -84,7 +92,7 @@ def _answer_plan(planned: Any) -> int:
 
         console = Console()
         render_differences(console, planned.differences, planned.manifest.run_id, "now")
-        say(f"reprun reproduce {planned.manifest.run_id}")
+        say(doubt or f"reprun reproduce {planned.manifest.run_id}")
 
     return answer(data, human)
 

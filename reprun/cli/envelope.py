@@ -34,25 +34,34 @@ def is_json() -> bool:
 
 def answer(data: Any, human: Callable[[], None], exit_code: int = 0) -> int:
     """Prints the answer of a command, as JSON or by calling `human`, and returns its exit status."""
-    if _call.as_json:
-        _print_document(exit_code == 0, exit_code, data, None)
-    else:
-        human()
+    try:
+        if _call.as_json:
+            _print_document(exit_code == 0, exit_code, data, None)
+        else:
+            human()
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        return _unwritable(error)
     return exit_code
 
 
 def failed(exit_code: int, message: str, hint: str = "") -> int:
     """Prints an error: one sentence, and a hint on a line of its own."""
     if _call.as_json:
-        _print_document(False, exit_code, None, {"message": message, "hint": hint})
-    else:
-        say(f"{_style('error:', '31;1')} {show_block(message)}")
-        if hint:
-            say(f"{_style(' hint:', '36')} {show_block(hint)}")
+        try:
+            _print_document(False, exit_code, None, {"message": message, "hint": hint})
+            return exit_code
+        except OSError:
+            pass  # then at least people are told
+    say(f"{_style('error:', '31;1')} {show_block(message)}")
+    if hint:
+        say(f"{_style(' hint:', '36')} {show_block(hint)}")
     return exit_code
 
 
-def unwritable(error: OSError) -> int:
+def _unwritable(error: OSError) -> int:
     """The answer could not be printed: said on standard error alone."""
     _call.as_json = False
     return failed(5, f"standard output cannot be written: {error.strerror}", "what was asked for may have been done: reprun ls")

@@ -28,9 +28,15 @@ def guard(words: Sequence[str], call: Callable[[], int]) -> int:
     except SystemExit as leaving:  # what click makes of a reader that went away
         return 0 if leaving.code == 1 else int(leaving.code or 0)
     except OSError as error:
-        return envelope.unwritable(error) if error.filename is None and error.errno in _FULL else _fault(error)
+        return _disk(error) if error.filename or error.errno in _FULL else _fault(error)
     except Exception as error:
         return _fault(error)
+
+
+def _disk(error: OSError) -> int:
+    """A file system that says no where nobody expected it: no fault of ours."""
+    where = error.filename or "a file"
+    return envelope.failed(5, f"{where} cannot be used: {error.strerror}", "check its owner and the space on its disk")
 
 
 def _fault(error: Exception) -> int:

@@ -76,7 +76,8 @@ def follow_to_the_end(workspace: Workspace, launched: Launched) -> int:
     from reprun.commands.waiting import follow, wait
     from reprun.store.rows import Row
 
-    row = Row(launched.run_id, target="local")
+    row = Row(launched.run_id, target=launched.target, run_dir=launched.job.run_dir)
+    sys.stdout.flush()  # the log goes below the text layer, and must not overtake it
     try:
         for stream, piece in follow(workspace, row):
             target = sys.stderr.buffer if stream == "stderr" or is_json() else sys.stdout.buffer

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
 from reprun.cli.envelope import answer
 from reprun.cli.options import As_json, Run, Runs
-from reprun.core.errors import RefusedError
+from reprun.commands.states import get_state
+from reprun.core.errors import RefusedError, UsageError
 from reprun.core.outcome import RunState, exit_status
 from reprun.workspace import open_workspace
 
@@ -32,10 +34,13 @@ def attach(run: Run) -> int:
 
     workspace = open_workspace()
     row = workspace.find_run(run)
-    state = workspace.state(row)
+    state = get_state(workspace, row)
     if state.state not in ("running", "starting"):
         raise RefusedError(f"{row.run_id} is {state.words}: there is no session to attach to", hint=f"reprun logs {row.run_id}")
-    become(attach_words(workspace, row))
+    words = attach_words(workspace, row)
+    if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("attach needs a terminal", hint=f"reprun logs -f {row.run_id}")
+    become(words)
 
 
 def stop(
@@ -53,7 +58,7 @@ def stop(
 
     workspace = open_workspace()
     row = workspace.find_run(run)
-    before = workspace.state(row)
+    before = get_state(workspace, row)
     if before.state != "running":
         return answer(_data(row.run_id, before), lambda: print(f"{row.run_id} is {before.words}: nothing to stop"))
     state = end(workspace, row, workspace.settings.grace if grace is None else grace)

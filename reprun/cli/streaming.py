@@ -6,7 +6,7 @@ import codecs
 import sys
 from collections.abc import Iterable
 
-from reprun.commands.waiting import follow, read_log
+from reprun.commands.waiting import follow, read_log, require_log
 from reprun.core.text import show_block
 from reprun.store.rows import Row
 from reprun.workspace import Workspace
@@ -16,6 +16,7 @@ _LINE = 200  # bytes to go back for each line of --lines, at first
 
 def print_logs(workspace: Workspace, row: Row, streams: list[str], following: bool, lines: int) -> int:
     """Prints the logs of a run; with `lines` about the last so many of each stream."""
+    require_log(workspace, row)
     printer = Printer()
     offsets = {}
     for stream in ("stdout", "stderr"):
@@ -55,6 +56,7 @@ class Printer:
     def write(self, piece: bytes) -> None:
         """Prints one piece."""
         if not self.safe:
+            sys.stdout.flush()
             sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()
             return

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from reprun.core.errors import RefusedError
 from reprun.runner.paths import Home, home
 from reprun.schedulers.base import Submission
 from reprun.store.rows import Row
-from reprun.workspace import Workspace
+from reprun.system.process import run
+from reprun.workspace import Workspace, home_of
 
 
 def attach_words(workspace: Workspace, row: Row) -> list[str]:
-    """The command that shows the session of a run in this terminal."""
+    """The command that shows the session of a run in this terminal. Raises `RefusedError` when the session is gone."""
     target = workspace.target(row.target or "local")
-    return target.host.attach(target.scheduler.attach(Submission(row.run_id, Home(home()).socket())))
+    submission = Submission(row.run_id, Home(home_of(row) or home()).socket())
+    if run(target.host.attach(target.scheduler.look(submission)), check=False).returncode:
+        raise RefusedError(
+            f"the session of {row.run_id} is gone; the run goes on without it", hint=f"reprun logs -f {row.run_id}"
+        )
+    return target.host.attach(target.scheduler.attach(submission))

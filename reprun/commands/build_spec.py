@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from reprun.core import placeholders, seeds
-from reprun.core.errors import UsageError
+from reprun.core.errors import RefusedError, UsageError
 from reprun.core.ids import is_run_id
 from reprun.core.manifest import is_inside
 from reprun.core.spec import ConfigRecord, RunSpec
 from reprun.core.text import is_recordable, show
+from reprun.runner.paths import home
 from reprun.runner.variables import is_secret
 from reprun.system.clock import draw_seed
 from reprun.workspace import Workspace
@@ -38,6 +39,7 @@ class LaunchOptions:
 def build_spec(workspace: Workspace, options: LaunchOptions) -> RunSpec:
     """The spec for these options and the project's settings. Raises `UsageError` for whatever cannot work."""
     settings = workspace.settings
+    _check_home(workspace)
     _check_texts(options)
     workspace.target(options.target)
     config = _read_config(workspace, options)
@@ -58,6 +60,15 @@ def build_spec(workspace: Workspace, options: LaunchOptions) -> RunSpec:
         data=settings.data,
         hash_limit=settings.hash_limit,
     )
+
+
+def _check_home(workspace: Workspace) -> None:
+    top, place = os.path.join(workspace.repository.top, ""), os.path.join(home(), "")
+    if place.startswith(top) and not place.startswith(os.path.join(workspace.repository.common_dir, "")):
+        raise RefusedError(
+            f"REPRUN_HOME lies inside the dev tree: the next snapshot would commit {show(home())}",
+            hint="export REPRUN_HOME=~/.local/share/reprun",
+        )
 
 
 def _check_texts(options: LaunchOptions) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reprun.commands.reproduce import side_of
+from reprun.commands.states import get_state
 from reprun.core.compare import Difference, differences, metric_differences, output_differences
 from reprun.repo.history import FileChange, changed_files
 from reprun.store.rows import Row
@@ -24,7 +25,7 @@ class RunDiff:
 def diff_runs(workspace: Workspace, old: Row, new: Row) -> RunDiff:
     """Compares code, config, seeds, environment, host, data, metrics and outputs of two recorded runs."""
     left, right = workspace.manifest(old.run_id), workspace.manifest(new.run_id)
-    sides = side_of(left.data, workspace.state(old).record), side_of(right.data, workspace.state(new).record)
+    sides = side_of(left.data, get_state(workspace, old).record), side_of(right.data, get_state(workspace, new).record)
     found = [*differences(*sides), *metric_differences(*sides), *output_differences(*sides)]
     files = changed_files(workspace.repository.git_dir, left.commit, right.commit)
     return RunDiff(old.run_id, new.run_id, found, files)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from reprun.repo import refs
 from reprun.repo.scratch import find_stale_scratch
-from reprun.store.journal import list_journals
+from reprun.store.journal import list_open
 from reprun.system.files import remove_file
 from reprun.workspace import Workspace
 
@@ -62,7 +62,7 @@ def _dead_launches(workspace: Workspace) -> list[str]:
     known = {name.removeprefix(refs.RUNS) for name, _ in refs.list_refs(workspace.repository, refs.RUNS)}
     return [
         run_id
-        for run_id in list_journals(workspace.repository.state_dir)
+        for run_id in list_open(workspace.repository.state_dir)
         if run_id not in known and not _is_in_progress(workspace, run_id)
     ]
 

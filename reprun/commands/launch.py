@@ -30,7 +30,7 @@ def launch(workspace: Workspace, spec: RunSpec, run_id: str = "") -> Launched:
     target = workspace.target(spec.target)
     target.host.warm({"key": workspace.key})
     attempt = Attempt(run_id, first=False) if run_id else steps.begin(workspace, spec)
-    with steps.explained(workspace, attempt.run_id):
+    with steps.explained(workspace, attempt):
         snapshot = steps.ensure_snapshot(workspace, spec, attempt)
         prepared = steps.prepare(workspace, target, spec, snapshot, attempt.run_id)
         cleared = clear(attempt, spec, prepared)

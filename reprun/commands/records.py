@@ -14,7 +14,7 @@ from reprun.core.placeholders import fill
 from reprun.core.seeds import Seeds
 from reprun.core.spec import ConfigRecord, RunSpec, Snapshot
 from reprun.env.system import system_record
-from reprun.runner.variables import is_private, is_secret
+from reprun.runner.variables import is_private
 from reprun.system.clock import iso, now
 from reprun.system.files import umask
 
@@ -69,6 +69,7 @@ def manifest_data(
             "host": target.host.name,
             "scheduler": target.scheduler.name,
             "gpus": spec.gpus,
+            "run_dir": prepared["run_dir"],
             "hostname": host["hostname"],
             "machine_id": host["machine_id"],
         },
@@ -85,6 +86,8 @@ def variables_table(spec: RunSpec, inherited: Mapping[str, str]) -> dict[str, An
     """`values`, with what the config sets and the host gives, and `secret`, the names whose values are not written down."""
     private = {name for name in inherited if is_private(name) and name not in spec.variables}
     values = {name: value for name, value in sorted({**inherited, **spec.variables}.items()) if name not in private}
+    if spec.gpus:
+        values["CUDA_VISIBLE_DEVICES"] = "" if spec.gpus == "none" else spec.gpus
     return {"values": values, "secret": sorted({*spec.secrets, *private})}
 
 
@@ -95,38 +98,35 @@ def _config_table(config: ConfigRecord) -> dict[str, Any]:
     return {"source": config.source, "format": config.format, "sets": list(config.sets), "sha256": digest, "text": config.text}
 
 
-def plan_of(workspace: Workspace, spec: RunSpec, prepared: Mapping[str, Any], run_id: str) -> dict[str, Any]:
+def plan_of(workspace: Workspace, spec: RunSpec, prepared: Mapping[str, Any], sealed: Sealed) -> dict[str, Any]:
     """What the supervisor needs: the command with its placeholders filled, the whole environment, where to look at the end."""
-    run_dir = prepared["run_dir"]
+    run_dir, run_id = prepared["run_dir"], sealed.manifest.run_id
     config = os.path.join(run_dir, f"config.{spec.config.format}") if spec.config else ""
     output = os.path.join(run_dir, "output")
-    values = {
-        "config": config,
-        "output": output,
-        "seed": str(spec.seeds.root),
-        "run_id": run_id,
-        "worktree": prepared["worktree"]["path"],
-    }
-    secrets = {name: value for name, value in workspace.settings.env.items() if is_secret(name)}
-    env = {**prepared["inherited"], **spec.variables, **secrets, **seed_rules.variables(spec.seeds)}
-    env |= {
-        "REPRUN_RUN_ID": run_id,
-        "REPRUN_OUTPUT": output,
-        "REPRUN_CONFIG": config,
-        "REPRUN_METRICS": os.path.join(run_dir, "metrics.jsonl"),
-    }
-    env["PYTHONPYCACHEPREFIX"] = prepared["pycache"]  # the worktree is read-only, and stays as git wrote it
-    if spec.gpus:
-        env["CUDA_VISIBLE_DEVICES"] = "" if spec.gpus == "none" else spec.gpus
+    worktree = prepared["worktree"]
+    values = {"config": config, "output": output, "seed": str(spec.seeds.root), "run_id": run_id, "worktree": worktree["path"]}
+    env = job_environment(workspace, spec, prepared, sealed)
+    env |= {"REPRUN_RUN_ID": run_id, "REPRUN_OUTPUT": output, "REPRUN_CONFIG": config}
+    env["REPRUN_METRICS"] = os.path.join(run_dir, "metrics.jsonl")
     return {
         "argv": fill(spec.argv, values, spec.config.values if spec.config else None),
         "cwd": prepared["cwd"],
         "env": env,
         "umask": umask(),
-        "worktree": prepared["worktree"],
+        "worktree": worktree,
         "hash_limit": spec.hash_limit,
         "publish": workspace.repository.common_dir,
     }
+
+
+def job_environment(workspace: Workspace, spec: RunSpec, prepared: Mapping[str, Any], sealed: Sealed) -> dict[str, str]:
+    """The variables as the sealed manifest has them, whatever this shell says now; the secret ones it can only name."""
+    table = sealed.manifest.table("variables")
+    now = {**prepared["inherited"], **workspace.settings.env}
+    secret = {name: now[name] for name in table["secret"] if name in now}
+    env = {**seed_rules.variables(spec.seeds), **table["values"], **secret}
+    env["PYTHONPYCACHEPREFIX"] = prepared["pycache"]  # the worktree is read-only, and stays as git wrote it
+    return env
 
 
 def spec_data(spec: RunSpec) -> dict[str, Any]:
@@ -155,7 +155,6 @@ def spec_from_manifest(manifest: Manifest) -> RunSpec:
         argv=manifest.argv,
         cwd=str(manifest.table("command").get("cwd", "")),
         seeds=Seeds(seeds["root"], str(seeds.get("origin", "")), dict(seeds["named"])),
-        name=manifest.name,
         config=_config(manifest.table("config")) if manifest.table("config") else None,
         gpus=str(manifest.table("target").get("gpus", "")),
         variables={name: str(values[name]) for name in variables.get("configured", []) if name in values},

@@ -8,6 +8,7 @@ from typing import Any
 
 from reprun.commands.launch import Launched, launch
 from reprun.commands.records import spec_from_manifest, variables_table
+from reprun.commands.states import get_state
 from reprun.core.compare import Difference, Side, differences
 from reprun.core.manifest import Manifest
 from reprun.core.outcome import RunState
@@ -46,7 +47,7 @@ def plan_reproduction(workspace: Workspace, row: Row, target: str = "local") -> 
     manifest = workspace.manifest(row.run_id)
     get_tree(workspace.repository, manifest.commit)
     spec = replace(spec_from_manifest(manifest), target=target)
-    outcome = workspace.state(row)
+    outcome = get_state(workspace, row)
     now = _as_it_would_be(workspace, manifest, spec)
     return Plan(manifest, outcome, spec, differences(side_of(manifest.data, outcome.record), now))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reprun.commands.launch import Launched, launch
 from reprun.commands.records import spec_from_manifest
+from reprun.commands.states import get_state
 from reprun.commands.steps import get_spec
 from reprun.core.errors import NotFoundError, RefusedError
 from reprun.core.outcome import RunState
@@ -17,8 +18,12 @@ def resume(workspace: Workspace, row: Row) -> Launched | RunState:
 
     Raises `RefusedError` when the launch was interrupted before its snapshot: the tree may be another one now.
     """
-    state = workspace.state(row)
-    if state.state not in ("unstarted", "unknown") or state.record:
+    state = get_state(workspace, row)
+    if state.state == "lost":
+        raise RefusedError(
+            f"{row.run_id} is {state.words}: it may have run, and is not started again", hint=f"reprun reproduce {row.run_id}"
+        )
+    if state.state != "unstarted":
         return state
     spec = _spec(workspace, row.run_id)
     if workspace.snapshot(row.run_id) is None and not spec.commit:

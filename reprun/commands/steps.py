@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from reprun.commands.records import Sealed, manifest_data, plan_of, spec_data
-from reprun.core.errors import NotFoundError, RefusedError, ReprunError
+from reprun.core.errors import NotFoundError, RefusedError, ReprunError, ToolError
 from reprun.core.manifest import Manifest
 from reprun.core.outcome import state_of
 from reprun.core.spec import Attempt, Job, RunSpec, Snapshot
@@ -33,18 +33,21 @@ def begin(workspace: Workspace, spec: RunSpec) -> Attempt:
 
 
 @contextmanager
-def explained(workspace: Workspace, run_id: str) -> Iterator[None]:
-    """Adds to every error whether something may be running and which command goes on. A refusal leaves nothing behind."""
+def explained(workspace: Workspace, attempt: Attempt) -> Iterator[None]:
+    """Adds to every error whether something may be running and which command goes on.
+
+    What is refused at the first attempt leaves nothing behind; a launch that is carried on is never forgotten.
+    """
     try:
         yield
     except RefusedError:
-        forget(workspace, run_id)
+        if attempt.first:
+            forget(workspace, attempt.run_id)
         raise
     except ReprunError as error:
-        if f"reprun resume {run_id}" not in error.hint:
-            error.hint = "; ".join(
-                part for part in (error.hint, f"nothing is running yet; to go on: reprun resume {run_id}") if part
-            )
+        again = f"reprun resume {attempt.run_id}"
+        if again not in error.hint:
+            error.hint = "; ".join(part for part in (error.hint, f"nothing is running yet, to go on: {again}") if part)
         raise
 
 
@@ -116,23 +119,28 @@ def ensure_manifest(
 
 def start(workspace: Workspace, target: Target, spec: RunSpec, prepared: Mapping[str, Any], sealed: Sealed) -> Job:
     """Hands the run to the target's scheduler. The target starts it once, however often it is asked."""
-    run_id = sealed.manifest.run_id
+    run_id, journal = sealed.manifest.run_id, workspace.journal(sealed.manifest.run_id)
     submission = Submission(run_id, prepared["socket"])
-    plan = plan_of(workspace, spec, prepared, run_id)
+    journal.write("submit", run_dir=prepared["run_dir"])  # from here on it may have started, whatever else is lost
     answer = target.host.ask(
         {
             "op": "start",
             "run_id": run_id,
             "manifest": sealed.text,
             "config": {"name": f"config.{spec.config.format}", "text": spec.config.text} if spec.config else None,
-            "plan": plan,
+            "plan": plan_of(workspace, spec, prepared, sealed),
             "submit": target.scheduler.submit(submission),
             "socket": prepared["socket"],
             "python": target.host.python(),
         }
     )
     state = state_of(answer)
-    workspace.journal(run_id).write("started", state=state.words)
+    if state.state == "unstarted":
+        raise ToolError(
+            f"{target.scheduler.name} took the run, but its supervisor did not appear", hint=f"reprun resume {run_id}"
+        )
+    if state.state not in ("unstarted", "starting"):
+        journal.close()
     attach = tuple(target.host.attach(target.scheduler.attach(submission)))
     return Job(run_id, prepared["run_dir"], target.scheduler.session(submission), attach, state.state)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
+from reprun.commands.states import get_state
+from reprun.core.errors import NotFoundError
 from reprun.core.outcome import RunState, state_of
 from reprun.store.rows import Row
 from reprun.system.clock import pause
@@ -19,7 +20,7 @@ def wait(workspace: Workspace, row: Row) -> RunState:
     """Blocks until the run is over, or until it is sure that it will not start by itself."""
     delay, unstarted = _FIRST, 0
     while True:
-        state = workspace.state(row)
+        state = get_state(workspace, row)
         unstarted = unstarted + 1 if state.state == "unstarted" else 0
         if state.is_final or state.state == "unknown" or unstarted > 20:
             return state
@@ -57,17 +58,24 @@ def follow(workspace: Workspace, row: Row, offsets: dict[str, int] | None = None
 
 
 def _is_over(workspace: Workspace, row: Row) -> bool:
-    state = workspace.state(row)
+    state = get_state(workspace, row)
     return state.is_final or state.state in ("unknown", "unstarted")
 
 
 def _read(workspace: Workspace, row: Row, stream: str, offset: int) -> tuple[bytes, int, int]:
-    host = workspace.target(row.target or "local").host
-    answer: dict[str, Any] = host.ask({"op": "read", "run_id": row.run_id, "stream": stream, "offset": offset, "limit": _PIECE})
+    answer = workspace.ask(row, op="read", run_id=row.run_id, stream=stream, offset=offset, limit=_PIECE)
     return answer["data"].encode("latin-1"), int(answer["next"]), int(answer["size"])
+
+
+def require_log(workspace: Workspace, row: Row) -> None:
+    """Raises `NotFoundError` when the log of a run cannot be here: it ran elsewhere, or has not started."""
+    if workspace.ask(row, op="read", run_id=row.run_id, stream="stdout", offset=0, limit=0)["there"]:
+        return
+    state = get_state(workspace, row)
+    hint = f"reprun resume {row.run_id}" if state.state == "unstarted" else f"reprun show {row.run_id}"
+    raise NotFoundError(f"there is no log of {row.run_id} here: it is {state.words}", hint=hint)
 
 
 def stop(workspace: Workspace, row: Row, grace: float) -> RunState:
     """TERM, `grace` seconds, KILL for the run's whole process group; answers with the state afterwards."""
-    answer = workspace.target(row.target or "local").host.ask({"op": "stop", "run_id": row.run_id, "grace": grace})
-    return state_of(answer)
+    return state_of(workspace.ask(row, op="stop", run_id=row.run_id, grace=grace))

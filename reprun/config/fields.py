@@ -114,6 +114,10 @@ def environment(where: str, value: Any) -> dict[str, str]:
             raise UsageError(f"{where} has {show(name)!r}, which cannot name an environment variable")
         if name.startswith("REPRUN_"):
             raise UsageError(f"{where} has {name}, but the names that begin with REPRUN_ are set by reprun")
+        if name in ("PYTHONHASHSEED", "PYTHONPYCACHEPREFIX"):
+            raise UsageError(
+                f"{where} has {name}, which reprun sets for every run", hint="seeds come from --seed or the config's seeds"
+            )
         if isinstance(item, (dict, list)):
             raise wrong(f"{where}.{name}", "a string, a number, true or false", item)
         result[name] = scalar(item)

@@ -56,7 +56,11 @@ def open_seal(text: bytes, what: str) -> bytes:
     """The body of a sealed manifest. Raises `DamagedError` when it is not what was sealed."""
     first, newline, body = text.partition(b"\n")
     if len(text) > MAX_BYTES or not newline or first != seal(body).partition(b"\n")[0]:
-        raise DamagedError(f"the manifest of {what} is damaged or was edited: its seal does not match")
+        ref = f"refs/reprun/manifests/{what}"
+        raise DamagedError(
+            f"the manifest of {what} is damaged or was edited: its seal does not match",
+            hint=f"git fetch origin '+{ref}:{ref}' brings back the copy of a remote that has it",
+        )
     return body
 
 

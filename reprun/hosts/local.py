@@ -22,8 +22,10 @@ class LocalHost:
             with translated():
                 return handle(dict(request))
         except OSError as error:
-            where = f" at {error.filename}" if error.filename else ""
-            raise ToolError(f"this host refused to {request['op']}: {error.strerror}{where}", hint="reprun doctor") from error
+            what = f"{error.filename} (it is in REPRUN_HOME) cannot be used" if error.filename else f"the {request['op']} failed"
+            raise ToolError(
+                f"{what}: {error.strerror}", hint="reprun doctor, or export REPRUN_HOME=<a folder of yours>"
+            ) from error
 
     def warm(self, request: Mapping[str, Any]) -> None:
         """Lets a thread verify the newest worktree while the launch waits for git."""

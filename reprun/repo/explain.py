@@ -6,6 +6,7 @@ import os
 import stat
 from dataclasses import dataclass
 
+from reprun.core.errors import ToolError
 from reprun.repo.discover import Repository
 from reprun.repo.snapshot import scratch_index
 from reprun.system.process import Git, translated
@@ -35,14 +36,14 @@ class Explanation:
 
 def explain_snapshot(repository: Repository) -> Explanation:
     """Asks git what `add --all` on a copy of the index would change, and which rule leaves each other path out."""
-    with translated(), scratch_index(repository, "explain") as git:
+    with translated(), scratch_index(repository, "explain", outside=True) as git:
         committed = _committed(git, repository)
         left_out = [*_ignored(git, repository), *_special(git, repository)]
     return Explanation(repository.head, repository.branch.removeprefix("refs/heads/"), committed, left_out)
 
 
 def _committed(git: Git, repository: Repository) -> list[Item]:
-    base = repository.head or git.text("hash-object", "-w", "-t", "tree", "--stdin")
+    base = repository.head or git.text("hash-object", "-t", "tree", "--stdin")  # git knows the empty tree without an object
     said = git.run("diff-index", "-z", "--name-status", "--no-renames", base).stdout.split(b"\0")
     changed = {os.fsdecode(path): kind.decode("ascii") for kind, path in zip(said[0::2], said[1::2], strict=False)}
     for path in git.run("ls-files", "-z", "--others", "--exclude-standard").stdout.split(b"\0"):
@@ -56,15 +57,21 @@ def _ignored(git: Git, repository: Repository) -> list[Item]:
     paths = [path for path in listed.split(b"\0") if path][:MAX_IGNORED]
     if not paths:
         return []
-    said = git.run("check-ignore", "-v", "-z", "--stdin", stdin=b"\0".join(paths) + b"\0", check=False).stdout.split(b"\0")
+    # With ./ in front no name can be taken for a pathspec with magic.
+    asked = b"".join(b"./" + path + b"\0" for path in paths)
+    done = git.run("check-ignore", "-v", "-z", "--stdin", stdin=asked, check=False)
+    if done.returncode > 1:
+        raise ToolError(f"git cannot say why files are ignored: {done.stderr.decode('utf-8', 'replace').strip()}")
+    said = done.stdout.split(b"\0")
     items = []
     for source, line, pattern, path in zip(said[0::4], said[1::4], said[2::4], said[3::4], strict=False):
+        name = os.fsdecode(path).removeprefix("./")
         where = os.fsdecode(source).removeprefix(repository.top + "/")
         items.append(
             Item(
-                os.fsdecode(path),
+                name,
                 f"ignored by {where}:{line.decode('ascii')} {os.fsdecode(pattern)}",
-                _size(repository, os.fsdecode(path)),
+                _size(repository, name),
             )
         )
     return items

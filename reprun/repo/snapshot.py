@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from reprun.repo.parent import Parent, ask_parent
 from reprun.repo.refs import create_ref, run_ref
 from reprun.repo.states import refuse_unfinished_operation
 from reprun.repo.tree_diff import Entry, comparing
-from reprun.system.files import ensure_dir
+from reprun.system.files import ensure_dir, explained
 from reprun.system.process import Git, translated
 
 _ATTEMPTS = 3
@@ -64,17 +65,23 @@ def take_snapshot(repository: Repository, wish: Wish) -> Snapshot:
 
 
 @contextmanager
-def scratch_index(repository: Repository, name: str) -> Iterator[Git]:
-    """Git with a private copy of the user's index, so that unchanged files need not be hashed anew."""
-    path = os.path.join(ensure_dir(os.path.join(repository.state_dir, "tmp")), f"index-{name}-{os.getpid()}")
-    with suppress(FileNotFoundError):
-        shutil.copy2(os.path.join(repository.git_dir, "index"), path)  # the times too: git compares them with the files'
+def scratch_index(repository: Repository, name: str, outside: bool = False) -> Iterator[Git]:
+    """Git with a private copy of the user's index, so that unchanged files need not be hashed anew.
+
+    It lies in reprun's folder of the repository; `outside`, in a temporary folder, for whoever changes nothing there.
+    """
+    folder = tempfile.mkdtemp(prefix="reprun-") if outside else ensure_dir(os.path.join(repository.state_dir, "tmp"))
+    path = os.path.join(folder, f"index-{name}-{os.getpid()}")
     try:
+        with explained(path, "written"), suppress(FileNotFoundError):
+            shutil.copy2(os.path.join(repository.git_dir, "index"), path)  # the times too: git compares them with the files'
         yield repository.git.at(GIT_INDEX_FILE=path)
     finally:
         for left in (path, path + ".lock"):
             with suppress(FileNotFoundError):
                 os.unlink(left)
+        if outside:
+            os.rmdir(folder)
 
 
 def _write_stable_tree(git: Git) -> str:

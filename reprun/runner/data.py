@@ -20,8 +20,11 @@ def data_facts(paths: Sequence[str], base: str, cache: str) -> List[Dict[str, An
     before = len(memo)
     facts = [_facts(path, os.path.join(base, os.path.expanduser(path)), memo) for path in paths]
     if len(memo) != before:
-        ensure_dir(cache)
-        save(memo_path, memo)
+        try:
+            ensure_dir(cache)
+            save(memo_path, memo)
+        except OSError:
+            pass  # a cache: without it the next launch hashes again
     return facts
 
 

@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 def ensure_dir(path: str) -> str:
     """Makes the folder and its parents, each 0700, and returns the path."""
     try:
-        os.makedirs(path, mode=0o700, exist_ok=True)
+        os.mkdir(path, 0o700)
+    except FileNotFoundError:
+        ensure_dir(os.path.dirname(path))
+        return ensure_dir(path)
     except FileExistsError:
-        raise NotADirectoryError(errno.ENOTDIR, "is a file, not a folder", path) from None
+        if not os.path.isdir(path):
+            raise NotADirectoryError(errno.ENOTDIR, "is a file, not a folder", path) from None
     return path
 
 

@@ -42,7 +42,7 @@ def environment(extra: Optional[Mapping[str, str]] = None) -> Dict[str, str]:
 
 def command(args: Sequence[str], settings: Optional[Mapping[str, str]] = None) -> List[str]:
     """`git` with the fixed settings (and further ones) in front of `args`."""
-    argv = ["git", "--literal-pathspecs"]
+    argv = ["git"] if args[0] == "check-ignore" else ["git", "--literal-pathspecs"]  # the one that knows no such paths
     for key, value in {**_SETTINGS, **(settings or {})}.items():
         argv += ["-c", "%s=%s" % (key, value)]
     return argv + list(args)

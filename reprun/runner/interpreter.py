@@ -78,8 +78,11 @@ def probe(interpreter: Optional[str], env: Mapping[str, str], cwd: str, cache: s
         return {}
     folders = found.pop("folders")
     found["digest"] = hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
-    ensure_dir(os.path.dirname(memo))
-    write_json(memo, {"record": found, "folders": folders, "stamp": _stamp(interpreter, folders)})
+    try:
+        ensure_dir(os.path.dirname(memo))
+        write_json(memo, {"record": found, "folders": folders, "stamp": _stamp(interpreter, folders)})
+    except OSError:
+        pass  # a cache: without it the next launch asks again
     return found
 
 

@@ -73,8 +73,8 @@ def _read(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
             begin = file.tell()
             data = file.read(request["limit"])
     except FileNotFoundError:
-        return {"data": "", "next": 0, "size": 0}
-    return {"data": data.decode("latin-1"), "next": begin + len(data), "size": size}
+        return {"data": "", "next": 0, "size": 0, "there": False}
+    return {"data": data.decode("latin-1"), "next": begin + len(data), "size": size, "there": True}
 
 
 def _list(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:

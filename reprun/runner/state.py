@@ -10,6 +10,8 @@ from reprun.runner.files import read_json
 from reprun.runner.identity import is_alive, same_boot
 from reprun.runner.paths import RunDir
 
+NO_FOLDER = "its launch did not get as far as the target"
+
 
 def find_state(run: RunDir) -> Dict[str, Any]:
     """`{"state", "reason", "exit_code", "record"}`; the words are those of docs/reference (states of a run)."""
@@ -50,7 +52,7 @@ def _why_ended(outcome: Dict[str, Any]) -> str:
 
 def _before_the_start(run: RunDir) -> Dict[str, Any]:
     if not os.path.isdir(run.path):
-        return _answer("unstarted", "its launch did not get as far as the target", {})
+        return _answer("unstarted", NO_FOLDER, {})
     generation, owner = current(run)
     if generation and owner_lives(owner):
         return _answer("starting", "", {})

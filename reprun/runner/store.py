@@ -30,6 +30,7 @@ def _make(store: str, object_format: str) -> None:
     remove_tree(aside)
     git = Git(os.path.dirname(store))
     git.run("init", "--quiet", "--bare", "--template=", "--object-format=" + object_format, aside)
+    os.chmod(aside, 0o700)
     with open(os.path.join(aside, "config"), "a", encoding="ascii") as config:
         # Shared files are hard links: linking changes their ctime, and a job's `git status` must not rehash them for that.
         config.write("[core]\n\ttrustctime = false\n\thooksPath = /dev/null\n[gc]\n\tauto = 0\n")

@@ -29,6 +29,10 @@ class Scheduler(Protocol):
         """The command that shows the run to a person."""
         ...
 
+    def look(self, submission: Submission) -> list[str]:
+        """The command that succeeds while there is something to show."""
+        ...
+
     def session(self, submission: Submission) -> str:
         """The name under which the scheduler knows the run."""
         ...

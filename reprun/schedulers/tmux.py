@@ -30,6 +30,10 @@ class TmuxScheduler:
         """Attaches to exactly this session: without `=` tmux would take a prefix."""
         return [*self._tmux(submission), "attach-session", "-t", "=" + self.session(submission)]
 
+    def look(self, submission: Submission) -> list[str]:
+        """Asks for exactly this session."""
+        return [*self._tmux(submission), "has-session", "-t", "=" + self.session(submission)]
+
     def session(self, submission: Submission) -> str:
         """The run id."""
         return submission.run_id

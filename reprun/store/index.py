@@ -119,12 +119,12 @@ class Index:
                     self._db.execute(statement)
 
     def overlay(self, rows: Iterable[Row], dropped: Iterable[str]) -> None:
-        """Lets later questions see `rows` in place of what is stored, and none of `dropped`. Once at most."""
+        """Lets later questions see `rows` in place of what is stored, and none of `dropped`. A later call wins."""
         news = [astuple(row) for row in rows]
         hidden = [(run_id,) for run_id in (*dropped, *(record[0] for record in news))]
         self._db.execute("PRAGMA temp_store = MEMORY")
-        self._db.execute("CREATE TEMP TABLE hidden (run_id TEXT PRIMARY KEY)")
-        self._db.execute(f"CREATE TEMP TABLE news {sql.TABLE}")
+        self._db.execute("CREATE TEMP TABLE IF NOT EXISTS hidden (run_id TEXT PRIMARY KEY)")
+        self._db.execute(f"CREATE TEMP TABLE IF NOT EXISTS news {sql.TABLE}")
         self._db.executemany("INSERT OR IGNORE INTO hidden VALUES (?)", hidden)
         self._db.executemany(sql.ADD_NEWS, news)
         # A temporary view is what `runs` means from here on: it is found before the table of the same name.

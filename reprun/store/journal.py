@@ -10,14 +10,15 @@ import os
 from typing import Any
 
 from reprun.system.clock import iso, now
-from reprun.system.files import append_line, ensure_dir, find_bytes, list_dir, remove_file
+from reprun.system.files import append_line, ensure_dir, find_bytes, list_dir, move_file, remove_file
 
 
 class Journal:
-    """The journal of one run, `<git common dir>/reprun/journal/<run-id>.jsonl`."""
+    """The journal of one run: `journal/open/<run-id>.jsonl` in the repository's state, one folder up once the run is started."""
 
     def __init__(self, state_dir: str, run_id: str) -> None:
-        self.folder = os.path.join(state_dir, "journal")
+        self.closed = os.path.join(state_dir, "journal", run_id + ".jsonl")
+        self.folder = os.path.join(state_dir, "journal", "open")
         self.path = os.path.join(self.folder, run_id + ".jsonl")
         self.run_id = run_id
 
@@ -26,10 +27,14 @@ class Journal:
         ensure_dir(self.folder)
         append_line(self.path, json.dumps({"at": iso(now()), "step": step, **receipt}))
 
+    def close(self) -> None:
+        """Puts the journal away: the launch is complete. What stays open was interrupted, and is found at once."""
+        move_file(self.path, self.closed)
+
     def read(self) -> list[dict[str, Any]]:
         """The lines that can be read; torn or foreign ones are left out."""
         lines = []
-        for line in (find_bytes(self.path) or b"").splitlines():
+        for line in ((find_bytes(self.closed) or b"") + (find_bytes(self.path) or b"")).splitlines():
             try:
                 data = json.loads(line)
             except (ValueError, RecursionError):
@@ -45,8 +50,10 @@ class Journal:
     def remove(self) -> None:
         """Forgets the launch."""
         remove_file(self.path)
+        remove_file(self.closed)
 
 
-def list_journals(state_dir: str) -> list[str]:
-    """The ids of all runs that have a journal."""
-    return [name.removesuffix(".jsonl") for name in list_dir(os.path.join(state_dir, "journal")) if name.endswith(".jsonl")]
+def list_open(state_dir: str) -> list[str]:
+    """The ids of the launches that are not complete: under way, or interrupted."""
+    names = list_dir(os.path.join(state_dir, "journal", "open"))
+    return [name.removesuffix(".jsonl") for name in names if name.endswith(".jsonl")]

@@ -75,6 +75,7 @@ def row_of(manifest: Manifest, config: str) -> Row:
         commit_id=manifest.commit,
         parent=str(data.get("parent", "")),
         target=str(manifest.table("target").get("name", "")),
+        run_dir=str(manifest.table("target").get("run_dir", "")),
         config_json=config,
         reason=NO_OUTCOME,
         branch=str(code.get("branch", "")),

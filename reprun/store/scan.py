@@ -105,8 +105,8 @@ def _overlay_news(index: Index, common_dir: str, sources: Sources) -> bool:
 
 
 def _fill_again(path: str, common_dir: str, sources: Sources, *, anew: bool = False) -> Index:
-    """The index after filling it, on disk where possible; a repository without runs gets no file."""
-    if list_runs(common_dir, sources.list_refs).manifests and sync(path, common_dir, sources, anew=anew):
+    """The index after filling it: on disk when reading it all each time would be slow and that is possible, else in memory."""
+    if len(list_runs(common_dir, sources.list_refs).manifests) > MAX_BEHIND and sync(path, common_dir, sources, anew=anew):
         index = find_index(path)
         if index is not None:
             return index

@@ -64,9 +64,9 @@ SET_OUTCOME = (
     "UPDATE runs SET state = ?, reason = ?, exit_code = ?, ended = ?, metrics_json = ?"  # noqa: S608
     f" WHERE run_id = ? AND (state NOT IN {_DONE} OR ? IN {_DONE})"
 )
-ADD_NEWS = f"INSERT INTO news VALUES ({MARKS})"  # noqa: S608
+ADD_NEWS = f"INSERT OR REPLACE INTO news VALUES ({MARKS})"  # noqa: S608
 VIEW_NEWS = (
-    f"CREATE TEMP VIEW runs AS SELECT {COLUMNS} FROM main.runs"  # noqa: S608
+    f"CREATE TEMP VIEW IF NOT EXISTS runs AS SELECT {COLUMNS} FROM main.runs"  # noqa: S608
     f" WHERE run_id NOT IN (SELECT run_id FROM hidden) UNION ALL SELECT {COLUMNS} FROM news"
 )
 

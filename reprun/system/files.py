@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from reprun.core.errors import ToolError
 from reprun.runner.files import ensure_dir as _ensure_dir
@@ -23,33 +25,52 @@ def ensure_dir(path: str) -> str:
 
 def find_bytes(path: str) -> bytes | None:
     """The content of a file; None when there is none. Raises `ToolError` when it cannot be read."""
+    with explained(path, "read"):
+        try:
+            with open(path, "rb") as file:
+                return file.read()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+
+@contextmanager
+def explained(path: str, what: str) -> Iterator[None]:
+    """Turns a failure of the file system at `path` into a `ToolError`: it "cannot be `what`"."""
     try:
-        with open(path, "rb") as file:
-            return file.read()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+        yield
     except OSError as error:
-        raise ToolError(f"{path} cannot be read: {error.strerror}") from error
+        raise ToolError(f"{path} cannot be {what}: {error.strerror}", hint="check its owner and the space on its disk") from error
 
 
 def append_line(path: str, line: str) -> None:
     """Appends one line, durable before this returns. A torn last line of an earlier crash does not swallow it."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    try:
-        size = os.lseek(fd, 0, os.SEEK_END)
-        torn = size > 0 and os.pread(fd, 1, size - 1) != b"\n"
-        os.write(fd, (b"\n" if torn else b"") + line.encode() + b"\n")
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    with explained(path, "written"):
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            size = os.lseek(fd, 0, os.SEEK_END)
+            torn = size > 0 and os.pread(fd, 1, size - 1) != b"\n"
+            os.write(fd, (b"\n" if torn else b"") + line.encode() + b"\n")
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def move_file(source: str, target: str) -> None:
+    """Renames a file within its file system; one that is not there is fine."""
+    with explained(source, "moved"):
+        try:
+            os.rename(source, target)
+        except FileNotFoundError:
+            pass
 
 
 def remove_file(path: str) -> None:
     """Removes a file; one that is not there is fine."""
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass
+    with explained(path, "removed"):
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            pass
 
 
 def list_dir(path: str) -> list[str]:

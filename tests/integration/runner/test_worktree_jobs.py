@@ -48,7 +48,8 @@ def test_the_dev_repository_is_out_of_reach(trees: Trees, git: Run, command: tup
     (path / "train.py").write_text("changed by the job")
     git(*command, cwd=path)
     assert state() == before
-    assert trees.changes(commit) != []
+    # These two put the file back, and so nothing is changed.
+    assert bool(trees.changes(commit)) == (command[0] not in ("reset", "stash"))
     trees.ensure(commit)
 
 
@@ -86,13 +87,8 @@ def test_what_a_job_does_to_its_index_or_settings_does_not_reach_the_next_tree(t
 
     one = trees.commit(links)
     path = trees.ensure(one)
-    words = [git("hash-object", "-w", "--stdin", stdin=b"other", cwd=path) if word == "BLOB" else word for word in MEDDLING[how]]
-    git(
-        *[word.replace("BLOB", git("hash-object", "-w", "--stdin", stdin=b"x", cwd=path)) for word in words],
-        cwd=path,
-        check=False,
-    )
-    (path / "train.py").stat()
+    blob = git("hash-object", "-w", "--stdin", stdin=b"other", cwd=path)
+    git(*(word.replace("BLOB", blob) for word in MEDDLING[how]), cwd=path)
 
     def change(repo: Path) -> None:
         edit(repo)
