@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 
 from bench import answers, launching, storage
-from bench.place import REPRUN, scratch
+from bench.place import REPRUN, compile_package, scratch
 from bench.project import FILE_KIB
 from bench.report import Measure, render, write_json
 
@@ -29,6 +29,7 @@ def main() -> int:
     if not os.path.exists(REPRUN):
         print(f"{REPRUN} is not there: pip install -e . in this environment, or make bench", file=sys.stderr)
         return 2
+    compile_package()
     everything: list[Measure] = []
     with scratch() as place:
         for part in options.parts or PARTS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import shutil
 import subprocess
@@ -10,6 +11,8 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+
+import reprun
 
 BIN = os.path.dirname(os.path.abspath(sys.executable))
 REPRUN = os.path.join(BIN, "reprun")
@@ -34,8 +37,15 @@ def scratch() -> Iterator[str]:
 
 def environment(home: str) -> dict[str, str]:
     """What both sides run with: the user's environment with this virtual environment active, and `home` for reprun."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "REPRUN_", "TMUX", "_REPRUN"))}
+    left_out = ("GIT_", "PYTHON", "REPRUN_", "TMUX", "_REPRUN")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     return {**env, "PATH": os.pathsep.join([BIN, os.environ.get("PATH", os.defpath)]), "REPRUN_HOME": home}
+
+
+def compile_package() -> None:
+    """Writes the bytecode, as an installation does; with PYTHONDONTWRITEBYTECODE set, an edited checkout would stay without."""
+    folder = next(iter(reprun.__path__))
+    compileall.compile_dir(folder, quiet=2)
 
 
 def start_server(home: str) -> None:

@@ -53,5 +53,13 @@ def clear_flags(git: Git, repository: Repository, found: Flagged) -> None:
             git.run("update-index", "-z", option, "--stdin", stdin=b"\0".join(there) + b"\0")
 
 
+def set_flags(git: Git, found: Flagged) -> None:
+    """Puts the flags back, for an index that becomes the user's."""
+    for option, paths in (("--assume-unchanged", found.assumed), ("--skip-worktree", found.skipped)):
+        if paths:
+            known = set(git.run("ls-files", "-z").stdout.split(b"\0"))
+            git.run("update-index", "-z", option, "--stdin", stdin=b"".join(path + b"\0" for path in paths if path in known))
+
+
 def _existing(top: str, paths: Iterable[bytes]) -> list[bytes]:
     return [path for path in paths if os.path.lexists(os.path.join(os.fsencode(top), path))]

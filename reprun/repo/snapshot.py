@@ -14,7 +14,7 @@ from reprun.core.spec import Snapshot
 from reprun.core.text import show, show_some
 from reprun.repo.branch import put_on_branch
 from reprun.repo.discover import Repository
-from reprun.repo.flags import ask_flags, clear_flags, read_flags
+from reprun.repo.flags import ask_flags, clear_flags, read_flags, set_flags
 from reprun.repo.parent import Parent, ask_parent
 from reprun.repo.refs import create_ref, run_ref
 from reprun.repo.states import refuse_unfinished_operation
@@ -46,7 +46,8 @@ def take_snapshot(repository: Repository, wish: Wish) -> Snapshot:
     flags = ask_flags(repository)
     with translated(), scratch_index(repository, wish.run_id) as git:
         with ask_parent(repository) as parent:  # git reads the commit while the files are looked at
-            clear_flags(git, repository, read_flags(git, flags))
+            flagged = read_flags(git, flags)
+            clear_flags(git, repository, flagged)
             tree = _write_stable_tree(git)
         # The commit is only an object until the ref is made; what forbids it is found out beside making it.
         with comparing(repository.git, parent.tree, tree) as entries:
@@ -56,6 +57,7 @@ def take_snapshot(repository: Repository, wish: Wish) -> Snapshot:
             raise _not_clean(entries)
         ref = create_ref(repository, run_ref(wish.run_id), commit)
         if wish.auto_commit == "branch" and commit != repository.head:
+            set_flags(git, flagged)
             put_on_branch(repository, git, commit)
     counts = {kind: sum(entry.kind == kind for entry in entries) for kind in "MAD"}
     branch = repository.branch.removeprefix("refs/heads/")

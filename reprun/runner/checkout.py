@@ -16,6 +16,7 @@ from reprun.runner import table
 from reprun.runner.errors import RunnerError
 from reprun.runner.files import ensure_dir, remove_tree
 from reprun.runner.git import Git
+from reprun.runner.store import restore_settings
 
 _WRITE_BITS = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 _CANDIDATES = 3  # how many of the newest trees are considered as a base
@@ -56,6 +57,7 @@ def build(place: Place, commit: str, bases: Sequence[str]) -> None:
     """Builds the shared tree of `commit` aside and renames it into place; `bases` are other trees, newest first."""
     aside = os.path.join(place.trees, ".%s.%d" % (commit[:12], os.getpid()))
     remove_tree(aside)
+    restore_settings(place.store)
     base = _nearest(place, commit, bases)
     try:
         if base is None:
@@ -76,6 +78,7 @@ def build(place: Place, commit: str, bases: Sequence[str]) -> None:
 
 def build_own(place: Place, commit: str, name: str, path: str, writable: Sequence[str]) -> None:
     """The tree of one run at `path`: links to the shared files, files of its own where the job may write."""
+    restore_settings(place.store)
     known = table.load(place.table(commit)) or {}
     inside = {item for item in known if any(item == part or item.startswith(part + "/") for part in writable)}
     _link_tree(place.path(commit), path, inside, known)
@@ -105,6 +108,7 @@ def has_link(place: Place, name: str, path: str) -> bool:
 
 def differences(place: Place, name: str, path: str, commit: str) -> List[str]:
     """The paths that differ from the commit, every file read: a fresh index without stats leaves git no short cut."""
+    restore_settings(place.store)
     scratch = os.path.join(place.store, "reprun-index.%d" % os.getpid())
     git = _git(place, name, path).at(GIT_INDEX_FILE=scratch)
     try:
@@ -242,6 +246,8 @@ def _give_write_bit(path: str) -> None:
 def _open_writable(path: str, writable: Sequence[str]) -> None:
     for part in writable:
         top = os.path.join(path, part)
+        if os.path.islink(top):
+            continue  # what it leads to is not ours to open
         if not os.path.lexists(top):
             _make_folders(path, part)
         _give_write_bit(top)
@@ -255,6 +261,12 @@ def _make_folders(path: str, part: str) -> None:
     here = path
     for name in part.split("/"):
         there = os.path.join(here, name)
+        if os.path.islink(there) or (os.path.lexists(there) and not os.path.isdir(there)):
+            raise RunnerError(
+                "refused",
+                "the writable path %s leads through %s, which is no folder in the snapshot" % (part, name),
+                "declare another path as writable",
+            )
         if not os.path.isdir(there):
             mode = stat.S_IMODE(os.stat(here).st_mode)
             os.chmod(here, 0o700)

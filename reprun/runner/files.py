@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import itertools
 import json
 import os
 import stat
@@ -12,6 +13,8 @@ import stat
 TYPE_CHECKING = False  # typing takes 4 ms to import, before the job's first instruction
 if TYPE_CHECKING:
     from typing import Any, Dict, Iterator, Optional
+
+_COUNTER = itertools.count()
 
 
 def ensure_dir(path: str) -> str:
@@ -38,7 +41,7 @@ def sync_dir(path: str) -> None:
 
 def write_atomic(path: str, data: bytes, mode: int = 0o600) -> None:
     """Replaces `path` by `data` in one step: after a crash the old content or the new is there, whole."""
-    aside = "%s.%d.tmp" % (path, os.getpid())
+    aside = "%s.%d.%d.tmp" % (path, next(_COUNTER), os.getpid())  # of its own for every call, and of a known process
     fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
     try:
         with os.fdopen(fd, "wb") as file:
@@ -68,6 +71,15 @@ def read_json(path: str) -> Optional[Dict[str, Any]]:
     if not isinstance(data, dict):
         raise ValueError("%s does not hold a JSON object" % path)
     return data
+
+
+def find_bytes(path: str) -> Optional[bytes]:
+    """The content of a file; None when there is none."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def read_text(path: str) -> str:

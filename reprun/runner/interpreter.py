@@ -18,7 +18,8 @@ from reprun.runner.files import ensure_dir, read_json, read_text, write_json
 # Runs in the job's interpreter. The first line keeps a json.py of the current folder from being imported.
 _PROBE = """
 import sys; sys.path = [p for p in sys.path if p]
-import json, os, platform
+import json, os, platform, site
+folders = sys.path + [site.getusersitepackages()]
 names = set()
 for folder in sys.path:
     try: entries = os.listdir(folder)
@@ -26,11 +27,11 @@ for folder in sys.path:
     for entry in entries:
         stem, dot, kind = entry.rpartition('.')
         if kind in ('dist-info', 'egg-info') and '-' in stem:
-            name, _, version = stem.partition('-')
-            names.add(name.lower().replace('_', '-') + '==' + version.partition('-py')[0])
+            name, _, version = (stem.partition('-py')[0] if kind == 'egg-info' else stem).rpartition('-')
+            names.add(name.lower().replace('_', '-') + '==' + version)
 print(json.dumps({'python': platform.python_version(), 'implementation': platform.python_implementation(),
     'executable': os.path.realpath(sys.executable), 'prefix': sys.prefix, 'packages': sorted(names),
-    'folders': [p for p in sys.path if os.path.isdir(p)]}))
+    'folders': folders}))
 """
 SECONDS = 30
 
@@ -124,10 +125,11 @@ def _stamp(interpreter: str, folders: Sequence[str]) -> List[Any]:
 
 
 def _choice(interpreter: str, env: Mapping[str, str], cwd: str) -> str:
-    """The path of an interpreter; for a script that stands for several (pyenv, asdf) also all that it chooses by."""
+    """What leads to an environment: the interpreter, variables for it, and what a script for several (pyenv, asdf) chooses by."""
+    chosen = [interpreter] + ["%s=%s" % (name, env[name]) for name in sorted(env) if name.startswith("PYTHON") or name == "HOME"]
     if not _is_script(interpreter):
-        return interpreter
-    chosen = [interpreter] + [env.get(name, "") for name in ("PYENV_VERSION", "ASDF_PYTHON_VERSION")]
+        return "\0".join(chosen)
+    chosen += [env.get(name, "") for name in ("PYENV_VERSION", "ASDF_PYTHON_VERSION")]
     folder, above = cwd, [os.path.join(env.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv"), "version")]
     while True:
         above += [os.path.join(folder, name) for name in (".python-version", ".tool-versions")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from reprun.runner.files import ensure_dir, remove_tree
+from reprun.runner.files import ensure_dir, find_bytes, remove_tree, write_atomic
 from reprun.runner.git import Git
 from reprun.runner.paths import Home
 
@@ -12,30 +12,41 @@ from reprun.runner.paths import Home
 def ensure_store(home: Home, key: str, objects: str, object_format: str) -> str:
     """The bare repository for dev repository `key`; its objects are borrowed from the folder `objects` of this machine."""
     store = home.store(key)
-    alternates = os.path.join(store, "objects", "info", "alternates")
-    if not os.path.exists(alternates):
+    if not os.path.isdir(os.path.join(store, "objects", "info")):
         _make(store, object_format)
-        with open(alternates, "wb") as file:
-            # A path with a newline or a leading quote has to be quoted as git quotes it; our caller refuses such names.
-            file.write(os.fsencode(objects) + b"\n")
+    alternates = os.path.join(store, "objects", "info", "alternates")
+    # A path with a newline or a leading quote has to be quoted as git quotes it; our caller refuses such names.
+    wanted = os.fsencode(objects) + b"\n"
+    if find_bytes(alternates) != wanted:
+        write_atomic(alternates, wanted)
     return store
+
+
+def restore_settings(store: str) -> None:
+    """Undoes what a job did to the settings of the store with `git config`: they decide how the next tree is written."""
+    wanted = find_bytes(os.path.join(store, "reprun-config"))
+    if wanted is not None and find_bytes(os.path.join(store, "config")) != wanted:
+        write_atomic(os.path.join(store, "config"), wanted)
+    attributes = os.path.join(store, "info", "attributes")
+    if os.path.lexists(attributes):
+        os.unlink(attributes)
 
 
 def _make(store: str, object_format: str) -> None:
     """Builds the repository aside and renames it into place; two that do so at once agree on the first."""
-    if os.path.isdir(os.path.join(store, "objects", "info")):
-        return
     ensure_dir(os.path.dirname(store))
     aside = "%s.%d.tmp" % (store, os.getpid())
     remove_tree(aside)
     git = Git(os.path.dirname(store))
     git.run("init", "--quiet", "--bare", "--template=", "--object-format=" + object_format, aside)
     os.chmod(aside, 0o700)
-    with open(os.path.join(aside, "config"), "a", encoding="ascii") as config:
-        # Shared files are hard links: linking changes their ctime, and a job's `git status` must not rehash them for that.
-        config.write("[core]\n\ttrustctime = false\n\thooksPath = /dev/null\n[gc]\n\tauto = 0\n")
-    ensure_dir(os.path.join(aside, "objects", "info"))
-    ensure_dir(os.path.join(aside, "worktrees"))
+    settings = find_bytes(os.path.join(aside, "config")) or b""
+    # Shared files are hard links: linking changes their ctime, and a job's `git status` must not rehash them for that.
+    settings += b"[core]\n\ttrustctime = false\n\thooksPath = /dev/null\n[gc]\n\tauto = 0\n"
+    for name in ("config", "reprun-config"):
+        write_atomic(os.path.join(aside, name), settings)
+    for name in (os.path.join("objects", "info"), "worktrees"):
+        ensure_dir(os.path.join(aside, name))
     try:
         os.rename(aside, store)
     except OSError:

@@ -84,8 +84,9 @@ def _become_job(run: RunDir, plan: Dict[str, Any], gate: int) -> None:
     try:
         os.chdir(plan["cwd"])
         os.execvpe(argv[0], argv, env)
-    except OSError as error:
-        os.write(2, os.fsencode("reprun: cannot run %s: %s\n" % (argv[0], error.strerror)))
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        os.write(2, ("reprun: cannot run %s: %s\n" % (argv[0], why)).encode("utf-8", "backslashreplace"))
         os._exit(127 if isinstance(error, FileNotFoundError) else 126)
 
 

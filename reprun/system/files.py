@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from reprun.core.errors import ToolError
 from reprun.runner.files import ensure_dir as _ensure_dir
+from reprun.runner.files import find_bytes as _find_bytes
 from reprun.runner.files import locked as locked
 from reprun.runner.files import remove_tree as remove_tree
 from reprun.runner.files import write_atomic as write_atomic
@@ -26,11 +27,7 @@ def ensure_dir(path: str) -> str:
 def find_bytes(path: str) -> bytes | None:
     """The content of a file; None when there is none. Raises `ToolError` when it cannot be read."""
     with explained(path, "read"):
-        try:
-            with open(path, "rb") as file:
-                return file.read()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+        return _find_bytes(path)
 
 
 @contextmanager

@@ -106,6 +106,8 @@ def test_packed_refs_are_the_same_runs(repository: Repository) -> None:
     repository.git("update-ref", "-d", f"refs/reprun/manifests/{ID(2)}")
     expected = [(ID(9), "finished 0"), *(line for line in before if line[0] != ID(2))]
     assert repository.shown() == expected
+    assert repository.sync()
+    assert repository.shown() == expected
     os.unlink(repository.path)
     assert repository.shown() == expected
 

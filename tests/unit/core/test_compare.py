@@ -122,24 +122,18 @@ def test_a_config_with_other_text_but_the_same_values() -> None:
     assert rows(old, Side(manifest(config={"format": "yaml", "sha256": "2"}), config={"a": 1})) == [
         ("config", "(file sha256)", "1", "2")
     ]
-    assert rows(old, Side(manifest(config={"format": "yaml", "sha256": "2"}), config={"a": 2})) == [
-        ("config", "a", "1", "2")
-    ]
+    assert rows(old, Side(manifest(config={"format": "yaml", "sha256": "2"}), config={"a": 2})) == [("config", "a", "1", "2")]
 
 
 def test_a_config_that_was_not_parsed_is_compared_by_its_text() -> None:
     old = Side(manifest(config={"format": "yaml", "sha256": "1"}), config={"a": 1})
-    assert rows(old, Side(manifest(config={"format": "json", "sha256": "2"}))) == [
-        ("config", "(file format)", "yaml", "json")
-    ]
+    assert rows(old, Side(manifest(config={"format": "json", "sha256": "2"}))) == [("config", "(file format)", "yaml", "json")]
     assert rows(old, Side(manifest(config={"format": "yaml", "sha256": "1"}))) == []
 
 
 def test_packages_by_normalized_name() -> None:
     old = Side(manifest(environment={"packages": ["numpy==1.26.0", "Scikit_Learn==1.5", "gone==1"]}))
-    new = Side(
-        manifest(environment={"packages": ["numpy==2.0", "scikit-learn==1.5", "x @ file:///x", "odd"]})
-    )
+    new = Side(manifest(environment={"packages": ["numpy==2.0", "scikit-learn==1.5", "x @ file:///x", "odd"]}))
     assert rows(old, new) == [
         ("packages", "gone", "1", "—"),
         ("packages", "numpy", "1.26.0", "2.0"),
@@ -213,9 +207,7 @@ def test_areas_come_in_their_order() -> None:
 
 def test_metrics() -> None:
     old = {"metrics": {"acc": {"last": 0.5, "min": "NaN", "max": 1, "count": 2}}}
-    new = {
-        "metrics": {"acc": {"last": 0.6, "min": "NaN", "max": 1.0, "count": 3}, "f1": {"last": "Infinity"}}
-    }
+    new = {"metrics": {"acc": {"last": 0.6, "min": "NaN", "max": 1.0, "count": 3}, "f1": {"last": "Infinity"}}}
     assert metric_differences(Side({}, old), Side({}, new)) == [
         Difference("metrics", "acc", "0.5", "0.6"),
         Difference("metrics", "acc (count)", "2", "3"),
@@ -226,9 +218,7 @@ def test_metrics() -> None:
 def test_outputs() -> None:
     old = {"outputs": [{"path": "m", "size": 1, "sha256": "aa"}, {"path": "same", "size": 1, "sha256": "bb"}]}
     new = {"outputs": [{"path": "same", "size": 1, "sha256": "bb"}, {"path": "m", "size": 1}]}
-    assert output_differences(Side({}, old), Side({}, new)) == [
-        Difference("outputs", "m", "1 B, sha256:aa", "1 B, not hashed")
-    ]
+    assert output_differences(Side({}, old), Side({}, new)) == [Difference("outputs", "m", "1 B, sha256:aa", "1 B, not hashed")]
 
 
 def test_json_has_null_for_what_is_not_there() -> None:
@@ -254,9 +244,7 @@ STRANGE_OUTCOME = st.none() | st.fixed_dictionaries(
         "outputs": JSON,
     },
 )
-STRANGE_SIDE = st.builds(
-    Side, STRANGE_MANIFEST, STRANGE_OUTCOME, st.none() | st.dictionaries(st.text(), JSON)
-)
+STRANGE_SIDE = st.builds(Side, STRANGE_MANIFEST, STRANGE_OUTCOME, st.none() | st.dictionaries(st.text(), JSON))
 
 
 @settings(deadline=None)

@@ -96,9 +96,7 @@ def test_the_formula() -> None:
     assert not Tolerance(relative=0.1).allows(10, 11.1)
     assert not Tolerance(relative=0.1).allows(0, 1e-9)
     assert Tolerance(relative=0.1, absolute=1e-8).allows(0, 1e-9)
-    assert Tolerance(relative=0.1, absolute=1e-8).allows(
-        10, 11
-    )  # the larger of the two, not their sum or both
+    assert Tolerance(relative=0.1, absolute=1e-8).allows(10, 11)  # the larger of the two, not their sum or both
 
 
 @pytest.mark.parametrize("value", [-1.0, math.nan, math.inf])

@@ -97,9 +97,7 @@ def test_a_metric_within_its_tolerance_is_equivalent() -> None:
 def test_a_metric_beyond_its_tolerance_has_drifted() -> None:
     verdict = judge(outcome({"acc": metric(1.0)}), outcome({"acc": metric(1.002)}), LOOSE)
     assert (verdict.kind, verdict.exit_code) == (DRIFTED, 7)
-    assert verdict.reasons == (
-        "metric acc: 1.0 → 1.002, off by 0.002 (relative 0.002); allowed: relative 0.001",
-    )
+    assert verdict.reasons == ("metric acc: 1.0 → 1.002, off by 0.002 (relative 0.002); allowed: relative 0.001",)
 
 
 @pytest.mark.parametrize("field", ["last", "min", "max"])
@@ -140,9 +138,7 @@ def test_another_number_of_values_is_not_identical_and_no_drift() -> None:
     assert said(verdict, "metric acc (number of values): 10 → 12")
 
 
-@pytest.mark.parametrize(
-    ("old", "new"), [("NaN", 1.0), (1.0, "NaN"), ("Infinity", 1.0), ("Infinity", "-Infinity")]
-)
+@pytest.mark.parametrize(("old", "new"), [("NaN", 1.0), (1.0, "NaN"), ("Infinity", 1.0), ("Infinity", "-Infinity")])
 def test_no_tolerance_reaches_from_or_to_infinity(old: Any, new: Any) -> None:
     huge = Tolerances(Tolerance(1e300, 1e300))
     assert judge(outcome({"a": metric(old)}), outcome({"a": metric(new)}), huge).kind == DRIFTED
@@ -197,9 +193,7 @@ def test_a_tolerance_excuses_no_files_when_there_are_no_metrics() -> None:
 
 
 def test_outputs_of_one_side_only() -> None:
-    verdict = judge(
-        outcome(outputs=[output("a"), output("b")]), outcome(outputs=[output("b"), output("c")]), NONE
-    )
+    verdict = judge(outcome(outputs=[output("a"), output("b")]), outcome(outputs=[output("b"), output("c")]), NONE)
     assert verdict.kind == DRIFTED
     assert said(verdict, "output a: only in the original")
     assert said(verdict, "output c: only in the new run")
@@ -214,9 +208,7 @@ def test_an_unhashed_output_cannot_be_identical(digest: str | None) -> None:
 
 
 def test_an_unhashed_output_of_another_size_has_drifted() -> None:
-    verdict = judge(
-        outcome(outputs=[output(sha256=None)]), outcome(outputs=[output(size=1, sha256=None)]), NONE
-    )
+    verdict = judge(outcome(outputs=[output(sha256=None)]), outcome(outputs=[output(size=1, sha256=None)]), NONE)
     assert verdict.kind == DRIFTED
 
 

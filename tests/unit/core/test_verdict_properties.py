@@ -12,12 +12,7 @@ from reprun.core.tolerance import Tolerance, Tolerances
 from reprun.core.verdict import EQUIVALENT, IDENTICAL, NOT_COMPARABLE, judge, verdict_as_json
 
 JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text(max_size=3)
-    | st.sampled_from(["NaN", "aa"]),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.sampled_from(["NaN", "aa"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=5,
 )
@@ -29,17 +24,14 @@ METRICS = st.dictionaries(
     max_size=2,
 )
 OUTPUTS = st.lists(
-    st.fixed_dictionaries(
-        {"path": NAME, "size": st.integers(0, 2)}, optional={"sha256": st.sampled_from("xy")}
-    ),
+    st.fixed_dictionaries({"path": NAME, "size": st.integers(0, 2)}, optional={"sha256": st.sampled_from("xy")}),
     max_size=2,
 )
 STRANGE = st.fixed_dictionaries(
     {"state": st.just("finished") | JSON},
     optional={
         "metrics": JSON | st.dictionaries(NAME, JSON | st.fixed_dictionaries({"last": JSON})),
-        "outputs": JSON
-        | st.lists(st.fixed_dictionaries({"path": NAME | JSON, "size": JSON, "sha256": JSON})),
+        "outputs": JSON | st.lists(st.fixed_dictionaries({"path": NAME | JSON, "size": JSON, "sha256": JSON})),
         "worktree": JSON,
         "outputs_left_out": JSON,
         "metrics_skipped": JSON,
@@ -60,9 +52,7 @@ def test_no_outcome_makes_it_raise(old: Any, new: Any, tolerances: Tolerances) -
 
 @settings(deadline=None)
 @given(USUAL, USUAL, TOLERANCES)
-def test_identical_is_mutual_and_never_said_of_different_metrics(
-    old: Any, new: Any, tolerances: Tolerances
-) -> None:
+def test_identical_is_mutual_and_never_said_of_different_metrics(old: Any, new: Any, tolerances: Tolerances) -> None:
     verdict = judge(old, new, tolerances)
     assert (verdict.kind == IDENTICAL) == (judge(new, old, tolerances).kind == IDENTICAL)
     if verdict.kind == IDENTICAL:
