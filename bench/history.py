@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
-from bench.place import REPRUN, environment, run, start_server, wait_idle
+from bench.place import REPRUN, environment, remove, run, start_server, wait_idle
 from bench.project import make_project
 from reprun.core.manifest import open_seal, seal
 
@@ -50,8 +50,19 @@ def _real_run(path: str, home: str) -> tuple[bytes, bytes, str]:
     records = [run(["git", "cat-file", "blob", name], path) for name in names if "/runs/" not in name]
     for name in names:
         run(["git", "update-ref", "-d", name], path)
-    os.unlink(os.path.join(path, ".git", "reprun", "index.sqlite"))
+    remove(os.path.join(path, ".git", "reprun"))
     return records[0], records[1], names[0].rpartition("/")[2]
+
+
+def launch_one(place: str, path: str, count: int) -> None:
+    """One more run, for real, to its end: `ls` is most often asked when something was launched since the last time."""
+    _launch(path, os.path.join(place, f"home-{count}"))
+
+
+def _launch(path: str, home: str) -> None:
+    metric = 'echo \'{"step": 1, "loss": 0.5}\' >"$REPRUN_METRICS"'
+    run([REPRUN, "launch", "--name", "bench", "--", "sh", "-c", metric], path, environment(home))
+    wait_idle(home)
 
 
 def _manifest(manifest: bytes, old: str, new: str) -> bytes:

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable, Sequence
 
 from reprun.cli import envelope
-from reprun.core.errors import ReprunError
+from reprun.core.errors import ReprunError, UsageError
+from reprun.core.text import is_recordable, show
 
 _FULL = (errno.ENOSPC, errno.EIO, errno.EDQUOT)
 
@@ -15,8 +16,10 @@ _FULL = (errno.ENOSPC, errno.EIO, errno.EDQUOT)
 def guard(words: Sequence[str], call: Callable[[], int]) -> int:
     """Calls `call` for the command in `words`; every way of failing becomes a sentence, a hint and a documented exit status."""
     command = next((word for word in words if not word.startswith("-")), "")
-    envelope.begin(command, "--json" in (words[: words.index("--")] if "--" in words else words))
+    ours = words[: words.index("--")] if "--" in words else words
+    envelope.begin(command, "--json" in ours)
     try:
+        _check_words(ours)
         return call()
     except ReprunError as error:
         default = f"reprun {command} --help" if error.exit_code == 2 else "reprun doctor"
@@ -31,6 +34,12 @@ def guard(words: Sequence[str], call: Callable[[], int]) -> int:
         return _disk(error) if error.filename or error.errno in _FULL else _fault(error)
     except Exception as error:
         return _fault(error)
+
+
+def _check_words(words: Sequence[str]) -> None:
+    for word in words:
+        if not is_recordable(word):
+            raise UsageError(f"{show(word)} is not text in UTF-8")
 
 
 def _disk(error: OSError) -> int:

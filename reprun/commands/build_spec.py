@@ -40,7 +40,7 @@ def build_spec(workspace: Workspace, options: LaunchOptions) -> RunSpec:
     """The spec for these options and the project's settings. Raises `UsageError` for whatever cannot work."""
     settings = workspace.settings
     _check_home(workspace)
-    _check_texts(options)
+    _check_texts(options, workspace.repository.prefix)
     workspace.target(options.target)
     config = _read_config(workspace, options)
     placeholders.check(options.argv, config.values if config else None)
@@ -71,12 +71,16 @@ def _check_home(workspace: Workspace) -> None:
         )
 
 
-def _check_texts(options: LaunchOptions) -> None:
+def _check_texts(options: LaunchOptions, prefix: str) -> None:
     if not options.argv or not options.argv[0]:
         raise UsageError("there is no command to run", hint="reprun launch -- python train.py")
     for what, text in [("the command", word) for word in options.argv] + [("--name", options.name), ("-m", options.why)]:
         if not is_recordable(text):
             raise UsageError(f"{what} holds bytes that are not text, so it cannot be recorded: {show(text)}")
+    if not is_recordable(prefix):
+        raise UsageError(
+            f"the folder {show(prefix)} has a name that is not text, so it cannot be recorded", hint="launch from the top"
+        )
     if options.name and _is_ambiguous(options.name):
         raise UsageError(
             f"the name {show(options.name)!r} could be taken for a run id or a selector", hint="begin it with a letter"

@@ -78,7 +78,8 @@ def _unfinished(workspace: Workspace) -> list[Diagnosis]:
     for item in unfinished_runs(workspace):
         run_id, state = item.row.run_id, item.state
         if state.state == "unstarted":
-            found.append(Diagnosis(f"run {run_id}", "warn", f"never started: {state.reason}", f"reprun resume {run_id}"))
+            hint = f"reprun resume {run_id}" if workspace.snapshot(run_id) else "reprun gc --yes forgets it; launch again"
+            found.append(Diagnosis(f"run {run_id}", "warn", f"never started: {state.reason}", hint))
         elif state.state == "lost":
             found.append(Diagnosis(f"run {run_id}", "warn", state.words, f"reprun reproduce {run_id}"))
         elif state.state == "unknown":

@@ -36,7 +36,7 @@ def find(data: Any, path: str) -> tuple[bool, Any]:
     for part in path.split("."):
         if isinstance(data, Mapping) and part in data:
             data = data[part]
-        elif isinstance(data, list) and part.isdigit() and int(part) < len(data):
+        elif isinstance(data, list) and _is_index(part, data):
             data = data[int(part)]
         else:
             return False, None
@@ -50,16 +50,20 @@ def assign(data: dict[str, Any], path: str, value: Any) -> None:
         raise UsageError(f"--set {path}: a key of the path is empty", hint="write it as a.b=value")
     here: Any = data
     for part in parts[:-1]:
-        if isinstance(here, list) and part.isdigit() and int(part) < len(here):
+        if isinstance(here, list) and _is_index(part, here):
             here = here[int(part)]
         elif isinstance(here, dict):
             here = here.setdefault(part, {})
         else:
             raise UsageError(f"--set {path}: {part!r} lies below a value that is not a mapping")
     last = parts[-1]
-    if isinstance(here, list) and last.isdigit() and int(last) < len(here):
+    if isinstance(here, list) and _is_index(last, here):
         here[int(last)] = value
     elif isinstance(here, dict):
         here[last] = value
     else:
         raise UsageError(f"--set {path}: {last!r} lies below a value that is not a mapping")
+
+
+def _is_index(part: str, items: list[Any]) -> bool:
+    return part.isascii() and part.isdigit() and len(part) < 10 and int(part) < len(items)

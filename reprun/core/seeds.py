@@ -35,7 +35,9 @@ def resolve(option: int | None, config: Mapping[str, Any], drawn: int) -> Seeds:
     """
     explicit = config.get("seeds")
     mapping = dict(explicit) if isinstance(explicit, Mapping) else {}
-    from_config = config.get("seed", mapping.pop("root", None))
+    from_config = config.get("seed")
+    if from_config is None:
+        from_config = mapping.get("root")
     if from_config is None and isinstance(explicit, int):
         from_config = explicit
     mapping.pop("root", None)

@@ -45,15 +45,19 @@ def _outputs(run: RunDir, plan: Dict[str, Any]) -> Dict[str, Any]:
         if os.path.islink(path):
             entry["link"] = os.fsencode(os.readlink(path)).decode("utf-8", "backslashreplace")
         elif size <= limit and os.path.isfile(path):
-            entry["sha256"] = sha256_file(path)
+            try:
+                entry["sha256"] = sha256_file(path)
+            except OSError as error:
+                entry["problem"] = str(error.strerror)
         listed.append(entry)
     return {"outputs": listed, "outputs_left_out": left_out}
 
 
 def _files(roots: List[Tuple[str, str]]) -> Iterator[Tuple[str, str]]:
     for prefix, root in roots:
-        if os.path.isfile(root):
-            yield prefix.rstrip("/"), root
+        if os.path.islink(root) or os.path.isfile(root):
+            yield prefix.rstrip("/") or ".", root
+            continue  # what a link leads to is not an output of this run
         for folder, folders, files in os.walk(root):
             folders.sort()
             links = [name for name in folders if os.path.islink(os.path.join(folder, name))]

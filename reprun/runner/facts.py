@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import platform
 import subprocess
@@ -40,7 +41,7 @@ def _cpu_model() -> str:
     # Only the head of the file: on large machines the whole of it takes the kernel long to make up.
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
-            for _, line in zip(range(40), file, strict=False):
+            for line in itertools.islice(file, 40):
                 if line.startswith(("model name", "Model", "Hardware")):
                     return line.partition(":")[2].strip()
     except OSError:
@@ -74,7 +75,11 @@ def parse_gpus(text: str) -> List[Dict[str, Any]]:
     gpus = []
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.split(",")]
-        if len(cells) == 5 and cells[0].isdigit():
-            memory = int(cells[3]) if cells[3].isdigit() else 0
+        if len(cells) == 5 and _is_number(cells[0]):
+            memory = int(cells[3]) if _is_number(cells[3]) else 0
             gpus.append({"index": int(cells[0]), "name": cells[1], "uuid": cells[2], "memory": memory, "driver": cells[4]})
     return gpus
+
+
+def _is_number(cell: str) -> bool:
+    return cell.isascii() and cell.isdigit()

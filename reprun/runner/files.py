@@ -22,7 +22,10 @@ def ensure_dir(path: str) -> str:
     try:
         os.mkdir(path, 0o700)
     except FileNotFoundError:
-        ensure_dir(os.path.dirname(path))
+        parent = os.path.dirname(path)
+        if parent in ("", path) or os.path.isdir(parent):
+            raise  # the parent is there and says so all the same: /proc, or a folder that was removed under us
+        ensure_dir(parent)
         return ensure_dir(path)
     except FileExistsError:
         if not os.path.isdir(path):
@@ -105,6 +108,9 @@ def locked(path: str, exclusive: bool) -> Iterator[None]:
 def remove_tree(path: str) -> None:
     """Removes a folder, read-only parts included; a path that is not there is fine."""
     if not os.path.lexists(path):
+        return
+    if os.path.islink(path) or not os.path.isdir(path):
+        os.unlink(path)
         return
     import shutil  # slow to import, and the start of a job does not need it
 

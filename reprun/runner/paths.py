@@ -8,6 +8,9 @@ TYPE_CHECKING = False  # typing takes 4 ms to import, before the job's first ins
 if TYPE_CHECKING:
     from typing import Mapping, Optional
 
+_SHARED = "/tmp/reprun-%d"  # noqa: S108  # as tmux does it; `check_socket` looks at its owner
+_LONGEST_SOCKET = 100  # Unix sockets allow 107 bytes
+
 
 def home(environ: Optional[Mapping[str, str]] = None) -> str:
     """`$REPRUN_HOME`, or `~/.local/share/reprun`: absolute, links resolved."""
@@ -38,14 +41,34 @@ class Home:
         return os.path.join(self.worktrees, key)
 
     def socket(self) -> str:
-        """The tmux socket of this home. Unix sockets allow 107 bytes, so a long home gets one in the run-time folder."""
+        """The tmux socket of this home. A home with a long path gets one elsewhere."""
         direct = os.path.join(self.root, "tmux.sock")
-        if len(os.fsencode(direct)) <= 100:
+        if len(os.fsencode(direct)) <= _LONGEST_SOCKET:
             return direct
         import hashlib
 
-        base = os.environ.get("XDG_RUNTIME_DIR") or os.path.join(os.path.expanduser("~"), ".cache")
-        return os.path.join(base, "reprun-%s.sock" % hashlib.sha256(os.fsencode(self.root)).hexdigest()[:12])
+        name = "reprun-%s.sock" % hashlib.sha256(os.fsencode(self.root)).hexdigest()[:12]
+        places = [os.environ.get("XDG_RUNTIME_DIR", ""), os.path.join(os.path.expanduser("~"), ".cache")]
+        for place in places:
+            path = os.path.join(place, name)
+            if place and len(os.fsencode(path)) <= _LONGEST_SOCKET:
+                return path
+        # tmux's own way: a folder of this user in /tmp, whose owner is checked before it is used (see `check_socket`).
+        return os.path.join(_SHARED % os.getuid(), name)
+
+
+def check_socket(path: str) -> None:
+    """Makes the folder of the socket, 0700; raises `OSError` for one that belongs to somebody else or is a link."""
+    folder = os.path.dirname(path)
+    if folder != _SHARED % os.getuid():
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        return
+    try:
+        os.mkdir(folder, 0o700)
+    except FileExistsError:
+        found = os.lstat(folder)
+        if found.st_uid != os.getuid() or found.st_mode & 0o170077 != 0o040000:
+            raise PermissionError(1, "belongs to another user", folder) from None
 
 
 class RunDir:

@@ -13,7 +13,7 @@ from reprun.runner.errors import RunnerError
 from reprun.runner.facts import ask_gpus, host_facts, read_gpus
 from reprun.runner.files import ensure_dir, write_atomic, write_json
 from reprun.runner.interpreter import find_interpreter, probe, which
-from reprun.runner.paths import Home, RunDir
+from reprun.runner.paths import Home, RunDir, check_socket
 from reprun.runner.process import run as run_process
 from reprun.runner.state import find_state
 from reprun.runner.store import ensure_store
@@ -86,7 +86,7 @@ def start(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     if request.get("config"):
         write_atomic(os.path.join(run.path, os.path.basename(request["config"]["name"])), request["config"]["text"].encode())
     write_json(run.launch, request["plan"])
-    ensure_dir(os.path.dirname(request["socket"]))
+    check_socket(request["socket"])
     _submit(request["submit"], run, request.get("python", ""))
     return _confirm(run)
 

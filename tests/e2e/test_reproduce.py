@@ -95,9 +95,8 @@ def test_a_plan_starts_nothing_and_shows_what_differs(repo: Path, git: Run, repr
     before = git("for-each-ref"), os.listdir(Path(os.environ["REPRUN_HOME"], "runs"))
     answer = reprun("reproduce", "--plan", "--json", original, env={"OMP_NUM_THREADS": "3"})
     assert answer.rc == 0 and (git("for-each-ref"), os.listdir(Path(os.environ["REPRUN_HOME"], "runs"))) == before
-    assert [(row["area"], row["what"], row["new"]) for row in answer.data["differences"]] == [
-        ("variables", "OMP_NUM_THREADS", "3")
-    ]
+    differing = [(row["area"], row["name"], row["new"]) for row in answer.data["differences"]]
+    assert differing == [("variables", "OMP_NUM_THREADS", "3")]
     assert "OMP_NUM_THREADS" in reprun("reproduce", "--plan", original, env={"OMP_NUM_THREADS": "3"}).stdout
 
 
@@ -106,7 +105,7 @@ def test_diff_names_what_differs(repo: Path, reprun: Reprun, original: str, shif
     words = ("--config", "conf/base.yaml", "--seed", "3", "--", "python", "train.py", str(shift))
     second = run(reprun, *words)["run_id"]
     data = reprun("diff", "--json", original, second).data
-    found = {(row["area"], row["what"]) for row in data["differences"]}
+    found = {(row["area"], row["name"]) for row in data["differences"]}
     assert {("config", "lr"), ("code", "commit"), ("seeds", "root")} <= found
     assert [item["path"] for item in data["files"]] == ["new.txt"]
     assert reprun("diff", "--json", original, original).data["differences"] == []

@@ -29,7 +29,7 @@ def shared(repo: Path, git: Run, reprun: Reprun) -> str:
 def colleague(repo: Path, shared: str, git: Run, reprun: Reprun, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A clone with the runs fetched, and a home of its own, as on another machine."""
     clone = repo.parent / "clone"
-    git("clone", "-q", str(repo.parent / "origin.git"), str(clone))
+    git("clone", "-q", "--no-local", str(repo.parent / "origin.git"), str(clone))
     git("fetch", "-q", "origin", REFS, cwd=clone)
     monkeypatch.chdir(clone)
     monkeypatch.setenv("REPRUN_HOME", str(home / "theirs"))
@@ -74,7 +74,7 @@ def test_what_is_elsewhere_is_said_to_be_elsewhere(colleague: Path, shared: str,
 
 def test_a_clone_without_the_runs_is_told_how_to_get_them(repo: Path, shared: str, git: Run, reprun: Reprun) -> None:
     clone = repo.parent / "bare clone"
-    git("clone", "-q", str(repo.parent / "origin.git"), str(clone))
+    git("clone", "-q", "--no-local", str(repo.parent / "origin.git"), str(clone))
     assert reprun("ls", "--json", cwd=clone).data == []
     git("fetch", "-q", "origin", "refs/reprun/manifests/*:refs/reprun/manifests/*", cwd=clone)
     answer = reprun("reproduce", shared, cwd=clone)

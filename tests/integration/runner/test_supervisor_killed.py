@@ -86,8 +86,13 @@ def test_a_reused_pid(make: Make) -> None:
 def test_killed_between_the_exit_status_and_the_collecting(make: Make) -> None:
     """The status is on disk before the slow part; what is lost is only the list of outputs."""
     job = make(*sh("exit 5"))
-    os.mkfifo(job.run.metrics)  # opening it blocks the collector
-    process = job.supervise()
+    code = (
+        "import os, signal, sys\n"
+        "from reprun.runner import supervisor\n"
+        "supervisor._Watch._finish = lambda *_: os.kill(os.getpid(), signal.SIGSTOP)\n"
+        "supervisor.supervise(sys.argv[1])\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, job.run.path])
     until(lambda: os.path.exists(job.run.started) and "exit_code" in job.started, "the exit status is recorded")
     assert job.words == ("running", "collecting its outputs", None)
     process.kill()

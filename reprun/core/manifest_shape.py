@@ -1,0 +1,119 @@
+"""The shape of a manifest: which field holds what. A manifest may come from a stranger, so nothing is taken for granted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from reprun.core.ids import is_commit, is_run_id
+from reprun.core.seeds import LIMIT
+
+_Test = Callable[[Any], bool]
+_MISSING = object()
+
+
+def find_bad_fields(data: Mapping[str, Any]) -> Iterator[str]:
+    """The names of the fields that are missing or wrong, outer ones first."""
+    for path, (test, required) in {**_FIELDS, **(_CONFIG if "config" in data else {})}.items():
+        value = _value(data, path)
+        if required if value is _MISSING else not test(value):
+            yield path
+
+
+def is_inside(path: Any) -> bool:
+    """True for a relative path in plain spelling that stays below its root and out of `.git`; the root itself is ``""``."""
+    if path == "":
+        return True
+    if not isinstance(path, str) or "\x00" in path:
+        return False
+    return all(part not in ("", ".", "..") and part.lower() != ".git" for part in path.split("/"))
+
+
+def _value(data: Mapping[str, Any], path: str) -> Any:
+    value: Any = data
+    for part in path.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            return _MISSING
+        value = value[part]
+    return value
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and "\x00" not in value
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_seed(value: Any) -> bool:
+    return _is_int(value) and 0 <= value < LIMIT
+
+
+def _list_of(test: _Test) -> _Test:
+    return lambda value: isinstance(value, list) and all(test(item) for item in value)
+
+
+def _table_of(test: _Test) -> _Test:
+    return lambda value: isinstance(value, dict) and all(_is_text(name) and test(item) for name, item in value.items())
+
+
+def _is_command(value: Any) -> bool:
+    return _list_of(_is_text)(value) and bool(value) and bool(value[0])
+
+
+def _is_data(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and _is_text(value.get("path"))
+        and _is_int(value.get("size", 0))
+        and _is_text(value.get("sha256", ""))
+    )
+
+
+# Each field with its test, and whether it must be there. A table comes before what is in it.
+_FIELDS: dict[str, tuple[_Test, bool]] = {
+    "schema_version": (lambda value: _is_int(value) and value >= 1, True),
+    "run_id": (lambda value: isinstance(value, str) and is_run_id(value), True),
+    "created": (_is_text, True),
+    "name": (_is_text, False),
+    "why": (_is_text, False),
+    "parent": (lambda value: value == "" or (isinstance(value, str) and is_run_id(value)), False),
+    "command": (_is_table, True),
+    "command.argv": (_is_command, True),
+    "command.cwd": (is_inside, False),
+    "code": (_is_table, True),
+    "code.commit": (lambda value: isinstance(value, str) and is_commit(value), True),
+    "code.tree": (lambda value: isinstance(value, str) and is_commit(value), True),
+    "code.branch": (_is_text, False),
+    "seeds": (_is_table, True),
+    "seeds.root": (_is_seed, True),
+    "seeds.origin": (_is_text, False),
+    "seeds.named": (_table_of(_is_seed), True),
+    "environment": (_is_table, True),
+    "environment.packages": (_list_of(_is_text), False),
+    "variables": (_is_table, True),
+    "variables.values": (_table_of(_is_text), False),
+    "variables.configured": (_list_of(_is_text), False),
+    "variables.secret": (_list_of(_is_text), False),
+    "target": (_is_table, True),
+    "target.name": (_is_text, False),
+    "target.gpus": (_is_text, False),
+    "target.run_dir": (_is_text, False),
+    "run": (_is_table, False),
+    "run.writable": (_list_of(lambda value: is_inside(value) and value != ""), False),
+    "run.hash_limit": (_is_int, False),
+    "config": (_is_table, False),
+    "data": (_list_of(_is_data), False),
+}
+# What must be in a config that is there.
+_CONFIG: dict[str, tuple[_Test, bool]] = {
+    "config.text": (_is_text, True),
+    "config.format": (lambda value: value in ("yaml", "json", "toml"), True),
+    "config.source": (_is_text, False),
+    "config.sets": (_list_of(_is_text), False),
+}
