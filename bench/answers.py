@@ -37,9 +37,9 @@ def measure(place: str, counts: tuple[int, ...], rounds: int) -> Iterator[list[M
         yield [Measure(f"ls of {count} runs for the first time, without an index", [taken], how=VALUE)]
         launch_one(place, histories[count], count)
     yield from _listing(histories, env, rounds)
-    env |= {"_REPRUN_COMPLETE": "complete_bash", "COMP_WORDS": "reprun\nshow\n2025", "COMP_CWORD": "2"}
+    env |= {"_REPRUN_COMPLETE": "complete_bash", "COMP_WORDS": "reprun\nshow\n20", "COMP_CWORD": "2"}
     for count, path in histories.items():
-        if not run([REPRUN], path, env).startswith(b"2025"):
+        if not run([REPRUN], path, env).startswith(b"20"):
             raise RuntimeError("completion offers no run")
         samples = [timed([REPRUN], path, env) for _ in range(rounds)]
         yield [Measure(f"completion of a run id, {count} runs", samples, how=VALUE, target=60)]

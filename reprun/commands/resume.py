@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from reprun.commands.launch import Launched, launch
 from reprun.commands.records import spec_from_manifest
 from reprun.commands.states import get_state
@@ -31,7 +33,16 @@ def resume(workspace: Workspace, row: Row) -> Launched | RunState:
             f"the launch of {row.run_id} was interrupted before its snapshot, and the tree may have changed since; nothing ran",
             hint="launch again; reprun gc --yes forgets this one",
         )
-    return launch(workspace, spec, row.run_id)
+    return launch(workspace, _as_sealed(workspace, spec, row.run_id), row.run_id)
+
+
+def _as_sealed(workspace: Workspace, spec: RunSpec, run_id: str) -> RunSpec:
+    """With the variables of the manifest, where there is one: what is looked for now is what the job will find."""
+    try:
+        values = workspace.manifest(run_id).table("variables").get("values", {})
+    except NotFoundError:
+        return spec
+    return replace(spec, variables={**spec.variables, **values})
 
 
 def _spec(workspace: Workspace, run_id: str) -> RunSpec:

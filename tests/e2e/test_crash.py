@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -109,9 +111,10 @@ def test_two_resumes_at_once_start_one_job(repo: Path, reprun: Reprun, tmp_path:
 
 def unstarted(reprun: Reprun, tools: Path, *job: str, name: str = "") -> str:
     """The id of a launch that failed after its manifest was sealed: there was no tmux."""
-    tools.mkdir(exist_ok=True)
-    for program in ("git", "sh", "true", "env", "sleep", "python3"):
+    tools.mkdir()
+    for program in ("git", "sh", "true", "python3"):
         path = subprocess.run(["sh", "-c", 'command -v "$0"', program], capture_output=True, text=True, check=True).stdout.strip()
+        path = sys.executable if program == "python3" else path  # what PATH names may be a script that needs more tools
         if not (tools / program).exists():
             (tools / program).symlink_to(path)
     known = begun(reprun)
@@ -121,7 +124,7 @@ def unstarted(reprun: Reprun, tools: Path, *job: str, name: str = "") -> str:
 
 
 def test_a_launch_that_failed_goes_on_as_it_was_sealed(repo: Path, reprun: Reprun, tmp_path: Path) -> None:
-    run_id = unstarted(reprun, tmp_path / "tools", "sh", "-c", "echo $TZ; cat train.py", name="later")
+    run_id = unstarted(reprun, tmp_path / "tools", "sh", "-c", "echo $TZ; read line < train.py; echo $line", name="later")
     sealed = reprun("show", "--json", "later").data["manifest"]
     (repo / "train.py").write_text("print('edited since')\n")
     assert reprun("resume", "--json", "later", env={"TZ": "Asia/Tokyo"}).data["resumed"] is True
@@ -133,9 +136,12 @@ def test_a_launch_that_failed_goes_on_as_it_was_sealed(repo: Path, reprun: Repru
 def test_a_resume_that_is_refused_forgets_nothing(repo: Path, git: Run, reprun: Reprun, tmp_path: Path) -> None:
     run_id = unstarted(reprun, tmp_path / "tools", "python3", "train.py")
     refs = git("for-each-ref", "refs/reprun")
-    (tmp_path / "tools" / "python3").unlink()
+    python = tmp_path / "tools" / "python3"
+    real = os.readlink(python)
+    python.unlink()
     answer = reprun("resume", run_id, env={"PATH": str(tmp_path / "tools")})
-    assert answer.rc in (3, 5) and git("for-each-ref", "refs/reprun") == refs
+    assert answer.rc == 3 and "python3" in answer.stderr and git("for-each-ref", "refs/reprun") == refs
+    python.symlink_to(real)
     assert reprun("resume", run_id).rc == 0 and wait(reprun, run_id)["state_words"] == "finished 0"
 
 
@@ -157,8 +163,6 @@ def test_a_run_is_not_started_again_because_its_folder_is_not_found(
     elsewhere = reprun("resume", data["run_id"], env={"REPRUN_HOME": str(home / "other")})
     assert "running" in elsewhere.stdout + elsewhere.stderr and counter.read_text() == "started\n"
     kill(pid(data, "supervisor"), pid(data, "job"))
-    import shutil
-
     shutil.rmtree(data["run_dir"])
     gone = reprun("resume", data["run_id"])
     assert gone.rc == 3 and counter.read_text() == "started\n"

@@ -10,7 +10,7 @@ from lab import Run
 
 pytestmark = pytest.mark.e2e
 ANYWHERE = [["ls"], ["ls", "--json"], ["status"], ["snapshot"], ["snapshot", "--explain"], ["launch", "--dry-run", "--", "true"]]
-ANYWHERE += [["doctor"], ["gc"], ["show", "nobody"], ["--help"], ["--version"]]
+ANYWHERE += [["gc"], ["show", "nobody"], ["--help"], ["--version"]]
 WITH_RUNS = [
     ["ls", "--state", "lost"],
     ["ls", "--where", "lr=0.1"],
@@ -19,12 +19,11 @@ WITH_RUNS = [
     ["logs", "ended"],
     ["logs", "@last", "--json"],
     ["diff", "ended", "@last"],
-    ["wait", "ended"],
     ["resume", "ended"],
     ["stop", "ended"],
     ["attach", "ended"],
-    ["reproduce", "--plan", "ended"],
 ]
+ASKING_PYTHON = [["doctor"], ["reproduce", "--plan", "ended"]]  # they remember what an interpreter said
 
 
 @pytest.mark.parametrize("words", ANYWHERE, ids=" ".join)
@@ -59,6 +58,15 @@ def test_with_runs_that_ended_and_one_that_was_lost(repo: Path, home: Path, repr
     for words in [*ANYWHERE, *WITH_RUNS]:
         reprun(*words)
         assert fingerprint(repo, home) == before, words
+
+
+def test_what_was_learned_of_an_interpreter_may_be_kept(repo: Path, home: Path, reprun: Reprun) -> None:
+    run(reprun, "--name", "ended", "--", "true")
+    inside = [home / name for name in ("runs", "repos", "worktrees")]
+    before = fingerprint(repo, *inside)
+    for words in ASKING_PYTHON:
+        reprun(*words)
+        assert fingerprint(repo, *inside) == before, words
 
 
 def test_an_end_that_nobody_was_told_of_is_seen_without_being_written_down(repo: Path, home: Path, reprun: Reprun) -> None:

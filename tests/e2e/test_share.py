@@ -64,7 +64,8 @@ def test_and_sends_the_reproduction_back(repo: Path, colleague: Path, shared: st
     assert reprun("diff", "--json", shared, new, cwd=repo, env=ours).data["differences"] == []
 
 
-def test_what_is_elsewhere_is_said_to_be_elsewhere(colleague: Path, shared: str, reprun: Reprun) -> None:
+def test_what_is_elsewhere_is_said_to_be_elsewhere(colleague: Path, shared: str, reprun: Reprun, home: Path) -> None:
+    (home / "runs").rename(home / "runs of another machine")
     log = reprun("logs", shared)
     assert log.rc == 6 and "hint: " in log.stderr
     assert reprun("stop", shared).rc == 0 and "nothing to stop" in reprun("stop", shared).stdout
