@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from reprun.commands import steps
 from reprun.core.spec import Attempt, Job, RunSpec, Snapshot, Worktree
 from reprun.preflight.base import clear
+from reprun.system.process import beside
 from reprun.workspace import Workspace
 
 
@@ -35,7 +36,7 @@ def launch(workspace: Workspace, spec: RunSpec, run_id: str = "") -> Launched:
         prepared = steps.prepare(workspace, target, spec, snapshot, attempt.run_id)
         cleared = clear(attempt, spec, prepared)
         sealed = steps.ensure_manifest(workspace, target, spec, snapshot, prepared, cleared)
-        job = steps.start(workspace, target, spec, prepared, sealed)
-    steps.remember(workspace, spec, sealed)
+        with beside(lambda: steps.remember(workspace, spec, sealed)):
+            job = steps.start(workspace, target, spec, prepared, sealed)
     tree = prepared["worktree"]
     return Launched(attempt.run_id, spec.name, target.name, snapshot, Worktree(tree["path"], tree["store"]), job)

@@ -45,13 +45,10 @@ def take_snapshot(repository: Repository, wish: Wish) -> Snapshot:
     refuse_unfinished_operation(repository)
     flags = ask_flags(repository)
     with translated(), scratch_index(repository, wish.run_id) as git:
-        with ask_parent(repository) as parent:  # git reads the commit while the files are looked at
+        with ask_parent(repository) as parent:  # git reads the commit while the index is looked through
             flagged = read_flags(git, flags)
             clear_flags(git, repository, flagged)
-            tree = _write_stable_tree(git)
-        # The commit is only an object until the ref is made; what forbids it is found out beside making it.
-        with comparing(repository.git, parent.tree, tree) as entries:
-            commit = _commit(repository, wish, tree, parent)
+        tree, commit, entries = _commit_stable_tree(git, repository, wish, parent)
         _refuse_gitlinks(entries)
         if wish.require_clean and entries:
             raise _not_clean(entries)
@@ -86,17 +83,22 @@ def scratch_index(repository: Repository, name: str, outside: bool = False) -> I
             os.rmdir(folder)
 
 
-def _write_stable_tree(git: Git) -> str:
-    """The tree of one moment: files that change between being read and being looked at again make it try anew, then refuse."""
+def _commit_stable_tree(git: Git, repository: Repository, wish: Wish, parent: Parent) -> tuple[str, str, list[Entry]]:
+    """Tree, commit and changes of one moment: when files move before they were looked at again, it is tried anew, then refused.
+
+    Until a ref is made the commit is only an object, so it is made while git still looks.
+    """
     moved: list[str] = []
     for _ in range(_ATTEMPTS):
         _add_all(git)
         check = git.spawn("ls-files", "--modified", "--deleted", "--others", "--exclude-standard", "-z")
         tree = git.text("write-tree")
+        with comparing(repository.git, parent.tree, tree) as entries:
+            commit = _commit(repository, wish, tree, parent)
         left = git.finish(check, "ls-files").stdout
         moved = sorted({os.fsdecode(path) for path in left.split(b"\0") if path})
         if not moved:
-            return tree
+            return tree, commit, entries
     raise RefusedError(
         f"the dev tree keeps changing while it is read: {show_some(moved)}",
         hint="wait until the program that writes there is done, or add what it writes to .gitignore",

@@ -10,7 +10,8 @@ import errno
 import os
 import shutil
 import stat
-from typing import List, NamedTuple, Optional, Sequence, Set, Tuple
+import time
+from typing import Callable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from reprun.runner import table
 from reprun.runner.errors import RunnerError
@@ -62,12 +63,13 @@ def build(place: Place, commit: str, bases: Sequence[str]) -> None:
     try:
         if base is None:
             os.mkdir(aside, 0o700)
-            adopt(place, commit, aside, commit)
+            confirm = adopt(place, commit, aside, commit)
             make_read_only(aside)
         else:
             _link_tree(place.path(base[0]), aside, base[1], table.load(place.table(base[0])) or {})
-            adopt(place, commit, aside, commit, base[0])
+            confirm = adopt(place, commit, aside, commit, base[0])
             _make_linked_read_only(aside, base[1])
+        confirm()
         os.rename(aside, place.path(commit))
     except BaseException:
         remove_tree(aside)
@@ -82,7 +84,7 @@ def build_own(place: Place, commit: str, name: str, path: str, writable: Sequenc
     known = table.load(place.table(commit)) or {}
     inside = {item for item in known if any(item == part or item.startswith(part + "/") for part in writable)}
     _link_tree(place.path(commit), path, inside, known)
-    adopt(place, name, path, commit, commit)
+    adopt(place, name, path, commit, commit)()
     _make_linked_read_only(path, inside)
     _open_writable(path, writable)
     remember(place, name, path, writable, written=inside)
@@ -151,8 +153,11 @@ def make_read_only(path: str) -> None:
         _take_write_bits(folder)
 
 
-def adopt(place: Place, name: str, path: str, commit: str, base: Optional[str] = None) -> None:
-    """Makes `path` git's worktree `name` at `commit`, and lets git write what is missing. Layout: gitrepository-layout(5)."""
+def adopt(place: Place, name: str, path: str, commit: str, base: Optional[str] = None) -> Callable[[], None]:
+    """Makes `path` git's worktree `name` at `commit`, and lets git write what is missing. Layout: gitrepository-layout(5).
+
+    Returns what has to be called before the tree is used: it waits for git's comparison of the files with the commit.
+    """
     admin = place.admin(name)
     remove_tree(admin)
     ensure_dir(admin)
@@ -162,14 +167,27 @@ def adopt(place: Place, name: str, path: str, commit: str, base: Optional[str] =
             out.write(os.fsencode(text) + b"\n")
     with open(os.path.join(path, ".git"), "wb") as out:
         out.write(_link_text(place, name))
+    index = os.path.join(admin, "index")
     if base:
-        shutil.copy2(os.path.join(place.admin(base), "index"), os.path.join(admin, "index"))
+        shutil.copyfile(os.path.join(place.admin(base), "index"), index)
+        _settle(index)
     git = _git(place, name, path)
     git.run("read-tree", "--reset", "-u", commit)
-    left = git.run("diff-files", "--name-only", "-z").stdout
-    if left:
-        first = os.fsdecode(left.split(b"\0")[0])
-        raise RunnerError("tool", "the checkout of %s differs from the commit at %s" % (commit[:12], first))
+    asked = git.spawn("diff-files", "--name-only", "-z")
+
+    def confirm() -> None:
+        left = git.finish(asked, "diff-files").stdout
+        if left:
+            first = os.fsdecode(left.split(b"\0")[0])
+            raise RunnerError("tool", "the checkout of %s differs from the commit at %s" % (commit[:12], first))
+
+    return confirm
+
+
+def _settle(index: str) -> None:
+    """Dates the copy of an index whose files were just verified: git reads files anew that are as young as their index."""
+    later = time.time() + 2
+    os.utime(index, (later, later))
 
 
 def _link_text(place: Place, name: str) -> bytes:

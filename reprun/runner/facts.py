@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
-import platform
 import subprocess
+import sys
 from typing import Any, Dict, List, Optional
 
 from reprun.runner.files import read_text
@@ -21,12 +21,12 @@ def host_facts() -> Dict[str, Any]:
         "hostname": os.uname().nodename,
         "machine_id": read_text("/etc/machine-id").strip(),
         "os": system,
-        "kernel": platform.release(),
-        "arch": platform.machine(),
+        "kernel": os.uname().release,
+        "arch": os.uname().machine,
         "cpu": _cpu_model(),
         "cpus": len(os.sched_getaffinity(0)),
         "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        "runner_python": platform.python_version(),
+        "runner_python": "%d.%d.%d" % sys.version_info[:3],
     }
 
 
@@ -34,7 +34,7 @@ def _os_release() -> str:
     for line in read_text("/etc/os-release").splitlines():
         if line.startswith("PRETTY_NAME="):
             return line.partition("=")[2].strip().strip('"')
-    return platform.system()
+    return os.uname().sysname
 
 
 def _cpu_model() -> str:
@@ -46,7 +46,7 @@ def _cpu_model() -> str:
                     return line.partition(":")[2].strip()
     except OSError:
         pass
-    return platform.machine()
+    return os.uname().machine
 
 
 def ask_gpus() -> "Optional[subprocess.Popen[bytes]]":

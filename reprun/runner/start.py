@@ -126,4 +126,4 @@ def _confirm(run: RunDir) -> Dict[str, Any]:
         if state["state"] not in ("unstarted", "starting") or time.monotonic() > until:
             return state
         time.sleep(pause)
-        pause = min(pause * 1.2, 0.01)
+        pause = min(pause * 1.2, 0.003)

@@ -1,8 +1,9 @@
-"""What a worktree looked like when it was verified: a stat of every file, so that a change is noticed without reading it.
+"""What a worktree looked like when it was verified: a stat of everything in it, so that a change is noticed without reading it.
 
-The kernel sets ctime at every change of content or mode and nobody can set it back, so equal (inode, size, mtime, ctime)
-means unchanged. Making or removing a hard link also changes the ctime of all its names, so the stats are kept by inode, in
-one file for all worktrees that share files; a tree's own table maps its paths to inodes.
+The kernel sets ctime at every change of content, mode or (of a folder) entries, and nobody can set it back, so an equal inode
+with an equal ctime means unchanged. Making or removing a hard link also changes the ctime of all names of a file, so the stats
+are kept by inode, in one file for all worktrees that share files; a tree's own table maps its paths to inodes. Folders are
+never shared: their ctime stands in the table.
 """
 
 from __future__ import annotations
@@ -10,15 +11,16 @@ from __future__ import annotations
 import json
 import os
 import stat
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 Stats = Dict[str, List[int]]  # inode → [size, mtime_ns, ctime_ns]
-Table = Dict[str, List[int]]  # path → [inode, mode]
+Table = Dict[str, List[int]]  # path → [inode, mode]; of a folder [ctime_ns, mode]; the tree itself is ""
 
 
 def walk(root: str, skip: Sequence[str] = ()) -> Tuple[Table, Stats]:
     """Stats every file and folder below `root`, but for the `.git` link at its top and the relative paths in `skip`."""
-    table: Table = {}
+    top = os.lstat(root)
+    table: Table = {"": [top.st_ctime_ns, top.st_mode]}
     stats: Stats = {}
     ignored = {".git", *skip}
     folders = [("", root)]
@@ -32,7 +34,7 @@ def walk(root: str, skip: Sequence[str] = ()) -> Tuple[Table, Stats]:
                 found = entry.stat(follow_symlinks=False)
                 if stat.S_ISDIR(found.st_mode):
                     folders.append((relative + "/", entry.path))
-                    table[relative] = [0, found.st_mode]
+                    table[relative] = [found.st_ctime_ns, found.st_mode]
                 else:
                     table[relative] = [found.st_ino, found.st_mode]
                     stats[str(found.st_ino)] = [found.st_size, found.st_mtime_ns, found.st_ctime_ns]
@@ -58,8 +60,21 @@ def save(path: str, data: Dict[str, List[int]]) -> None:
     os.rename(aside, path)
 
 
-def is_same(seen: Table, seen_stats: Stats, expected: Optional[Table], stats: Optional[Stats]) -> bool:
-    """True when the paths, modes and inodes are the expected ones and no inode changed since its stat was kept."""
-    if expected is None or stats is None or seen != expected:
+def is_unchanged(root: str, table: Optional[Table], stats: Optional[Stats], stop: Callable[[], bool] = bool) -> bool:
+    """True when everything in the table is there with the inode and the ctime it had, and no folder gained or lost an entry.
+
+    `stop` is asked at every folder; when it says so the answer is False.
+    """
+    if table is None or stats is None or "" not in table:
         return False
-    return all(stats.get(inode) == found for inode, found in seen_stats.items())
+    try:
+        for path, (key, mode) in table.items():
+            found = os.lstat(root + "/" + path)
+            if stat.S_ISDIR(mode):
+                if found.st_ctime_ns != key or stop():
+                    return False
+            elif found.st_ino != key or stats[str(key)][2] != found.st_ctime_ns:
+                return False
+    except (OSError, KeyError, TypeError, ValueError, IndexError):
+        return False
+    return True

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import contextmanager
 from threading import Lock
-from typing import Dict, List, Sequence, Tuple
+from typing import Callable, Iterator, List, Sequence, Tuple
 
 from reprun.runner import table
 from reprun.runner.checkout import Place, build, build_own, differences, has_link, head, make_read_only, remember
@@ -28,9 +29,10 @@ def ensure_worktree(place: Place, commit: str) -> str:
 def verify_newest(place: Place) -> None:
     """Verifies the newest tree and remembers for a moment that it did: the start that follows need not do it again."""
     for _, name in list_trees(place)[:1]:
-        with _JUST_VERIFIED.busy, locked(place.lock, exclusive=False):
-            if exists(place, name) and _looks_unchanged(place, name, place.path(name)):
-                _JUST_VERIFIED.paths[place.path(name)] = time.monotonic()
+        path = place.path(name)
+        with _SPECULATION.about(path), locked(place.lock, exclusive=False):
+            if exists(place, name) and _looks_unchanged(place, name, path, _SPECULATION.is_idle):
+                _SPECULATION.verified = (path, time.monotonic())
 
 
 def ensure_own_tree(place: Place, commit: str, name: str, path: str, writable: Sequence[str]) -> str:
@@ -47,7 +49,7 @@ def find_changes(place: Place, name: str, path: str, commit: str, skip: Sequence
     """The first 50 paths below `path` that are not as in the commit; empty when it is unmodified. `skip` may differ."""
     with locked(place.lock, exclusive=False):
         moved = head(place, name) != commit
-        if not moved and _is_unchanged(place, name, path, skip):
+        if not moved and _is_unchanged(place, name, path, shared=False):
             return []
         changed = differences(place, name, path, commit)
     changed = [item for item in changed if not any(item == part or item.startswith(part + "/") for part in skip)]
@@ -98,38 +100,47 @@ def _bases(place: Place) -> List[str]:
     return [name for _, name in list_trees(place)]
 
 
-class _JustVerified:
-    """The trees that this process verified a moment ago; `busy` is held while one is being verified."""
+class _Speculation:
+    """A verification that a thread does ahead of the launch that will want it."""
 
     SECONDS = 2.0
 
     def __init__(self) -> None:
         self.busy = Lock()
-        self.paths: Dict[str, float] = {}
+        self.path = ""
+        self.verified = ("", 0.0)
+
+    @contextmanager
+    def about(self, path: str) -> Iterator[None]:
+        """Held while `path` is being verified."""
+        with self.busy:
+            self.path = path
+            yield
+            self.path = ""
+
+    def is_idle(self) -> bool:
+        """True when nobody wants the tree any more that is being verified."""
+        return not self.path
 
     def knows(self, path: str) -> bool:
-        """True when `path` was verified within the last two seconds; waits for a verification that is under way. Once only."""
+        """True, once, when `path` was verified within the last two seconds; waits for that if it is under way."""
+        if self.path != path:
+            self.path = ""  # another tree is wanted: the thread may stop
         with self.busy:
-            return time.monotonic() - self.paths.pop(path, -self.SECONDS) < self.SECONDS
+            (known, moment), self.verified = self.verified, ("", 0.0)
+        return known == path and time.monotonic() - moment < self.SECONDS
 
 
-_JUST_VERIFIED = _JustVerified()
+_SPECULATION = _Speculation()
 
 
-def _is_unchanged(place: Place, name: str, path: str, skip: Sequence[str] = ()) -> bool:
-    if not skip and _JUST_VERIFIED.knows(path):
-        return True
-    return _looks_unchanged(place, name, path, skip)
+def _is_unchanged(place: Place, name: str, path: str, shared: bool = True) -> bool:
+    return (shared and _SPECULATION.knows(path)) or _looks_unchanged(place, name, path)
 
 
-def _looks_unchanged(place: Place, name: str, path: str, skip: Sequence[str] = ()) -> bool:
-    if not has_link(place, name, path):
-        return False
-    try:
-        seen, stats = table.walk(path, skip)
-    except OSError:
-        return False
-    return table.is_same(seen, stats, table.load(place.table(name)), table.load(place.stats))
+def _looks_unchanged(place: Place, name: str, path: str, stop: Callable[[], bool] = bool) -> bool:
+    known = table.load(place.table(name))
+    return has_link(place, name, path) and table.is_unchanged(path, known, table.load(place.stats), stop)
 
 
 def _discard(place: Place, name: str) -> None:

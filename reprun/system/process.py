@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from threading import Thread
 from typing import NoReturn
 
 from reprun.core.errors import NotFoundError, RefusedError, ReprunError, ToolError, UsageError
@@ -32,6 +33,17 @@ def run(
     """Runs a program to its end, from an argument list. Raises `ToolError` when `check` is set and it fails."""
     with translated():
         return _run(argv, cwd=cwd, env=env, stdin=stdin, check=check)
+
+
+@contextmanager
+def beside(work: Callable[[], None]) -> Iterator[None]:
+    """Does `work` in a thread while the block runs, and waits for it at the end."""
+    thread = Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 def become(argv: Sequence[str]) -> NoReturn:

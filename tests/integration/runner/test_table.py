@@ -25,7 +25,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def same(tree: Path, known: tuple[table.Table, table.Stats]) -> bool:
-    return table.is_same(*table.walk(str(tree)), *known)
+    return table.is_unchanged(str(tree), *known)
 
 
 CHANGES = {
@@ -59,7 +59,7 @@ def test_reading_is_no_change(tree: Path) -> None:
 
 def test_the_link_to_git_and_what_is_skipped_do_not_count(tree: Path) -> None:
     seen, _ = table.walk(str(tree), ("sub",))
-    assert set(seen) == {"file", "link", "bad\udcff\n"}
+    assert set(seen) == {"", "file", "link", "bad\udcff\n"}
 
 
 def test_it_survives_its_file(tree: Path, tmp_path: Path) -> None:
@@ -79,5 +79,11 @@ def test_a_torn_one_is_none(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize("expected", [None, {}, {"file": 1}, {"file": [1]}, {"other": [1, 2]}])
 def test_what_is_not_a_table_is_not_the_same(tree: Path, expected: object) -> None:
     seen, stats = table.walk(str(tree))
-    assert not table.is_same(seen, stats, expected, stats)  # type: ignore[arg-type]
-    assert not table.is_same(seen, stats, seen, expected)  # type: ignore[arg-type]
+    assert not table.is_unchanged(str(tree), expected, stats)  # type: ignore[arg-type]
+    assert not table.is_unchanged(str(tree), seen, expected)  # type: ignore[arg-type]
+
+
+def test_nobody_waits_for_what_is_not_wanted_any_more(tree: Path) -> None:
+    known = table.walk(str(tree))
+    assert table.is_unchanged(str(tree), *known, stop=lambda: False)
+    assert not table.is_unchanged(str(tree), *known, stop=lambda: True)
