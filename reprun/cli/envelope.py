@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -68,8 +69,11 @@ def _unwritable(error: OSError) -> int:
 
 
 def say(text: str) -> None:
-    """Talk goes to standard error, so that standard output stays data."""
-    print(text, file=sys.stderr, flush=True)
+    """Talk goes to standard error, so that standard output stays data. Where nobody can hear it, nothing is lost."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        sys.stderr = open(os.devnull, "w")  # or Python would try again at the end, and fail
 
 
 def _style(text: str, code: str) -> str:
@@ -78,8 +82,6 @@ def _style(text: str, code: str) -> str:
 
 def is_colourful(stream: Any) -> bool:
     """True for a terminal whose user has not asked for plain text (https://no-color.org)."""
-    import os
-
     return bool(stream.isatty()) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
@@ -103,7 +105,6 @@ def _print_document(ok: bool, exit_code: int, data: Any, error: dict[str, str] |
 
 def write_report(error: BaseException, argv: list[str]) -> str:
     """Writes what is needed to mend a fault of ours into a file of this user and returns its path."""
-    import os
     import platform
     import tempfile
     import traceback

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, Optional
+from typing import Any, Dict
 
 from reprun.runner.data import data_facts
 from reprun.runner.errors import RunnerError
@@ -49,10 +49,15 @@ def _existing(path: str) -> str:
     return path
 
 
-def _free_bytes(path: str) -> Optional[int]:
+def _free_bytes(path: str) -> int:
     found = os.statvfs(_existing(path))
     return found.f_bavail * found.f_frsize
 
 
 def _is_writable(path: str) -> bool:
-    return os.access(_existing(path), os.W_OK | os.X_OK)
+    """Whether the folder is there, or could be made: no part of the way is a file or too long a name."""
+    there = _existing(path)
+    missing = path[len(there) :].strip("/").split("/")
+    if os.path.lexists(os.path.join(there, missing[0])) and missing[0]:
+        return False  # something that is no folder stands where one is needed
+    return os.access(there, os.W_OK | os.X_OK) and all(len(os.fsencode(part)) <= 255 for part in missing)

@@ -90,7 +90,7 @@ def probe(interpreter: Optional[str], env: Mapping[str, str], cwd: str, cache: s
 def _read_memo(path: str) -> Optional[Dict[str, Any]]:
     try:
         return read_json(path)
-    except ValueError:
+    except (OSError, ValueError):
         return None
 
 
