@@ -20,9 +20,9 @@ ATTRIBUTES = {
     "hardlink_to": 10, "batched": 12, "NotRequired": 11, "Self": 11, "TypeAlias": 10,
 }  # fmt: skip
 KEYWORDS = {("zip", "strict"): 10, ("rmtree", "dir_fd"): 11, ("rmtree", "onexc"): 12, ("dataclass", "slots"): 10,
-    ("dataclass", "kw_only"): 10, ("walk", "dirs_exist_ok"): 99, ("TemporaryDirectory", "ignore_cleanup_errors"): 10,
+    ("dataclass", "kw_only"): 10, ("TemporaryDirectory", "ignore_cleanup_errors"): 10,
     ("Popen", "user"): 9, ("Popen", "group"): 9, ("Popen", "umask"): 9, ("Popen", "process_group"): 11, ("Popen", "pipesize"): 10,
-    ("sha256", "usedforsecurity"): 9, ("run", "process_group"): 11, ("sorted", "strict"): 99, ("bisect", "key"): 10,
+    ("sha256", "usedforsecurity"): 9, ("run", "process_group"): 11, ("bisect", "key"): 10,
 }  # fmt: skip
 BUILTIN_GENERICS = {"dict", "list", "set", "frozenset", "tuple", "type"}
 OWN_READLINK = {"os"}  # os.readlink is old, Path.readlink is not

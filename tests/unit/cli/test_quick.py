@@ -1,0 +1,63 @@
+"""The quick reader of `launch` knows the options that Typer knows, and reads them as Typer does, or leaves them to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.main import get_command
+
+from reprun.cli import launch_answer
+from reprun.cli.app import build
+from reprun.cli.launch_answer import LaunchRequest
+from reprun.cli.quick import FLAGS, VALUES, parse_launch
+
+LAUNCH = get_command(build("launch")).commands["launch"]  # type: ignore[attr-defined]
+
+
+def read_by_typer(words: list[str]) -> LaunchRequest | None:
+    """What Typer makes of the words after `launch`; None for an error."""
+    seen: list[LaunchRequest] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(launch_answer, "answer_launch", lambda request: seen.append(request) or 0)
+        try:
+            LAUNCH.main(words, standalone_mode=False)
+        except Exception:
+            return None
+    return seen[0] if seen else None
+
+
+def test_it_knows_the_options_that_typer_knows() -> None:
+    options: dict[str, Any] = {word: option for option in LAUNCH.params for word in option.opts if word.startswith("-")}
+    options.pop("--help", None)
+    flags = {word for word, option in options.items() if option.is_flag}
+    assert flags == set(FLAGS) and set(options) - flags == set(VALUES)
+    for word, name in VALUES.items():
+        assert options[word].multiple == (name == "sets"), word
+
+
+TEXT = st.sampled_from(["", "a", "7", "-1", "x=1", "=", "--", "-m", "ü", "a b", "--name", "00", "1_0", "²", "{output}"])
+OPTION = st.sampled_from([*VALUES, *FLAGS, "--nme", "-x", "--json=1", "--name=", "--seed=3", "--set=a=b", "-mwhy", "-fm"])
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.lists(st.one_of(OPTION, TEXT), max_size=6), st.lists(TEXT, max_size=3))
+def test_it_reads_as_typer_does_or_not_at_all(before: list[str], command: list[str]) -> None:
+    words = [*before, "--", *command]
+    quick = parse_launch(words)
+    if quick is not None:
+        assert quick == read_by_typer(words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--", "true"],
+        ["--name", "n", "-m", "why", "--config", "c.yaml", "--set", "a=1", "--set=b=2", "--seed", "7", "--gpus", "0,1", "--", "x", "--", "-y"],
+        ["-f", "--json", "--dry-run", "--on", "local", "--", "python", "train.py", "--out", "{output}"],
+    ],
+)
+def test_plain_launches_are_read_quickly(words: list[str]) -> None:
+    assert parse_launch(words) is not None and parse_launch(words) == read_by_typer(words)
