@@ -15,7 +15,7 @@ from reprun.core.seeds import Seeds
 from reprun.core.spec import ConfigRecord, RunSpec, Snapshot
 from reprun.env.system import system_record
 from reprun.runner.variables import is_private
-from reprun.system.clock import iso, now
+from reprun.system.clock import iso_now
 from reprun.system.files import umask
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def manifest_data(
         "run_id": cleared.attempt.run_id,
         "name": spec.name,
         "why": spec.why,
-        "created": iso(now()),
+        "created": iso_now(),
         "parent": spec.parent,
         "reprun_version": __version__,
         "command": {"argv": list(spec.argv), "cwd": spec.cwd},

@@ -16,7 +16,7 @@ from reprun.repo.snapshot import Wish, take_snapshot
 from reprun.runner.identity import own
 from reprun.schedulers.base import Submission
 from reprun.store.manifests import parse_manifest, render_manifest
-from reprun.system.clock import iso, new_run_id, now
+from reprun.system.clock import iso_now, new_run_id
 from reprun.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 
 def begin(workspace: Workspace, spec: RunSpec) -> Attempt:
     """Names the run and writes down what was asked for, before anything is done about it."""
-    moment = now()
-    run_id = new_run_id(moment)
-    workspace.journal(run_id).write("begin", created=iso(moment), spec=spec_data(spec), process=own())
+    run_id = new_run_id()
+    workspace.journal(run_id).write("begin", created=iso_now(), spec=spec_data(spec), process=own())
     return Attempt(run_id, first=True)
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,11 +13,12 @@ from reprun.core.text import show, show_some
 from reprun.repo.branch import put_on_branch
 from reprun.repo.discover import Repository
 from reprun.repo.flags import ask_flags, clear_flags, read_flags, set_flags
+from reprun.repo.index_copy import copy_index
 from reprun.repo.parent import Parent, ask_parent
 from reprun.repo.refs import create_ref, run_ref
 from reprun.repo.states import refuse_unfinished_operation
 from reprun.repo.tree_diff import Entry, comparing
-from reprun.system.files import ensure_dir, explained
+from reprun.system.files import ensure_dir, make_temporary_folder
 from reprun.system.process import Git, translated
 
 _ATTEMPTS = 3
@@ -69,11 +68,10 @@ def scratch_index(repository: Repository, name: str, outside: bool = False) -> I
 
     It lies in reprun's folder of the repository; `outside`, in a temporary folder, for whoever changes nothing there.
     """
-    folder = tempfile.mkdtemp(prefix="reprun-") if outside else ensure_dir(os.path.join(repository.state_dir, "tmp"))
+    folder = make_temporary_folder() if outside else ensure_dir(os.path.join(repository.state_dir, "tmp"))
     path = os.path.join(folder, f"index-{name}-{os.getpid()}")
     try:
-        with explained(path, "written"), suppress(FileNotFoundError):
-            shutil.copy2(os.path.join(repository.git_dir, "index"), path)  # the times too: git compares them with the files'
+        copy_index(repository, path)
         yield repository.git.at(GIT_INDEX_FILE=path)
     finally:
         for left in (path, path + ".lock"):
@@ -115,7 +113,8 @@ def _add_all(git: Git) -> None:
             hint="add it to .gitignore, or remove its .git folder",
         )
     if done.returncode:
-        tell = next((line for line in said.splitlines() if line.startswith(("error:", "fatal:"))), said.strip())
+        lines = [line for mark in ("fatal:", "error:") for line in said.splitlines() if line.startswith(mark)]
+        tell = next((line for line in lines if line != "fatal: adding files failed"), said.strip())
         raise RefusedError(f"git cannot read the dev tree: {show(tell)}", hint="mend what it names, or add it to .gitignore")
 
 

@@ -289,5 +289,5 @@ def _make_folders(path: str, part: str) -> None:
             mode = stat.S_IMODE(os.stat(here).st_mode)
             os.chmod(here, 0o700)
             os.mkdir(there, 0o755)
-            os.chmod(here, mode)
+            os.chmod(here, mode & ~_WRITE_BITS)
         here = there

@@ -79,5 +79,5 @@ def _may_live(owner: Dict[str, Any]) -> bool:
     if not owner:
         return True  # unreadable: nobody can tell, so nobody takes over
     if owner["host"] != os.uname().nodename:
-        return True
+        return True  # another machine, or another container of this one, whose processes have other numbers
     return same_boot(owner) and is_alive(owner)

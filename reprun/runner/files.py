@@ -42,26 +42,32 @@ def sync_dir(path: str) -> None:
         os.close(fd)
 
 
-def write_atomic(path: str, data: bytes, mode: int = 0o600) -> None:
-    """Replaces `path` by `data` in one step: after a crash the old content or the new is there, whole."""
+def write_atomic(path: str, data: bytes, mode: int = 0o600, durable: bool = True) -> None:
+    """Replaces `path` by `data` in one step: after a crash the old content or the new is there, whole.
+
+    Without `durable` that holds for killed processes, not for a machine that loses power.
+    """
     aside = "%s.%d.%d.tmp" % (path, next(_COUNTER), os.getpid())  # of its own for every call, and of a known process
     fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
     try:
         with os.fdopen(fd, "wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.rename(aside, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(aside)
         raise
-    sync_dir(os.path.dirname(path))
+    if durable:
+        sync_dir(os.path.dirname(path))
 
 
-def write_json(path: str, data: Any) -> None:
+def write_json(path: str, data: Any, durable: bool = True) -> None:
     """`write_atomic` of a JSON document that people can read."""
-    write_atomic(path, json.dumps(data, indent=1, allow_nan=False, ensure_ascii=True).encode() + b"\n")
+    text = json.dumps(data, indent=1, allow_nan=False, ensure_ascii=True)
+    write_atomic(path, text.encode() + b"\n", durable=durable)
 
 
 def read_json(path: str) -> Optional[Dict[str, Any]]:

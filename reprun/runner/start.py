@@ -45,6 +45,8 @@ def prepare(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     else:
         path, name = ensure_worktree(place_of(tree), commit), commit
     tree.update(path=path, name=name, commit=commit, writable=writable)
+    if not os.path.lexists(run.launch):
+        write_json(run.launch, {"worktree": tree}, durable=False)  # so that gc knows of the tree; `start` writes the rest
     folder = os.path.normpath(os.path.join(path, request["cwd"]))
     if not os.path.isdir(folder):
         raise RunnerError(

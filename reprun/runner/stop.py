@@ -12,6 +12,7 @@ from reprun.runner.files import read_json, write_json
 from reprun.runner.identity import is_alive, same_boot
 from reprun.runner.paths import RunDir
 from reprun.runner.processes import end_strays, kill_group, signal_group
+from reprun.runner.publish import publish
 from reprun.runner.state import find_state
 
 
@@ -57,6 +58,7 @@ def _stop_orphan(run: RunDir, started: Dict[str, Any], grace: float) -> Dict[str
     started.update(state="stopped", stopped_by=how, exit_code=None, exited=ended, ended=ended, problems=problems)
     write_json(run.outcome, started)
     os.unlink(run.started)
+    publish(run, str(started.get("publish", "")))
     return find_state(run)
 
 

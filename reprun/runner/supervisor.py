@@ -34,7 +34,7 @@ def supervise(path: str) -> int:
     # Blocked here and waited for below: no signal is lost between the fork and the wait.
     signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED | {signal.SIGCHLD})
     plan = read_json(run.launch)
-    generation = claim(run) if plan else None
+    generation = claim(run) if plan and "argv" in plan else None
     if plan is None or generation is None:
         return 0
     ensure_dir(run.output)
@@ -43,7 +43,10 @@ def supervise(path: str) -> int:
     if not is_owner(run, generation):
         os.close(release)
         return 0
-    os.write(release, b"!")
+    try:
+        os.write(release, b"!")
+    except BrokenPipeError:
+        pass  # the job died at the gate, and says why on its standard error
     os.close(release)
     os.unlink(run.launch)  # it may hold secrets, and is not needed again
     viewer = _show_logs(run)
@@ -93,7 +96,7 @@ def _become_job(run: RunDir, plan: Dict[str, Any], gate: int) -> None:
 def _record_start(run: RunDir, plan: Dict[str, Any], job: int) -> Dict[str, Any]:
     """started.json, durable before the job's first instruction: whoever finds none knows that the job never ran."""
     record = {"schema_version": 1, "run_id": run.run_id, "state": "running", "started": time.time(), **here()}
-    record.update(supervisor=own(), job=identity(job), commit=plan["worktree"]["commit"])
+    record.update(supervisor=own(), job=identity(job), commit=plan["worktree"]["commit"], publish=plan.get("publish", ""))
     write_json(run.started, record)
     return record
 
@@ -173,13 +176,17 @@ class _Watch:
     def _forward(self, number: int) -> None:
         if number == signal.SIGTERM:
             wish = self._wish()
-            if wish is not None:
+            if wish is not None and not self._is_over():
                 self.stopped_by = "TERM"
                 self.kill_at = time.monotonic() + float(wish.get("grace", 10))
         try:
             os.killpg(self.job, number)
         except ProcessLookupError:
             pass
+
+    def _is_over(self) -> bool:
+        """True when the job ended by itself before the wish to stop it arrived."""
+        return os.waitid(os.P_PID, self.job, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def _wish(self) -> "Optional[Dict[str, Any]]":
         """What `reprun stop` left; without it a TERM is only passed on."""

@@ -9,7 +9,7 @@ import json
 import os
 from typing import Any
 
-from reprun.system.clock import iso, now
+from reprun.system.clock import iso_now
 from reprun.system.files import append_line, ensure_dir, find_bytes, list_dir, move_file, remove_file
 
 
@@ -25,7 +25,7 @@ class Journal:
     def write(self, step: str, **receipt: Any) -> None:
         """Adds `{"at", "step", …receipt}`, durable before this returns."""
         ensure_dir(self.folder)
-        append_line(self.path, json.dumps({"at": iso(now()), "step": step, **receipt}))
+        append_line(self.path, json.dumps({"at": iso_now(), "step": step, **receipt}))
 
     def close(self) -> None:
         """Puts the journal away: the launch is complete. What stays open was interrupted, and is found at once."""

@@ -70,6 +70,13 @@ def remove_file(path: str) -> None:
             pass
 
 
+def make_temporary_folder() -> str:
+    """A new folder of this user's alone, for a moment."""
+    import tempfile
+
+    return tempfile.mkdtemp(prefix="reprun-")
+
+
 def list_dir(path: str) -> list[str]:
     """The sorted names in a folder; none when it is not there."""
     try:

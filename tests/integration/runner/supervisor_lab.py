@@ -20,14 +20,14 @@ from reprun.runner.start import supervise_words
 from reprun.runner.state import find_state
 from reprun.runner.store import ensure_store
 from reprun.runner.worktree import ensure_worktree
-from reprun.system.clock import new_run_id, now
+from reprun.system.clock import new_run_id
 
 
 class Job:
     """A prepared run of `argv` in `home`, and its supervisors."""
 
     def __init__(self, home: Path, tree: dict[str, Any], *argv: str, **plan: Any) -> None:
-        run_id = new_run_id(now())  # of its own, for stopping looks for processes by it on the whole machine
+        run_id = new_run_id()  # of its own, for stopping looks for processes by it on the whole machine
         self.run = RunDir(str(home / "runs" / run_id))
         os.makedirs(self.run.path)
         env = {"PATH": os.environ["PATH"], "REPRUN_RUN_ID": run_id, "REPRUN_METRICS": self.run.metrics, "SECRET": "hunter2"}
