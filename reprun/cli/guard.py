@@ -19,7 +19,7 @@ def guard(words: Sequence[str], call: Callable[[], int]) -> int:
     ours = words[: words.index("--")] if "--" in words else words
     envelope.begin(command, "--json" in ours)
     try:
-        _check_words(ours)
+        _check_words(ours if command == "launch" else words)
         return call()
     except ReprunError as error:
         default = f"reprun {command} --help" if error.exit_code == 2 else "reprun doctor"

@@ -29,8 +29,8 @@ def launch(workspace: Workspace, spec: RunSpec, run_id: str = "") -> Launched:
     Raises the errors of its steps; from the first journal line on each of them names the run and the command to go on with.
     """
     target = workspace.target(spec.target)
-    target.host.warm({"key": workspace.key})
     attempt = Attempt(run_id, first=False) if run_id else steps.begin(workspace, spec)
+    target.host.warm({"key": workspace.key, **steps.submission_of(target, attempt.run_id)})
     with steps.explained(workspace, attempt):
         snapshot = steps.ensure_snapshot(workspace, spec, attempt)
         prepared = steps.prepare(workspace, target, spec, snapshot, attempt.run_id)

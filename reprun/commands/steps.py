@@ -14,7 +14,7 @@ from reprun.core.spec import Attempt, Job, RunSpec, Snapshot
 from reprun.repo import refs
 from reprun.repo.snapshot import Wish, take_snapshot
 from reprun.runner.identity import own
-from reprun.schedulers.base import Submission
+from reprun.schedulers.base import SOCKET, Submission
 from reprun.store.manifests import parse_manifest, render_manifest
 from reprun.system.clock import iso_now, new_run_id
 from reprun.workspace import Workspace
@@ -119,18 +119,15 @@ def ensure_manifest(
 def start(workspace: Workspace, target: Target, spec: RunSpec, prepared: Mapping[str, Any], sealed: Sealed) -> Job:
     """Hands the run to the target's scheduler. The target starts it once, however often it is asked."""
     run_id, journal = sealed.manifest.run_id, workspace.journal(sealed.manifest.run_id)
-    submission = Submission(run_id, prepared["socket"])
     journal.write("submit", run_dir=prepared["run_dir"])  # from here on it may have started, whatever else is lost
+    config = {"name": f"config.{spec.config.format}", "text": spec.config.text} if spec.config else None
     answer = target.host.ask(
         {
             "op": "start",
-            "run_id": run_id,
             "manifest": sealed.text,
-            "config": {"name": f"config.{spec.config.format}", "text": spec.config.text} if spec.config else None,
+            "config": config,
             "plan": plan_of(workspace, spec, prepared, sealed),
-            "submit": target.scheduler.submit(submission),
-            "socket": prepared["socket"],
-            "python": target.host.python(),
+            **submission_of(target, run_id),
         }
     )
     state = state_of(answer)
@@ -140,8 +137,15 @@ def start(workspace: Workspace, target: Target, spec: RunSpec, prepared: Mapping
         )
     if state.state not in ("unstarted", "starting"):
         journal.close()
-    attach = tuple(target.host.attach(target.scheduler.attach(submission)))
-    return Job(run_id, prepared["run_dir"], target.scheduler.session(submission), attach, state.state)
+    shown = Submission(run_id, prepared["socket"])
+    attach = tuple(target.host.attach(target.scheduler.attach(shown)))
+    return Job(run_id, prepared["run_dir"], target.scheduler.session(shown), attach, state.state)
+
+
+def submission_of(target: Target, run_id: str) -> dict[str, Any]:
+    """What the host needs to hand a run to its scheduler."""
+    words = target.scheduler.submit(Submission(run_id, SOCKET))
+    return {"run_id": run_id, "submit": words, "python": target.host.python()}
 
 
 def remember(workspace: Workspace, spec: RunSpec, sealed: Sealed) -> None:

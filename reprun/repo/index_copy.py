@@ -1,13 +1,17 @@
-"""A private copy of the user's index."""
+"""Private copies of the user's index, and of the one that becomes the snapshot."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from reprun.core.errors import RefusedError
 from reprun.repo.discover import Repository
 from reprun.system.files import explained, find_bytes
+from reprun.system.process import Git
 
 
 def copy_index(repository: Repository, path: str) -> None:
@@ -27,6 +31,32 @@ def copy_index(repository: Repository, path: str) -> None:
         with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             file.write(data)
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+@contextmanager
+def looking_again(git: Git, before: int) -> Iterator[list[str]]:
+    """Lets git look at all files again, beside the block; fills the list with those that are not as `git add` found them.
+
+    `before` is the second in which the add began. Git compares times by the second, and reads a file whose time is not older
+    than its index. So the index for this look is a copy that is dated `before`: whatever was written since is read.
+    """
+    moved: list[str] = []
+    index = git.where["GIT_INDEX_FILE"]
+    copy = index + ".check"
+    if os.path.exists(index):  # there is none where nothing was ever added
+        with explained(copy, "written"):
+            shutil.copyfile(index, copy)
+            os.utime(copy, (before, before))
+    words = ("ls-files", "--modified", "--deleted", "--others", "--exclude-standard", "-z")
+    asked = git.at(GIT_INDEX_FILE=copy).spawn(*words)
+    yield moved
+    left = git.finish(asked, "ls-files").stdout
+    moved += sorted({os.fsdecode(path) for path in left.split(b"\0") if path})
+
+
+def date_index(git: Git, before: int) -> None:
+    """Makes git read every file that was written in the second `before` or since."""
+    os.utime(git.where["GIT_INDEX_FILE"], (before, before))
 
 
 def _is_whole(data: bytes, object_format: str) -> bool:

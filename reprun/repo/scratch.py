@@ -9,7 +9,7 @@ from reprun.repo.discover import Repository
 from reprun.runner.identity import start_time
 from reprun.system.files import list_dir
 
-_NAME = re.compile(r"index-.*-([0-9]+)(\.lock)?")
+_NAME = re.compile(r"index-.*-([0-9]+)(\.lock|\.check)?")
 
 
 def find_stale_scratch(repository: Repository) -> list[str]:

@@ -13,11 +13,12 @@ from reprun.core.text import show, show_some
 from reprun.repo.branch import put_on_branch
 from reprun.repo.discover import Repository
 from reprun.repo.flags import ask_flags, clear_flags, read_flags, set_flags
-from reprun.repo.index_copy import copy_index
+from reprun.repo.index_copy import copy_index, date_index, looking_again
 from reprun.repo.parent import Parent, ask_parent
 from reprun.repo.refs import create_ref, run_ref
 from reprun.repo.states import refuse_unfinished_operation
 from reprun.repo.tree_diff import Entry, comparing
+from reprun.system.clock import second
 from reprun.system.files import ensure_dir, make_temporary_folder
 from reprun.system.process import Git, translated
 
@@ -74,7 +75,7 @@ def scratch_index(repository: Repository, name: str, outside: bool = False) -> I
         copy_index(repository, path)
         yield repository.git.at(GIT_INDEX_FILE=path)
     finally:
-        for left in (path, path + ".lock"):
+        for left in (path, path + ".lock", path + ".check"):
             with suppress(FileNotFoundError):
                 os.unlink(left)
         if outside:
@@ -86,19 +87,20 @@ def _commit_stable_tree(git: Git, repository: Repository, wish: Wish, parent: Pa
 
     Until a ref is made the commit is only an object, so it is made while git still looks.
     """
-    moved: list[str] = []
+    left: list[str] = []
+    before = second()
     for _ in range(_ATTEMPTS):
         _add_all(git)
-        check = git.spawn("ls-files", "--modified", "--deleted", "--others", "--exclude-standard", "-z")
-        tree = git.text("write-tree")
-        with comparing(repository.git, parent.tree, tree) as entries:
-            commit = _commit(repository, wish, tree, parent)
-        left = git.finish(check, "ls-files").stdout
-        moved = sorted({os.fsdecode(path) for path in left.split(b"\0") if path})
+        with looking_again(git, before) as moved:
+            tree = git.text("write-tree")
+            with comparing(repository.git, parent.tree, tree) as entries:
+                commit = _commit(repository, wish, tree, parent)
         if not moved:
             return tree, commit, entries
+        left = moved
+        date_index(git, before)  # or the next add would pass over what was written in the second of the first
     raise RefusedError(
-        f"the dev tree keeps changing while it is read: {show_some(moved)}",
+        f"the dev tree keeps changing while it is read: {show_some(left)}",
         hint="wait until the program that writes there is done, or add what it writes to .gitignore",
     )
 

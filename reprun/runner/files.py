@@ -75,8 +75,10 @@ def read_json(path: str) -> Optional[Dict[str, Any]]:
     try:
         with open(path, "rb") as file:
             data = json.loads(file.read())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+            return None
+        raise
     if not isinstance(data, dict):
         raise ValueError("%s does not hold a JSON object" % path)
     return data

@@ -16,14 +16,15 @@ def handle(request: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def main(argv: List[str]) -> None:
-    """`supervise RUN_DIR`: what a scheduler starts."""
-    if len(argv) == 2 and argv[0] == "supervise":
+    """`supervise RUN_DIR [PID START]`: what a scheduler starts; early, for the launch of that process."""
+    if len(argv) in (2, 4) and argv[0] == "supervise":
         from reprun.runner.supervisor import supervise
 
-        status = supervise(argv[1])
+        launcher = {"pid": int(argv[2]), "start": int(argv[3])} if len(argv) == 4 else None
+        status = supervise(argv[1], launcher)
         sys.stdout.flush()
         os._exit(status)
-    sys.exit("usage: runner supervise RUN_DIR")
+    sys.exit("usage: runner supervise RUN_DIR [PID START]")
 
 
 def _prepare(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
-from typing import Any, Dict, List
+from typing import Any, Dict
 
 from reprun.runner.checkout import Place
 from reprun.runner.collect import place_of
@@ -13,19 +12,20 @@ from reprun.runner.errors import RunnerError
 from reprun.runner.facts import ask_gpus, host_facts, read_gpus
 from reprun.runner.files import ensure_dir, write_atomic, write_json
 from reprun.runner.interpreter import find_interpreter, probe, which
-from reprun.runner.paths import Home, RunDir, check_socket
-from reprun.runner.process import run as run_process
+from reprun.runner.paths import Home
 from reprun.runner.state import find_state
 from reprun.runner.store import ensure_store
+from reprun.runner.submit import submit, submit_early
 from reprun.runner.variables import inherited
 from reprun.runner.worktree import ensure_own_tree, ensure_worktree, verify_newest
 
-SUPERVISE = "@supervise"  # stands in a scheduler's command for the words that start the supervisor
-CONFIRM_SECONDS = 10.0
-
 
 def warm(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
-    """Verifies the worktree that a launch will most likely start in or build on, for a `prepare` that follows in this process."""
+    """What of a launch can begin before its snapshot is there, for a `prepare` and a `start` that follow in this process.
+
+    The supervisor is started, which waits; the worktree that the launch will most likely start in or build on is verified.
+    """
+    submit_early(home, request)
     place = Place(home.store(request["key"]), home.trees(request["key"]))
     if os.path.exists(place.lock):
         verify_newest(place)
@@ -88,44 +88,4 @@ def start(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     if request.get("config"):
         write_atomic(os.path.join(run.path, os.path.basename(request["config"]["name"])), request["config"]["text"].encode())
     write_json(run.launch, request["plan"])
-    check_socket(request["socket"])
-    _submit(request["submit"], run, request.get("python", ""))
-    return _confirm(run)
-
-
-def supervise_words(run: RunDir, python: str) -> List[str]:
-    """The words that start the supervisor of a run: no shell, no site packages, no environment that Python would read."""
-    return [python, "-I", "-S", os.path.dirname(os.path.abspath(__file__)), "supervise", run.path]
-
-
-def _submit(words: List[str], run: RunDir, python: str) -> None:
-    argv: List[str] = []
-    for word in words:
-        argv += supervise_words(run, python) if word == SUPERVISE else [word]
-    # The server of tmux keeps the environment that it was born with; ours has nothing in it that a job should not see.
-    env = {
-        name: os.environ[name] for name in ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "XDG_RUNTIME_DIR") if name in os.environ
-    }
-    env.update(LC_ALL="C.UTF-8", TERM="screen-256color", SHELL="/bin/sh")
-    for attempt in (1, 2, 3):
-        done = run_process(argv, env=env, cwd=run.path, check=False, timeout=60)
-        said = done.stderr.decode("utf-8", "replace").strip()
-        if done.returncode == 0 or "duplicate session" in said:
-            return
-        # A server that is just going away refuses the session that would have kept it.
-        if attempt == 3 or ("server exited" not in said and "lost server" not in said and "no server" not in said):
-            raise RunnerError(
-                "tool", "%s could not start the session: %s" % (argv[0], said or done.returncode), "reprun resume %s" % run.run_id
-            )
-        time.sleep(0.1 * attempt)
-
-
-def _confirm(run: RunDir) -> Dict[str, Any]:
-    until = time.monotonic() + CONFIRM_SECONDS
-    pause = 0.001
-    while True:
-        state = find_state(run)
-        if state["state"] not in ("unstarted", "starting") or time.monotonic() > until:
-            return state
-        time.sleep(pause)
-        pause = min(pause * 1.2, 0.003)
+    return submit(home, request)

@@ -14,7 +14,7 @@ import time
 
 from reprun.runner.claim import claim, is_owner
 from reprun.runner.files import ensure_dir, read_json, write_json
-from reprun.runner.identity import here, identity, own
+from reprun.runner.identity import here, identity, is_alive, own
 from reprun.runner.paths import RunDir
 
 TYPE_CHECKING = False
@@ -26,15 +26,18 @@ _FORWARDED = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, sig
 _IGNORED = (signal.SIGHUP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGPIPE)
 
 
-def supervise(path: str) -> int:
-    """Runs the job of a prepared run folder, once. Returns the job's exit status; 0 when another process has the start."""
+def supervise(path: str, launcher: Optional[Dict[str, Any]] = None) -> int:
+    """Runs the job of a prepared run folder, once. Returns the job's exit status; 0 when another process has the start.
+
+    Started early it waits for the plan that the process `launcher` will write, as long as that lives.
+    """
     run = RunDir(path)
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
     # Blocked here and waited for below: no signal is lost between the fork and the wait.
     signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED | {signal.SIGCHLD})
-    plan = read_json(run.launch)
-    generation = claim(run) if plan and "argv" in plan else None
+    plan = _read_plan(run) if launcher is None else _await_plan(run, launcher)
+    generation = claim(run) if plan is not None else None
     if plan is None or generation is None:
         return 0
     ensure_dir(run.output)
@@ -51,6 +54,32 @@ def supervise(path: str) -> int:
     os.unlink(run.launch)  # it may hold secrets, and is not needed again
     viewer = _show_logs(run)
     return _Watch(run, plan, job, started).until_the_end(viewer)
+
+
+def _read_plan(run: RunDir) -> Optional[Dict[str, Any]]:
+    """The plan of the launch; None while only the worktree is known."""
+    plan = read_json(run.launch)
+    return plan if plan is not None and "argv" in plan else None
+
+
+def _await_plan(run: RunDir, launcher: Dict[str, Any]) -> Optional[Dict[str, Any]]:
+    """The plan as soon as it is written; None when the launch was refused or killed before that."""
+    seen, count = None, 0
+    while True:
+        over = count % 32 == 31 and not is_alive(launcher)
+        try:
+            found = os.stat(run.launch)
+            if (found.st_ino, found.st_mtime_ns) != seen:
+                seen = (found.st_ino, found.st_mtime_ns)
+                plan = _read_plan(run)
+                if plan is not None:
+                    return plan
+        except FileNotFoundError:
+            pass
+        if over:
+            return None
+        time.sleep(0.001)
+        count += 1
 
 
 def _fork(run: RunDir, plan: Dict[str, Any]) -> "tuple[int, int]":

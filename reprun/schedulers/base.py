@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 SUPERVISE = "@supervise"  # the runner puts the words that start its supervisor here
+SOCKET = "@socket"  # and here the socket of this user's sessions on the host
 
 
 @dataclass(frozen=True)

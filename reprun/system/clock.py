@@ -32,6 +32,11 @@ def new_run_id() -> str:
     return make_run_id(stamp, nanoseconds // 10**6 % 1000, os.urandom(4))
 
 
+def second() -> int:
+    """The second that is now, since the epoch."""
+    return int(time.time())
+
+
 def draw_seed() -> int:
     """A random root seed of 32 bits."""
     return int.from_bytes(os.urandom(4), "big")

@@ -6,11 +6,12 @@ import json
 import os
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
 from e2e_lab import Reprun, fingerprint, is_alive, kill, launch, output_of, pid, run, says_nicely, show, wait
-from lab import Run, until
+from lab import REPRUN, Run, until
 
 pytestmark = pytest.mark.e2e
 
@@ -165,6 +166,7 @@ class TestASnapshotIsOneMoment:
                 for name in names:  # in order: at any moment the numbers fall by one at one place at most
                     (repo.parent / "aside").write_text(f"{count:08}")
                     (repo.parent / "aside").rename(repo / name)  # no file is ever empty or half written
+                over.wait(0.02 * (count % 5))
 
         for name in names:
             (repo / name).write_text("00000000")
@@ -181,6 +183,24 @@ class TestASnapshotIsOneMoment:
                 continue
             found = [int(git("cat-file", "blob", f"{answer.data['commit']}:{name}")) for name in names]
             assert found == sorted(found, reverse=True) and found[0] - found[-1] <= 1, found
+
+    def test_an_overwrite_within_one_second_is_noticed(self, repo: Path, git: Run, reprun: Reprun) -> None:
+        """Git compares times in whole seconds, and a long read may end in another second than it began in."""
+        (repo / "m.large").write_bytes(os.urandom(60 << 20))  # read after `a-first`, before `z-last`, for about a second
+        for name in ("a-first", "z-last"):
+            (repo / name).write_bytes(b"A")
+        time.sleep((1.45 - time.time() % 1) % 1)
+        for name in ("a-first", "z-last"):
+            (repo / name).write_bytes(b"A")
+        launching = subprocess.Popen([REPRUN, "launch", "--json", "--", "true"], stdout=subprocess.PIPE)
+        time.sleep(0.45)
+        for name in ("a-first", "z-last"):  # in this order: the old first beside the new last never was
+            with open(repo / name, "r+b") as file:
+                file.write(b"B")
+        answer = json.loads(launching.communicate()[0])
+        if launching.returncode == 0:
+            first, last = (git("cat-file", "blob", f"{answer['data']['commit']}:{name}") for name in ("a-first", "z-last"))
+            assert first + last in ("AA", "BA", "BB")
 
 
 class TestAManifestIsData:
