@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from reprun.core.errors import UsageError
+from reprun.core.frozen import dataclass
 from reprun.core.text import show
 from reprun.hosts.base import Host
 from reprun.schedulers.base import Scheduler

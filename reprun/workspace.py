@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reprun.core.errors import NotFoundError, UsageError
+from reprun.core.frozen import dataclass
 from reprun.core.manifest import Manifest
 from reprun.core.outcome import RunState
 from reprun.core.spec import Snapshot

@@ -6,9 +6,9 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from reprun.core.frozen import dataclass
 from reprun.core.text import show_block
 
 RESULT_VERSION = 1

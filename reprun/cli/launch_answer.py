@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from typing import Any
 
 from reprun.cli.envelope import answer, is_json, say
 from reprun.commands.build_spec import LaunchOptions, build_spec
 from reprun.commands.launch import Launched
 from reprun.commands.launch import launch as start
+from reprun.core.frozen import dataclass
 from reprun.core.outcome import exit_status
 from reprun.core.text import show
 from reprun.workspace import Workspace, open_workspace

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from reprun.core import placeholders, seeds
 from reprun.core.errors import RefusedError, UsageError
+from reprun.core.frozen import dataclass, replace
 from reprun.core.ids import is_run_id
 from reprun.core.manifest import is_inside
 from reprun.core.spec import ConfigRecord, RunSpec

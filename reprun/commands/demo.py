@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from dataclasses import dataclass
 
 import reprun
 from reprun.core.errors import RefusedError
+from reprun.core.frozen import dataclass
 from reprun.core.text import show
 from reprun.system.process import run
 

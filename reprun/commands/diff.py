@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from reprun.commands.reproduce import side_of
 from reprun.commands.states import get_state
 from reprun.core.compare import Difference, differences, metric_differences, output_differences
+from reprun.core.frozen import dataclass
 from reprun.repo.history import FileChange, changed_files
 from reprun.store.rows import Row
 from reprun.workspace import Workspace

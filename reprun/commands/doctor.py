@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from reprun.commands.gc import collect_garbage
 from reprun.commands.listing import unfinished_runs
+from reprun.core.frozen import dataclass
 from reprun.core.text import human_bytes
 from reprun.workspace import Workspace
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from reprun.core.frozen import dataclass, field
 from reprun.repo import refs
 from reprun.repo.scratch import find_stale_scratch
 from reprun.store.journal import list_open

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from reprun.config.formats import render
 from reprun.config.project import NAME
 from reprun.core.errors import RefusedError, ToolError
+from reprun.core.frozen import dataclass
 from reprun.core.text import is_recordable, show
 from reprun.system.files import write_atomic
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from reprun.commands import steps
+from reprun.core.frozen import dataclass
 from reprun.core.spec import Attempt, Job, RunSpec, Snapshot, Worktree
 from reprun.preflight.base import clear
 from reprun.system.process import beside

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 from reprun.commands.states import find_states, get_state
 from reprun.core.errors import ReprunError
+from reprun.core.frozen import dataclass, replace
 from reprun.core.outcome import RunState
 from reprun.core.select import Filter
 from reprun.store.rows import Row

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from reprun import __version__
 from reprun.core import seeds as seed_rules
+from reprun.core.frozen import asdict, dataclass, fields
 from reprun.core.manifest import SCHEMA_VERSION, Manifest
 from reprun.core.placeholders import fill
 from reprun.core.seeds import Seeds

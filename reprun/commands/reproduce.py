@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from reprun.commands.launch import Launched, launch
 from reprun.commands.records import spec_from_manifest, variables_table
 from reprun.commands.states import get_state
 from reprun.core.compare import Difference, Side, differences
+from reprun.core.frozen import dataclass, replace
 from reprun.core.manifest import Manifest
 from reprun.core.outcome import RunState
 from reprun.core.spec import RunSpec

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from reprun.commands.launch import Launched, launch
 from reprun.commands.records import spec_from_manifest
 from reprun.commands.states import get_state
 from reprun.commands.steps import get_spec
 from reprun.core.errors import NotFoundError, RefusedError
+from reprun.core.frozen import replace
 from reprun.core.outcome import RunState
 from reprun.core.spec import RunSpec
 from reprun.store.rows import Row

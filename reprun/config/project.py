@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from reprun.core.frozen import dataclass, field
 
 if TYPE_CHECKING:
     from reprun.core.tolerance import Tolerances

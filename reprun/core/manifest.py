@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
 from reprun.core.errors import NotFoundError, ReprunError
+from reprun.core.frozen import dataclass, field
 from reprun.core.manifest_shape import find_bad_fields
 from reprun.core.manifest_shape import is_inside as is_inside
 

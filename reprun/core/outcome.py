@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
+
+from reprun.core.frozen import dataclass, field
 
 # A run is in one of these states; `unreachable` is a state of the link to the target, never of the run.
 STATES = ("unstarted", "starting", "running", "finished", "failed", "stopped", "lost", "unreachable", "unknown")

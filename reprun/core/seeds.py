@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
 from reprun.core.errors import UsageError
+from reprun.core.frozen import dataclass, field
 
 NAMES = ("python", "numpy", "torch", "data")
 LIMIT = 2**32  # what numpy.random.seed and PYTHONHASHSEED accept

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from reprun.core.errors import UsageError
+from reprun.core.frozen import dataclass
 from reprun.core.outcome import STATES
 from reprun.core.text import show
 

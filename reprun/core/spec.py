@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
+from reprun.core.frozen import dataclass, field
 from reprun.core.seeds import Seeds
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from reprun.core.errors import RefusedError
+from reprun.core.frozen import dataclass
 from reprun.core.spec import Attempt, RunSpec
 
 

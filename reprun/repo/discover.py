@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 
 from reprun.core.errors import RefusedError, UsageError
+from reprun.core.frozen import dataclass, field
 from reprun.core.text import show
 from reprun.system.process import Git, translated
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 
 from reprun.core.errors import ToolError
+from reprun.core.frozen import dataclass
 from reprun.repo.discover import Repository
 from reprun.repo.snapshot import scratch_index
 from reprun.system.process import Git, translated

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from reprun.core.errors import RefusedError
+from reprun.core.frozen import dataclass, field
 from reprun.core.text import show_some
 from reprun.repo.discover import Repository
 from reprun.system.process import Git, Process

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from reprun.core.errors import ToolError
+from reprun.core.frozen import dataclass
 
 
 @dataclass(frozen=True)

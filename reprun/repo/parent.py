@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
+from reprun.core.frozen import dataclass
 from reprun.repo.discover import Repository
 
 # Snapshots of one state are one commit, so its dates come from its parent; this is the date of a commit without one.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 
 from reprun.core.errors import RefusedError
+from reprun.core.frozen import dataclass
 from reprun.core.spec import Snapshot
 from reprun.core.text import show, show_some
 from reprun.repo.branch import put_on_branch

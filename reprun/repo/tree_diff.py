@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
+from reprun.core.frozen import dataclass
 from reprun.system.process import Git
 
 

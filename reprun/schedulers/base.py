@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+from reprun.core.frozen import dataclass
 
 SUPERVISE = "@supervise"  # the runner puts the words that start its supervisor here
 SOCKET = "@socket"  # and here the socket of this user's sessions on the host

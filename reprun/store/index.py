@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import astuple
 from itertools import islice
 from typing import Any, TypeVar
 
 from reprun.core.errors import ToolError
+from reprun.core.frozen import astuple
 from reprun.core.outcome import RunState
 from reprun.core.select import Filter, Where
 from reprun.store import sql

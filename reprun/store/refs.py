@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from reprun.core.frozen import dataclass
 
 MANIFESTS = "refs/reprun/manifests/"
 OUTCOMES = "refs/reprun/outcomes/"

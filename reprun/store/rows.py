@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from reprun.core.frozen import dataclass, replace
 from reprun.core.outcome import RunState
 
 if TYPE_CHECKING:

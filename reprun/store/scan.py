@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 
 from reprun.core.errors import ToolError
+from reprun.core.frozen import dataclass
 from reprun.store.index import Index, is_damaged
 from reprun.store.opening import ensure_index, find_index, memory_index
 from reprun.store.refs import MANIFESTS, OUTCOMES, ListRefs, RunRefs, list_runs, read_stamp

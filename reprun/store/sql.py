@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
+from reprun.core.frozen import fields
 from reprun.core.outcome import FINAL, STATES
 from reprun.core.select import Filter
 from reprun.store.rows import Row

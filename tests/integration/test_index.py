@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from index_lab import COMMIT, ID, Repository, manifest
 
+from reprun.core.frozen import replace
 from reprun.core.manifest import seal
 from reprun.core.select import Filter
 from reprun.store import find, scan
