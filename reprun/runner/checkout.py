@@ -17,9 +17,9 @@ from reprun.runner import table
 from reprun.runner.errors import RunnerError
 from reprun.runner.files import ensure_dir, remove_tree
 from reprun.runner.git import Git
+from reprun.runner.permissions import make_linked_read_only, make_read_only, open_writable
 from reprun.runner.store import restore_settings
 
-_WRITE_BITS = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 _CANDIDATES = 3  # how many of the newest trees are considered as a base
 _NEAR = 100  # a tree with fewer differences is near enough to stop looking
 
@@ -66,16 +66,19 @@ def build(place: Place, commit: str, bases: Sequence[str]) -> None:
             confirm = adopt(place, commit, aside, commit)
             make_read_only(aside)
         else:
-            _link_tree(place.path(base[0]), aside, base[1], table.load(place.table(base[0])) or {})
+            linked = _link_tree(place.path(base[0]), aside, base[1], table.load(place.table(base[0])) or {})
             confirm = adopt(place, commit, aside, commit, base[0])
-            _make_linked_read_only(aside, base[1])
+            make_linked_read_only(aside, base[1])
         confirm()
         os.rename(aside, place.path(commit))
     except BaseException:
         remove_tree(aside)
         remove_tree(place.admin(commit))
         raise
-    remember(place, commit, place.path(commit), written=base[1] if base else None)
+    if base is None:
+        remember(place, commit, place.path(commit))
+    else:
+        _remember_linked(place, commit, linked, base[1])
 
 
 def build_own(place: Place, commit: str, name: str, path: str, writable: Sequence[str]) -> None:
@@ -85,8 +88,8 @@ def build_own(place: Place, commit: str, name: str, path: str, writable: Sequenc
     inside = {item for item in known if any(item == part or item.startswith(part + "/") for part in writable)}
     _link_tree(place.path(commit), path, inside, known)
     adopt(place, name, path, commit, commit)()
-    _make_linked_read_only(path, inside)
-    _open_writable(path, writable)
+    make_linked_read_only(path, inside)
+    open_writable(path, writable)
     remember(place, name, path, writable, written=inside)
 
 
@@ -134,7 +137,11 @@ def differences(place: Place, name: str, path: str, commit: str) -> List[str]:
 def remember(place: Place, name: str, path: str, skip: Sequence[str] = (), written: Optional[Set[str]] = None) -> None:
     """Records the stats of a tree that is right. With `written` only these paths are new; the others were linked, and their
     record may only move in ctime, which linking does: what changed otherwise in between stays suspect."""
-    seen, stats = table.walk(path, skip)
+    _save(place, name, table.walk(path, skip), written)
+
+
+def _save(place: Place, name: str, found: Tuple[table.Table, table.Stats], written: Optional[Set[str]]) -> None:
+    seen, stats = found
     known = table.load(place.stats) or {}
     if written is not None:
         for item, (inode, _) in seen.items():
@@ -145,12 +152,17 @@ def remember(place: Place, name: str, path: str, skip: Sequence[str] = (), writt
     table.save(place.stats, {**known, **stats})
 
 
-def make_read_only(path: str) -> None:
-    """Takes the write bits from everything in the tree."""
-    for folder, _, files in os.walk(path, topdown=False):
-        for file in files:
-            _take_write_bits(os.path.join(folder, file))
-        _take_write_bits(folder)
+def _remember_linked(place: Place, name: str, linked: Set[str], written: Set[str]) -> None:
+    """As `remember`, for a tree that is known to hold the linked paths, what git has written, and their folders."""
+    path = place.path(name)
+    items = linked | {item for item in written if os.path.lexists(os.path.join(path, item))}
+    folders = {""}
+    for item in items:
+        folder = item.rpartition("/")[0]
+        while folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+    _save(place, name, table.look_at(path, items | folders), written)
 
 
 def adopt(place: Place, name: str, path: str, commit: str, base: Optional[str] = None) -> Callable[[], None]:
@@ -217,77 +229,24 @@ def _nearest(place: Place, commit: str, bases: Sequence[str]) -> Optional[Tuple[
     return best if best and is_sound(place, best[0]) else None
 
 
-def _link_tree(base: str, target: str, left_out: Set[str], known: table.Table) -> None:
-    """Hard-links every file of a sound tree but those in `left_out`; a file that cannot be linked is copied."""
+def _link_tree(base: str, target: str, left_out: Set[str], known: table.Table) -> Set[str]:
+    """Hard-links every file of a sound tree but those in `left_out`, and returns the paths; what cannot be linked is copied."""
     os.mkdir(target, 0o700)
     made = {""}
-    for path, (_, mode) in known.items():
-        if stat.S_ISDIR(mode) or path in left_out:
-            continue
-        folder = path.rpartition("/")[0]
-        if folder not in made:
-            os.makedirs(os.path.join(target, folder), exist_ok=True)
-            made.add(folder)
-        _link(os.path.join(base, path), os.path.join(target, path))
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except OSError as error:
-        if error.errno not in (errno.EMLINK, errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP):
-            raise
-        shutil.copy2(source, target, follow_symlinks=False)
-
-
-def _make_linked_read_only(path: str, written: Set[str]) -> None:
-    """As `make_read_only`, for a tree whose linked files are read-only already."""
-    for item in {".git", *written}:
-        if os.path.lexists(os.path.join(path, item)):
-            _take_write_bits(os.path.join(path, item))
-    for folder, _, _ in os.walk(path, topdown=False):
-        _take_write_bits(folder)
-
-
-def _take_write_bits(path: str) -> None:
-    found = os.lstat(path)
-    if not stat.S_ISLNK(found.st_mode) and found.st_mode & _WRITE_BITS:
-        os.chmod(path, stat.S_IMODE(found.st_mode) & ~_WRITE_BITS)
-
-
-def _give_write_bit(path: str) -> None:
-    found = os.lstat(path)
-    if not stat.S_ISLNK(found.st_mode):
-        os.chmod(path, stat.S_IMODE(found.st_mode) | stat.S_IWUSR)
-
-
-def _open_writable(path: str, writable: Sequence[str]) -> None:
-    for part in writable:
-        top = os.path.join(path, part)
-        if os.path.islink(top):
-            continue  # what it leads to is not ours to open
-        if not os.path.lexists(top):
-            _make_folders(path, part)
-        _give_write_bit(top)
-        for folder, folders, files in os.walk(top):
-            for name in folders + files:
-                _give_write_bit(os.path.join(folder, name))
-
-
-def _make_folders(path: str, part: str) -> None:
-    """Makes the folder `part`; the read-only folders on the way are opened for a moment."""
-    here = path
-    for name in part.split("/"):
-        there = os.path.join(here, name)
-        if os.path.islink(there) or (os.path.lexists(there) and not os.path.isdir(there)):
-            raise RunnerError(
-                "refused",
-                "the writable path %s leads through %s, which is no folder in the snapshot" % (part, name),
-                "declare another path as writable",
-            )
-        if not os.path.isdir(there):
-            mode = stat.S_IMODE(os.stat(here).st_mode)
-            os.chmod(here, 0o700)
-            os.mkdir(there, 0o755)
-            os.chmod(here, mode & ~_WRITE_BITS)
-        here = there
+    linked: Set[str] = set()
+    with table.opened(base) as source, table.opened(target) as here:
+        for path, (_, mode) in known.items():
+            if stat.S_ISDIR(mode) or path in left_out:
+                continue
+            folder = path.rpartition("/")[0]
+            if folder not in made:
+                os.makedirs(os.path.join(target, folder), exist_ok=True)
+                made.add(folder)
+            try:
+                os.link(path, path, src_dir_fd=source, dst_dir_fd=here, follow_symlinks=False)
+            except OSError as error:
+                if error.errno not in (errno.EMLINK, errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP):
+                    raise
+                shutil.copy2(os.path.join(base, path), os.path.join(target, path), follow_symlinks=False)
+            linked.add(path)
+    return linked

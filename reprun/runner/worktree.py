@@ -9,8 +9,9 @@ from threading import Lock
 from typing import Callable, Iterator, List, Sequence, Tuple
 
 from reprun.runner import table
-from reprun.runner.checkout import Place, build, build_own, differences, has_link, head, make_read_only, remember
+from reprun.runner.checkout import Place, build, build_own, differences, has_link, head, remember
 from reprun.runner.files import ensure_dir, locked, remove_tree
+from reprun.runner.permissions import make_read_only
 
 
 def ensure_worktree(place: Place, commit: str) -> str:
