@@ -20,6 +20,7 @@ test: lint ## set up, then lint and run all tests (ARGS="-k name" chooses)
 
 lint: setup ## ruff, mypy, and the floors of the house
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
