@@ -31,11 +31,6 @@ def get_run(index: Index, text: str) -> Row:
     return row
 
 
-def get_run_id(index: Index, text: str) -> str:
-    """The id of the run that `text` names; see `get_run`."""
-    return get_run(index, text).run_id
-
-
 def _find_named(index: Index, name: str) -> Row | None:
     return next(iter(index.named(name, 1)), None)
 

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
 
 from reprun.core.errors import ToolError
 from reprun.core.frozen import astuple
-from reprun.core.outcome import RunState
 from reprun.core.select import Filter, Where
 from reprun.store import sql
-from reprun.store.rows import Row, flat_json
+from reprun.store.rows import Row
 
 HINT = "try again; it is only a cache: deleting .git/reprun/index.sqlite is safe"
 _T = TypeVar("_T")
@@ -97,11 +96,6 @@ class Index:
     def add(self, *rows: Row) -> None:
         """Adds runs in one transaction. To a known run it adds the news, but never takes back its end."""
         self._change(sql.ADD, map(astuple, rows))
-
-    def set_outcome(self, run_id: str, state: RunState, ended: str, metrics: Mapping[str, Any]) -> None:
-        """Records what became of a known run; `metrics` are last values by name."""
-        outcome = (state.state, state.reason, state.exit_code, ended, flat_json(dict(metrics)))
-        self._change(sql.SET_OUTCOME, [(*outcome, run_id, state.state)])
 
     def drop(self, run_ids: Iterable[str]) -> None:
         """Forgets runs whose refs are gone."""

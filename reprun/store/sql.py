@@ -59,10 +59,6 @@ _MERGE = ", ".join(
     for name in _NAMES[1:]
 )
 ADD = f"INSERT INTO runs VALUES ({MARKS}) ON CONFLICT (run_id) DO UPDATE SET {_MERGE}"  # noqa: S608
-SET_OUTCOME = (
-    "UPDATE runs SET state = ?, reason = ?, exit_code = ?, ended = ?, metrics_json = ?"  # noqa: S608
-    f" WHERE run_id = ? AND (state NOT IN {_DONE} OR ? IN {_DONE})"
-)
 ADD_NEWS = f"INSERT OR REPLACE INTO news VALUES ({MARKS})"  # noqa: S608
 VIEW_NEWS = (
     f"CREATE TEMP VIEW IF NOT EXISTS runs AS SELECT {COLUMNS} FROM main.runs"  # noqa: S608

@@ -161,7 +161,7 @@ def test_looking_at_a_fresh_index_changes_no_byte_and_asks_git_nothing(repositor
     before, asked = repository.fingerprint(), repository.conversations
     with repository.view() as index:
         assert index.newest() and index.unfinished(5) == [] and index.count() == 1
-        assert find.get_run_id(index, "a") == ID(1)
+        assert find.get_run(index, "a").run_id == ID(1)
     assert repository.fingerprint() == before
     assert repository.conversations == asked
 

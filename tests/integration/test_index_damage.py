@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from index_lab import ID, Repository
 
-from reprun.core.outcome import RunState
 from reprun.core.select import Filter
 from reprun.store import scan
 from reprun.store.opening import ensure_index, find_index
@@ -161,20 +160,6 @@ def test_not_knowing_is_no_news(repository: Repository) -> None:
         index.add(Row(ID(1), name="a", state="running"))
         index.add(Row(ID(1), reason="no outcome recorded"))
         assert index.find(ID(1)) == Row(ID(1), name="a", state="running")
-
-
-def test_set_outcome(repository: Repository) -> None:
-    repository.run(ID(1))
-    assert repository.sync(Row(ID(1), state="running"))
-    with ensure_index(repository.path) as index:
-        index.set_outcome(ID(1), RunState("lost", "host rebooted"), "", {})
-        assert index.find(ID(1)).run_state.words == "lost (host rebooted)"  # type: ignore[union-attr]
-        index.set_outcome(ID(1), RunState("finished", exit_code=0), "now", {"acc": 1})
-        index.set_outcome(ID(1), RunState("running"), "", {})
-        index.set_outcome(ID(2), RunState("finished"), "", {})  # not known: nothing to tell
-        row = index.find(ID(1))
-        assert row and (row.state, row.ended, row.metrics_json) == ("finished", "now", '{"acc":1}')
-        assert index.count() == 1
 
 
 def test_a_lost_run_that_is_heard_of_again(repository: Repository) -> None:

@@ -65,12 +65,14 @@ def test_filters(filled: Index, wanted: Filter, numbers: list[int]) -> None:
 
 def test_a_run_is_found_by_all_its_names(filled: Index) -> None:
     expected = {ID(3): 3, "20261121-031603": 3, "base": 16, "Ωmega": 18, "@last": 19, "@last~0": 19, "@last~2": 17}
-    assert {text: find.get_run_id(filled, text) for text in expected} == {text: ID(number) for text, number in expected.items()}
+    assert {text: find.get_run(filled, text).run_id for text in expected} == {
+        text: ID(number) for text, number in expected.items()
+    }
 
 
 def test_an_ambiguous_prefix_lists_what_it_could_mean(filled: Index) -> None:
     with pytest.raises(UsageError) as caught:
-        find.get_run_id(filled, "20261121-03161")
+        find.get_run(filled, "20261121-03161").run_id
     assert all(ID(number) in caught.value.message for number in (19, 18, 17, 16, 15))
     assert "…" in caught.value.message and caught.value.hint
 
@@ -87,14 +89,14 @@ def test_an_ambiguous_prefix_lists_what_it_could_mean(filled: Index) -> None:
 )
 def test_a_run_that_is_not_there(filled: Index, text: str, words: str) -> None:
     with pytest.raises(NotFoundError) as caught:
-        find.get_run_id(filled, text)
+        find.get_run(filled, text).run_id
     assert words in caught.value.hint and text in caught.value.message
 
 
 def test_a_name_that_looks_like_a_prefix_is_still_found(filled: Index) -> None:
     """Launch refuses such names, a colleague's older records may have them."""
     filled.add(Row(ID(30), name="1999"))
-    assert find.get_run_id(filled, "1999") == ID(30)
+    assert find.get_run(filled, "1999").run_id == ID(30)
 
 
 def test_questions_do_not_walk_over_all_runs() -> None:
