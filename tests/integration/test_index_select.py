@@ -72,7 +72,7 @@ def test_a_run_is_found_by_all_its_names(filled: Index) -> None:
 
 def test_an_ambiguous_prefix_lists_what_it_could_mean(filled: Index) -> None:
     with pytest.raises(UsageError) as caught:
-        find.get_run(filled, "20261121-03161").run_id
+        find.get_run(filled, "20261121-03161")
     assert all(ID(number) in caught.value.message for number in (19, 18, 17, 16, 15))
     assert "…" in caught.value.message and caught.value.hint
 
@@ -89,7 +89,7 @@ def test_an_ambiguous_prefix_lists_what_it_could_mean(filled: Index) -> None:
 )
 def test_a_run_that_is_not_there(filled: Index, text: str, words: str) -> None:
     with pytest.raises(NotFoundError) as caught:
-        find.get_run(filled, text).run_id
+        find.get_run(filled, text)
     assert words in caught.value.hint and text in caught.value.message
 
 
