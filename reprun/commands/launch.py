@@ -5,7 +5,7 @@ from __future__ import annotations
 from reprun.commands import steps
 from reprun.core.frozen import dataclass
 from reprun.core.spec import Attempt, Job, RunSpec, Snapshot, Worktree
-from reprun.preflight.base import clear
+from reprun.preflight.clearing import clear
 from reprun.system.process import beside
 from reprun.workspace import Workspace
 

@@ -54,12 +54,15 @@ class Place(NamedTuple):
         return os.path.join(self.store, "reprun.lock")
 
 
-def build(place: Place, commit: str, bases: Sequence[str]) -> None:
-    """Builds the shared tree of `commit` aside and renames it into place; `bases` are other trees, newest first."""
+def build(place: Place, commit: str, bases: Sequence[str], is_sound: Callable[[Place, str], bool]) -> None:
+    """Builds the shared tree of `commit` aside and renames it into place; `bases` are other trees, newest first;
+    one of them is only used when `is_sound` says so."""
     aside = os.path.join(place.trees, ".%s.%d" % (commit[:12], os.getpid()))
     remove_tree(aside)
     restore_settings(place.store)
     base = _nearest(place, commit, bases)
+    if base is not None and not is_sound(place, base[0]):
+        base = None
     try:
         if base is None:
             os.mkdir(aside, 0o700)
@@ -211,9 +214,7 @@ def _git(place: Place, name: str, path: str) -> Git:
 
 
 def _nearest(place: Place, commit: str, bases: Sequence[str]) -> Optional[Tuple[str, Set[str]]]:
-    """The sound tree with the fewest changed paths to `commit`, and these paths; None when a full checkout is better."""
-    from reprun.runner.worktree import is_sound  # the two halves of one subject; worktree.py imports this one
-
+    """The tree with the fewest changed paths to `commit`, and these paths; None when a full checkout is better."""
     best: Optional[Tuple[str, Set[str]]] = None
     git = Git(place.store, {"GIT_DIR": place.store})
     for name in list(bases)[:_CANDIDATES]:
@@ -226,7 +227,7 @@ def _nearest(place: Place, commit: str, bases: Sequence[str]) -> Optional[Tuple[
             best = (name, changed)
         if len(changed) <= _NEAR:
             break
-    return best if best and is_sound(place, best[0]) else None
+    return best
 
 
 def _link_tree(base: str, target: str, left_out: Set[str], known: table.Table) -> Set[str]:

@@ -23,7 +23,7 @@ def ensure_worktree(place: Place, commit: str) -> str:
     with locked(place.lock, exclusive=True):
         if not is_sound(place, commit):
             _discard(place, commit)
-            build(place, commit, _bases(place))
+            build(place, commit, _bases(place), is_sound)
         return place.path(commit)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from reprun.core.seeds import Seeds
 from reprun.core.spec import RunSpec
+from reprun.preflight import clearing
 from reprun.preflight.base import Check, Finding
 from reprun.preflight.disk import DiskCheck
 from reprun.preflight.gpus import GpuCheck
@@ -45,3 +46,7 @@ def test_what_is_wrong_is_found_and_can_be_mended(check: Check, asked: dict[str,
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
 def test_a_target_that_says_less_is_no_crash(check: Check) -> None:
     assert isinstance(check.findings(spec(gpus=""), {"program": "/bin/true"}), list)
+
+
+def test_every_check_that_runs_is_held_here() -> None:
+    assert {check.name for check in clearing.CHECKS} == {check.name for check in CHECKS}
