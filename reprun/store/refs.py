@@ -23,6 +23,11 @@ class Stamp:
     text: str
     newest_ns: int
 
+    @property
+    def packed(self) -> str:
+        """The part that stands for refs which are not files of their own."""
+        return self.text.partition(" ")[2].partition(" ")[2]
+
 
 @dataclass(frozen=True)
 class RunRefs:
@@ -61,6 +66,11 @@ def list_runs(common_dir: str, list_refs: ListRefs) -> RunRefs:
     except OSError:
         packed = b""
     return RunRefs(manifests | _packed(packed, MANIFESTS), outcomes | _packed(packed, OUTCOMES))
+
+
+def list_loose(common_dir: str) -> RunRefs:
+    """The runs whose refs are files of their own: those made or moved since git last packed the refs."""
+    return RunRefs(_loose(common_dir, MANIFESTS), _loose(common_dir, OUTCOMES))
 
 
 def _below(family: str, names: Iterable[str]) -> frozenset[str]:

@@ -9,11 +9,13 @@ from reprun.core.errors import ToolError
 from reprun.core.frozen import dataclass
 from reprun.store.index import Index, is_damaged
 from reprun.store.opening import ensure_index, find_index, memory_index
-from reprun.store.refs import MANIFESTS, OUTCOMES, ListRefs, RunRefs, list_runs, read_stamp
+from reprun.store.refs import MANIFESTS, OUTCOMES, ListRefs, RunRefs, Stamp, list_loose, list_runs, read_stamp
 from reprun.store.rows import DAMAGED, ParseConfig, Row, manifest_row, with_outcome
 
 MAX_BEHIND = 200  # a look that finds more news than this writes them down instead of reading them each time
 SETTLED_NS = 20_000_000  # two ticks of the slowest clock of a file system (100 Hz)
+MAX_LOOSE = 2000  # more loose refs than this are not remembered: then all are listed each time
+_NONE = "-"  # tells "no loose ref" from "not remembered"
 _BATCH = 500
 
 
@@ -125,28 +127,50 @@ def _write_news(index: Index, common_dir: str, sources: Sources) -> None:
         sources.pause(young / 1e9)
         stamp = read_stamp(common_dir)
     is_settled = sources.now_ns() - stamp.newest_ns >= SETTLED_NS
+    loose = list_loose(common_dir).manifests
     news, refs = _find_news(index, common_dir, sources)
     rows = _make_rows(index, news, refs, sources)
     while batch := list(islice(rows, _BATCH)):  # a fill that is killed half way goes on from here the next time
         index.add(*batch)
     if news.dropped:
         index.drop(news.dropped)
+    index.set_meta("loose", " ".join([_NONE, *loose]) if len(loose) <= MAX_LOOSE else "")
     index.set_meta("stamp", stamp.text if is_settled else "")
 
 
 def _find_news(index: Index, common_dir: str, sources: Sources) -> tuple[News, RunRefs]:
-    known, unended = (
-        index.ids(),
-        index.unended(),
-    )  # before the refs: what is added in between must not look deleted
+    found = _find_loose_news(index, common_dir)
+    if found is not None:
+        return found
+    known, unended = index.ids(), index.unended()  # before the refs: what is added in between must not look deleted
     refs = list_runs(common_dir, sources.list_refs)
-    missing = refs.manifests - known
-    if missing:
-        from reprun.core.ids import is_run_id
-
-        missing = frozenset(run_id for run_id in missing if is_run_id(run_id))
     ended = (run_id for run_id in unended if run_id in refs.outcomes)
-    return News(tuple(sorted(missing)), tuple(ended), tuple(known - refs.manifests)), refs
+    return News(_valid(refs.manifests - known), tuple(ended), tuple(known - refs.manifests)), refs
+
+
+def _find_loose_news(index: Index, common_dir: str) -> tuple[News, RunRefs] | None:
+    """The news when the packed refs are as they were at the last sync, which is so after a launch: then only the few loose
+    ones can hold any. None when that is not sure, and all have to be listed."""
+    before, now = Stamp(index.get_meta("stamp"), 0), read_stamp(common_dir)
+    known = index.get_meta("loose")
+    if not known or before.packed != now.packed or not now.packed.endswith(" -"):
+        return None
+    unended = index.unended()
+    loose = list_loose(common_dir)
+    if read_stamp(common_dir).packed != now.packed:  # packed while we looked
+        return None
+    missing = _valid(run_id for run_id in loose.manifests if index.find(run_id) is None)
+    ended = tuple(run_id for run_id in unended if run_id in loose.outcomes)
+    return News(missing, ended, tuple(set(known.split()) - loose.manifests - {_NONE})), loose
+
+
+def _valid(run_ids: Iterable[str]) -> tuple[str, ...]:
+    run_ids = sorted(run_ids)
+    if not run_ids:
+        return ()
+    from reprun.core.ids import is_run_id
+
+    return tuple(run_id for run_id in run_ids if is_run_id(run_id))
 
 
 def _make_rows(index: Index, news: News, refs: RunRefs, sources: Sources) -> Iterator[Row]:

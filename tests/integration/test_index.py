@@ -212,3 +212,26 @@ def test_private_modes(repository: Repository) -> None:
         os.umask(old)
     assert os.stat(repository.path).st_mode & 0o777 == 0o600
     assert os.stat(os.path.dirname(repository.path)).st_mode & 0o777 == 0o700
+
+
+def test_only_loose_refs_are_listed_while_the_packed_ones_stay(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(4):
+        repository.run(ID(number), "finished")
+    repository.git("pack-refs", "--all")
+    repository.run(ID(4), "finished")
+    assert repository.sync()
+    before = repository.shown()
+    with monkeypatch.context() as patch:
+        patch.setattr(scan, "list_runs", None)  # whoever lists all refs fails
+        repository.run(ID(5), "finished")
+        repository.run(ID(6))
+        assert repository.shown() == [(ID(6), repository.shown()[0][1]), (ID(5), "finished 0"), *before]
+        repository.git("update-ref", "-d", f"refs/reprun/manifests/{ID(4)}")
+        assert ID(4) not in {line[0] for line in repository.shown()}
+        repository.end(ID(6), "failed")
+        assert repository.shown()[0][0] == ID(6) and repository.shown()[0][1].startswith("failed")
+    expected = repository.shown()
+    repository.git("pack-refs", "--all")
+    assert repository.shown() == expected and repository.sync() and repository.shown() == expected
+    repository.git("update-ref", "-d", f"refs/reprun/manifests/{ID(1)}")  # a packed one: git writes packed-refs anew
+    assert [line for line in expected if line[0] != ID(1)] == repository.shown()
