@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import NoReturn
@@ -32,8 +33,10 @@ def _run(words: list[str]) -> int:
 
         request = parse_launch(words[1:])
         if request is not None:
+            gc.disable()  # importing makes many objects and no garbage: looking for it takes 3 ms
             from reprun.cli.launch_answer import answer_launch
 
+            gc.enable()
             return answer_launch(request)
     from reprun.cli.app import run
 
