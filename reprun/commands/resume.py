@@ -45,7 +45,15 @@ def _as_sealed(workspace: Workspace, spec: RunSpec, run_id: str) -> RunSpec:
 
 
 def _spec(workspace: Workspace, run_id: str) -> RunSpec:
+    """What was asked for: from the journal, else from the manifest. Raises `RefusedError` when neither can say it."""
     try:
         return get_spec(workspace, run_id)
     except NotFoundError:
+        pass
+    try:
         return spec_from_manifest(workspace.manifest(run_id))
+    except NotFoundError as error:
+        raise RefusedError(
+            f"nothing is written down about what {run_id} was asked to do, and nothing ran",
+            hint="launch again; reprun gc --yes forgets this one",
+        ) from error

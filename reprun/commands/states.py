@@ -40,6 +40,6 @@ def _completed(workspace: Workspace, row: Row, state: RunState) -> RunState:
     journal = workspace.journal(row.run_id)
     if state.reason == NO_FOLDER and journal.find("submit"):
         return RunState("lost", "its folder is gone")
-    if not journal.read():
+    if not journal.exists():
         return RunState("unknown", "it was launched elsewhere, and its outcome is not here")
     return state

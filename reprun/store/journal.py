@@ -10,7 +10,7 @@ import os
 from typing import Any
 
 from reprun.system.clock import iso_now
-from reprun.system.files import append_line, ensure_dir, find_bytes, list_dir, move_file, remove_file
+from reprun.system.files import append_line, ensure_dir, explained, find_bytes, list_dir, move_file, remove_file, write_atomic
 
 
 class Journal:
@@ -24,8 +24,13 @@ class Journal:
 
     def write(self, step: str, **receipt: Any) -> None:
         """Adds `{"at", "step", …receipt}`, durable before this returns."""
+        line = json.dumps({"at": iso_now(), "step": step, **receipt})
         ensure_dir(self.folder)
-        append_line(self.path, json.dumps({"at": iso_now(), "step": step, **receipt}))
+        if step == "begin":  # whole or not at all: a journal always says what was asked for
+            with explained(self.path, "written"):
+                write_atomic(self.path, line.encode() + b"\n")
+        else:
+            append_line(self.path, line)
 
     def close(self) -> None:
         """Puts the journal away: the launch is complete. What stays open was interrupted, and is found at once."""
@@ -42,6 +47,10 @@ class Journal:
             if isinstance(data, dict) and isinstance(data.get("step"), str):
                 lines.append(data)
         return lines
+
+    def exists(self) -> bool:
+        """True when the run was launched from this repository, even if not a line of it can be read."""
+        return find_bytes(self.closed) is not None or find_bytes(self.path) is not None
 
     def find(self, step: str) -> dict[str, Any] | None:
         """The last receipt of `step`."""

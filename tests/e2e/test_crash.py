@@ -168,3 +168,15 @@ def test_a_run_is_not_started_again_because_its_folder_is_not_found(
     assert gone.rc == 3 and counter.read_text() == "started\n"
     state = reprun("ls", "--json").data[0]["state"]
     assert state in ("lost", "unknown")
+
+
+def test_a_journal_without_a_line_is_a_launch_that_never_ran(repo: Path, reprun: Reprun) -> None:
+    """A disk that filled up, or power that went, between making the file and writing to it."""
+    run_id = "20260101-000000-aaaaaa"
+    folder = repo / ".git" / "reprun" / "journal" / "open"
+    folder.mkdir(parents=True)
+    (folder / f"{run_id}.jsonl").touch()
+    assert [row["state"] for row in reprun("status", "--json").data] == ["unstarted"]
+    answer = reprun("resume", run_id)
+    assert answer.rc == 3 and "reprun gc --yes" in answer.stderr
+    assert reprun("gc", "--yes").rc == 0 and reprun("status", "--json").data == []
