@@ -1,7 +1,8 @@
 """The one way in which reprun starts git: plumbing with a scrubbed environment and fixed settings.
 
 Nothing of the user's Git environment leaks in (`GIT_*` of an outer hook), no hook, pager, prompt, file system monitor or
-automatic gc runs, and messages are in English. See facts on GitPython's index code in docs/explanation/how-a-launch-works.md.
+automatic gc runs, and messages are in English. GitPython's index code is not used: it writes wrong trees in states that people
+have (intent to add, conflicts, index version 4).
 """
 
 from __future__ import annotations
