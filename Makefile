@@ -1,7 +1,7 @@
 # Everything here works on a fresh Debian or Ubuntu that has Python 3.11 or newer and make.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench setup clean
+.PHONY: help demo test lint bench crash kills setup clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -26,6 +26,12 @@ lint: setup ## ruff, mypy, and the floors of the house
 
 bench: setup ## measure against the bars; prints medians and writes bench/results/
 	@$(BIN)/python -m bench $(ARGS)
+
+crash: setup ## the whole crash matrix: kill before, in and after every effect of a launch (ARGS=9: every ninth)
+	@$(BIN)/python tests/kills.py matrix $(or $(ARGS),1)
+
+kills: setup ## 1,000 launches killed at random instants (ARGS="200 --seed 7")
+	@$(BIN)/python tests/kills.py random $(or $(ARGS),1000)
 
 setup: ## what the tests need: system packages, .venv, Python packages
 	@scripts/setup.sh dev

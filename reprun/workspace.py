@@ -7,17 +7,19 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from reprun.core.errors import NotFoundError, UsageError
-from reprun.core.frozen import dataclass
+from reprun.core.frozen import dataclass, field
 from reprun.core.manifest import Manifest
 from reprun.core.outcome import RunState
 from reprun.core.spec import Snapshot
 from reprun.repo import refs
-from reprun.repo.discover import Repository, find_repository
+from reprun.repo.discover import Asked, Repository, find_repository
+from reprun.runner import paths
 from reprun.store.journal import Journal, list_open
 from reprun.targets import Target, get_target
 
 if TYPE_CHECKING:
     from reprun.config.project import Settings
+    from reprun.store.copies import Copies, Kept
     from reprun.store.index import Index
     from reprun.store.rows import Row
     from reprun.store.scan import Sources
@@ -30,6 +32,7 @@ class Workspace:
     repository: Repository
     settings: Settings
     cwd: str
+    notes: list[str] = field(default_factory=list, repr=False, compare=False)  # what a reader of records should be told
 
     @property
     def index_path(self) -> str:
@@ -84,29 +87,57 @@ class Workspace:
 
     def ask(self, row: Row, **request: Any) -> dict[str, Any]:
         """Asks the target of a run about it, in the place where the run was launched."""
-        return self.target(row.target or "local").host.ask({**request, "home": home_of(row)})
+        target, home = self.place_of(row)
+        return self.target(target).host.ask({**request, "home": home})
+
+    def place_of(self, row: Row) -> tuple[str, str | None]:
+        """The target and the REPRUN_HOME under which a run was launched; None when that is not known: then it is the one of now.
+
+        Only the journal of this repository is believed: the manifest of a stranger could name any folder of this machine, with
+        records in it of processes to stop and sessions to attach to.
+        """
+        place = os.path.dirname(os.path.dirname(row.run_dir)) if os.path.isabs(row.run_dir) else ""
+        journal = self.journal(row.run_id)
+        if not journal.exists():
+            return "local", None
+        if place and place != paths.home() and journal.run_dir() not in ("", row.run_dir):
+            place = ""
+        return row.target or "local", place or None
 
     def manifest(self, run_id: str) -> Manifest:
-        """The sealed manifest of a run, from the object database. Raises `NotFoundError` when it is missing or damaged."""
-        from reprun.store.manifests import parse_manifest
+        """The sealed manifest of a run. Raises `NotFoundError` when no copy is whole; a damaged one is noted in `notes`."""
+        kept = self.kept(run_id)
+        if kept.note and kept.note not in self.notes:
+            self.notes.append(kept.note)
+        return kept.manifest
 
-        text = next(refs.read_blobs(self.repository, [refs.MANIFESTS + run_id]), None)
-        if text is None:
+    def kept(self, run_id: str) -> Kept:
+        """The manifest of a run as it was sealed, from whichever copy is whole. Changes nothing: see commands/mending.py."""
+        from reprun.store.copies import choose
+
+        copies = self.copies(run_id, next(refs.read_blobs(self.repository, [refs.MANIFESTS + run_id]), None))
+        if copies.stored is None and copies.filed is None:
             raise NotFoundError(f"the manifest of {run_id} is not in this repository", hint=refs.FETCH)
-        manifest = parse_manifest(text, run_id)
-        self._compare_copy(manifest, text)
-        return manifest
+        return choose(copies)
 
-    def _compare_copy(self, manifest: Manifest, text: bytes) -> None:
-        """The copy in the run folder says the same to the byte, or somebody has edited it: then neither is to be believed."""
-        from reprun.core.manifest import DamagedError
-        from reprun.system.files import find_bytes
+    def copies(self, run_id: str, stored: bytes | None) -> Copies:
+        """What there is of a manifest: the object as it was read, and for a run that was launched here the file in its folder."""
+        from reprun.store.copies import Copies
+        from reprun.system.files import find_own_bytes
 
-        path = os.path.join(str(manifest.table("target").get("run_dir", "")), "manifest.toml")
-        copy = find_bytes(path) if os.path.isabs(path) else None
-        if copy is not None and copy != text:
-            mend = f"git cat-file blob {refs.MANIFESTS}{manifest.run_id} > {path}"
-            raise DamagedError(f"the manifest {path} is damaged or was edited: it is not the one that was sealed", hint=mend)
+        journal = self.journal(run_id)
+        if not journal.exists():
+            return Copies(run_id, stored)
+        run = paths.RunDir(journal.run_dir() or paths.Home(paths.home()).run(run_id).path)
+        expected = os.path.lexists(run.outcome) or os.path.lexists(run.started)
+        return Copies(run_id, stored, find_own_bytes(run.manifest), run.manifest, journal.digest(), expected)
+
+    def is_ours(self, kept: Kept) -> bool:
+        """True when this manifest was sealed by a launch of this user in this repository, on this machine."""
+        from reprun.store.copies import digest_of
+
+        journal = self.journal(kept.manifest.run_id)
+        return journal.exists() and journal.digest() == digest_of(kept.text)
 
     def snapshot(self, run_id: str) -> Snapshot | None:
         """The snapshot that a run's ref keeps, as far as git knows it; None when none was taken."""
@@ -118,18 +149,11 @@ class Workspace:
 
     def shared_outcome(self, run_id: str) -> RunState | None:
         """The outcome in the object database, checked for its shape: it may come from a colleague."""
-        import json
+        from reprun.store.outcomes import parse_outcome
 
         text = next(refs.read_blobs(self.repository, [refs.OUTCOMES + run_id]), None)
-        try:
-            data: Any = json.loads(text or b"null")
-        except (ValueError, RecursionError):
-            return None
-        if not isinstance(data, dict) or data.get("run_id") != run_id or not isinstance(data.get("state"), str):
-            return None
-        code = data.get("exit_code")
-        reason = str(data.get("stopped_by") or "")
-        return RunState(data["state"], reason, code if isinstance(code, int) else None, data)
+        data = None if text is None else parse_outcome(text, run_id)
+        return None if data is None else RunState(data["state"], str(data.get("stopped_by") or ""), data.get("exit_code"), data)
 
     def _sources(self) -> Sources:
         from reprun.config.formats import parse
@@ -153,18 +177,16 @@ def current_folder() -> str:
         raise UsageError("the current folder is gone", hint="cd to the repository") from None
 
 
-def open_workspace(environ: Mapping[str, str] = os.environ) -> Workspace:
-    """The workspace around the current folder. Raises `UsageError` outside of a repository or for wrong settings."""
+def open_workspace(environ: Mapping[str, str] = os.environ, asked: Asked | None = None) -> Workspace:
+    """The workspace around the current folder, about which git may have been `asked` already.
+
+    Raises `UsageError` outside of a repository or for wrong settings.
+    """
     from reprun.config.project import find_settings, user_config_path
 
     cwd = current_folder()
-    repository = find_repository(cwd)
+    repository = find_repository(cwd, asked)
     return Workspace(repository, find_settings(repository.top, user_config_path(environ)), cwd)
-
-
-def home_of(row: Row) -> str | None:
-    """The REPRUN_HOME under which a run was launched; None when that is not known: then it is the one of now."""
-    return os.path.dirname(os.path.dirname(row.run_dir)) if os.path.isabs(row.run_dir) else None
 
 
 def _interrupted(journal: Journal) -> Row:
@@ -174,7 +196,9 @@ def _interrupted(journal: Journal) -> Row:
     from reprun.store.rows import Row
 
     begin = journal.find("begin") or {}
-    spec = begin.get("spec") or {}
+    spec = begin.get("spec")
+    spec = spec if isinstance(spec, dict) else {}
+    argv = spec.get("argv")
     return Row(
         journal.run_id,
         name=str(spec.get("name", "")),
@@ -183,5 +207,5 @@ def _interrupted(journal: Journal) -> Row:
         target=str(spec.get("target", "local")),
         state="unstarted",
         reason="its launch was interrupted",
-        command=shlex.join(str(word) for word in spec.get("argv", [])),
+        command=shlex.join(str(word) for word in argv) if isinstance(argv, list) else "",
     )

@@ -95,7 +95,7 @@ install_reprun() {
 tools=(git:git tmux:tmux)
 case $mode in
   demo) ;;
-  dev) tools+=(ps:procps) ;;
+  dev) tools+=(ps:procps git-lfs:git-lfs) ;;
   *) die "usage: scripts/setup.sh demo|dev" ;;
 esac
 

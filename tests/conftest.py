@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from lab import Answer, Run, end_processes_of, run_reprun
+from lab import ABILITIES, Answer, Run, end_processes_of, run_reprun
 
 from reprun.runner.files import remove_tree
 from reprun.runner.paths import Home
@@ -29,20 +29,20 @@ _TOOLS = {"repo": {"git"}, "git": {"git"}, "home": {"git", "tmux"}}  # what the 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Nothing of an outer git hook, tmux or reprun job reaches a test."""
-    config.addinivalue_line("markers", "needs(*tools): programs that the test needs beside those of its fixtures")
+    config.addinivalue_line("markers", "needs(*names): programs, and abilities of lab.py, that the test needs beside those of its fixtures")
     for name in list(os.environ):
         if name.startswith(("GIT_", "TMUX", "REPRUN_")):
             del os.environ[name]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A tool that is missing is a skip on a laptop and a failure in CI."""
+    """A tool or an ability that is missing is a skip on a laptop and a failure in CI."""
     wanted = {tool for name in getattr(item, "fixturenames", ()) for tool in _TOOLS.get(name, ())}
     wanted |= {tool for mark in item.iter_markers("needs") for tool in mark.args}
-    missing = sorted(tool for tool in wanted if shutil.which(tool) is None)
+    missing = sorted(need for need in wanted if not (ABILITIES[need]() if need in ABILITIES else shutil.which(need)))
     if missing:
         say = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        say(f"not installed: {', '.join(missing)}")
+        say(f"not here: {', '.join(missing)}")
 
 
 @pytest.fixture

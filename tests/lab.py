@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -96,3 +97,34 @@ def end_processes_of(folder: str) -> None:
         return not left
 
     until(none_left, f"no process of {folder} is left")
+
+
+def can_trace() -> bool:
+    """True where a process may be traced, and the tracer knows the machine."""
+    if sys.platform != "linux" or os.uname().machine != "x86_64":
+        return False
+    trial = [sys.executable, "-c", "import ctypes, sys; sys.exit(ctypes.CDLL(None).ptrace(0, 0, 0, 0) != 0)"]
+    return subprocess.run(trial, check=False).returncode == 0
+
+
+def can_give_away() -> bool:
+    """True for root, and for who may become root without being asked."""
+    if os.geteuid() == 0:
+        return True
+    return shutil.which("sudo") is not None and subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False).returncode == 0
+
+
+def give_away(path: os.PathLike[str] | str, user: int = 12345) -> None:
+    """Makes the file, folder or link itself another user's, or with `user=os.geteuid()` this one's again."""
+    become = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    subprocess.run([*become, "chown", "-h", f"{user}:{user}", str(path)], check=True)
+
+
+# What a test can need besides programs: it is a skip on a laptop where it is missing, and a failure in CI.
+ABILITIES: dict[str, Callable[[], bool]] = {"ptrace": can_trace, "chown": can_give_away}
+
+
+def unprivileged(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Runs words as somebody whom permissions bind: root without the right to pass over them, or just this user."""
+    drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    return subprocess.run([*drop, *words], env={**os.environ, **environ}, capture_output=True, text=True, check=False)

@@ -56,23 +56,30 @@ def snapshot(
         reprun snapshot --explain
     """
     from reprun.cli.explaining import explanation_data, print_explanation
-    from reprun.repo.discover import find_repository
+    from reprun.repo.carried import declared_carried
     from reprun.repo.explain import explain_snapshot
 
-    found = explain_snapshot(find_repository(current_folder()))
-    return answer(explanation_data(found), lambda: print_explanation(found))
+    workspace = open_workspace()
+    found = explain_snapshot(workspace.repository, workspace.settings.rules())
+    carried = declared_carried(workspace.repository, workspace.settings.carry)
+    return answer(explanation_data(found, carried), lambda: print_explanation(found, carried))
 
 
-def doctor(json: As_json = False) -> int:
+def doctor(
+    mend: Annotated[bool, typer.Option("--mend", help="Put back manifests of which another copy is whole.")] = False,
+    json: As_json = False,
+) -> int:
     """Check tools, places and records, and explain what is half done. Exit status 3 when something must be mended.
 
-    Example:
+    Examples:
 
         reprun doctor
+
+        reprun doctor --mend
     """
     from reprun.commands.doctor import diagnose
 
-    found = diagnose(open_workspace())
+    found = diagnose(open_workspace(), mend)
     bad = any(item.status == "fail" for item in found)
 
     def human() -> None:

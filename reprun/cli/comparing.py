@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from reprun.cli.envelope import answer, is_json, say
+from reprun.cli.notes import say_notes
 from reprun.cli.options import As_json, Run
 from reprun.core.compare import difference_as_json
 from reprun.core.text import show
@@ -27,10 +28,12 @@ def reproduce(
         list[str], typer.Option("--tolerance", metavar="T", help="1e-3, loss=1e-3, loss=rel:1e-3,abs:1e-6.")
     ] = [],  # noqa: B006
     on: Annotated[str, typer.Option("--on", metavar="TARGET", help="Where to run.")] = "local",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, also when the run comes from somebody else.")] = False,
     json: As_json = False,
 ) -> int:
     """Do a recorded run again from its manifest alone, and say whether the same came out.
 
+    A run that you did not launch in this repository is shown first, and started when you say yes.
     Exit status 0 for IDENTICAL and EQUIVALENT, 7 for DRIFTED and NOT COMPARABLE.
 
     Examples:
@@ -38,28 +41,46 @@ def reproduce(
         reprun reproduce @last --plan
 
         reprun reproduce @last --tolerance acc=1e-3
+
+        reprun reproduce baseline --yes
     """
-    from reprun.commands.reproduce import finish_reproduction, plan_reproduction, start_reproduction
+    from reprun.cli.progress import progress
+    from reprun.commands.mending import mended
+    from reprun.commands.reproduce import ask_first, finish_reproduction, plan_reproduction, start_reproduction
     from reprun.commands.waiting import wait
     from reprun.core.tolerance import parse_tolerance
     from reprun.store.rows import Row
 
     workspace = open_workspace()
     parse_tolerance(tolerance, workspace.settings.tolerances())  # wrong words are found before any time is spent
-    planned = plan_reproduction(workspace, workspace.find_run(run), on)
+    row = workspace.find_run(run)
+    stranger = ask_first(workspace, row)
+    if stranger is not None and not plan and not yes:
+        from reprun.cli.confirming import confirm
+
+        confirm(workspace, stranger)
+    if not plan:
+        mended(workspace, row.run_id)
+    planned = plan_reproduction(workspace, row, on, trusted=stranger is None or not plan)
+    say_notes(workspace)
     doubt = (
         ""
         if planned.outcome.state == "finished"
         else f"the original is {planned.outcome.words}: the verdict will be NOT COMPARABLE"
     )
     if plan:
+        if stranger is not None:
+            say("the run comes from somebody else: its interpreter and its data were not looked at")
         return _answer_plan(planned, doubt)
     if doubt and not is_json():
         say(doubt)
-    launched = start_reproduction(workspace, planned)
+    with progress() as tell:
+        launched = start_reproduction(workspace, planned, tell)
     if not is_json():
         say(f"{launched.run_id} runs {show(' '.join(planned.manifest.argv))} at {launched.snapshot.commit[:12]} again")
-    end = wait(workspace, Row(launched.run_id, target=on, run_dir=launched.job.run_dir))
+    with progress() as tell:
+        tell("waiting for the end of the run")
+        end = wait(workspace, Row(launched.run_id, target=on, run_dir=launched.job.run_dir))
     workspace.record()
     result = finish_reproduction(workspace, planned, launched, end, tolerance)
     data = {
@@ -108,6 +129,7 @@ def diff(old: Run, new: Run, json: As_json = False) -> int:
 
     workspace = open_workspace()
     result = diff_runs(workspace, workspace.find_run(old), workspace.find_run(new))
+    say_notes(workspace)
     files = None if result.files is None else [vars(item) for item in result.files]
     data = {
         "old": result.old,

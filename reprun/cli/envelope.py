@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -94,13 +95,21 @@ def _print_document(ok: bool, exit_code: int, data: Any, error: dict[str, str] |
         "data": data,
         "error": error,
     }
+    try:
+        text = json.dumps(document, indent=2, ensure_ascii=False, default=str, allow_nan=False)
+    except ValueError:  # NaN and infinities, which a config may hold
+        text = json.dumps(_finite(document), indent=2, ensure_ascii=False, default=str, allow_nan=False)
     # Bytes that are no text are spelled out: the document must be valid for every reader.
-    print(
-        json.dumps(document, indent=2, ensure_ascii=False, default=str, allow_nan=False)
-        .encode("utf-8", "backslashreplace")
-        .decode(),
-        flush=True,
-    )
+    print(text.encode("utf-8", "backslashreplace").decode(), flush=True)
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity: they become strings, as in outcome.json."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"inf": "Infinity", "-inf": "-Infinity"}.get(str(value), "NaN")
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def write_report(error: BaseException, argv: list[str]) -> str:

@@ -6,12 +6,14 @@ import sys
 from typing import Any
 
 from reprun.cli.envelope import answer, is_json, say
+from reprun.cli.progress import progress
 from reprun.commands.build_spec import LaunchOptions, build_spec
 from reprun.commands.launch import Launched
 from reprun.commands.launch import launch as start
 from reprun.core.frozen import dataclass
 from reprun.core.outcome import exit_status
 from reprun.core.text import show
+from reprun.repo.discover import Asked
 from reprun.workspace import Workspace, open_workspace
 
 
@@ -24,13 +26,14 @@ class LaunchRequest:
     follow: bool = False
 
 
-def answer_launch(request: LaunchRequest) -> int:
-    """Launches, or shows what a launch would do, and returns the exit status."""
-    workspace = open_workspace()
+def answer_launch(request: LaunchRequest, asked: Asked | None = None) -> int:
+    """Launches, or shows what a launch would do, and returns the exit status. `asked` is what git was asked early."""
+    workspace = open_workspace(asked=asked)
     spec = build_spec(workspace, request.options)
     if request.dry_run:
         return _show_plan(workspace, spec)
-    launched = start(workspace, spec)
+    with progress() as tell:
+        launched = start(workspace, spec, tell=tell)
     if not request.follow:
         return answer(launched_data(launched), lambda: print_launched(launched))
     if not is_json():
@@ -65,7 +68,8 @@ def print_launched(launched: Launched) -> None:
         if count
     )
     print(f"{launched.run_id}{'  ' + show(launched.name) if launched.name else ''}")
-    print(f"  commit    {snapshot.commit[:12]}  {f'snapshot with {counts}' if counts else 'as committed'}")
+    during = f", during a {snapshot.operation}" if snapshot.operation else ""
+    print(f"  commit    {snapshot.commit[:12]}  {f'snapshot with {counts}' if counts else 'as committed'}{during}")
     print(f"  output    {launched.job.run_dir}/output")
     print(f"  state     {launched.job.state}")
     say(f"reprun logs -f {launched.run_id}   reprun attach {launched.run_id}")
@@ -73,10 +77,13 @@ def print_launched(launched: Launched) -> None:
 
 def follow_to_the_end(workspace: Workspace, launched: Launched) -> int:
     """Shows the log as it is written and returns the run's exit status. Ctrl-C ends the following, not the run."""
+    import gc
+
     from reprun.commands.waiting import follow, wait
     from reprun.store.rows import Row
 
     row = Row(launched.run_id, target=launched.target, run_dir=launched.job.run_dir)
+    gc.enable()  # it was of no use to a launch, which is short
     sys.stdout.flush()  # the log goes below the text layer, and must not overtake it
     try:
         for stream, piece in follow(workspace, row):
@@ -97,11 +104,11 @@ def _show_plan(workspace: Workspace, spec: Any) -> int:
     from reprun.commands.records import spec_data
     from reprun.repo.explain import explain_snapshot
 
-    explanation = explain_snapshot(workspace.repository)
+    explanation = explain_snapshot(workspace.repository, workspace.settings.rules())
 
     def human() -> None:
         print("would run  " + " ".join(show(word) for word in spec.argv))
         print(f"seeds      {spec.seeds.root} ({spec.seeds.origin})")
-        print_explanation(explanation)
+        print_explanation(explanation, spec.carried)
 
-    return answer({"spec": spec_data(spec), "snapshot": explanation_data(explanation)}, human)
+    return answer({"spec": spec_data(spec), "snapshot": explanation_data(explanation, spec.carried)}, human)

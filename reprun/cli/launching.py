@@ -8,6 +8,7 @@ import typer
 
 from reprun.cli.complete import complete_config, complete_target
 from reprun.cli.envelope import answer
+from reprun.cli.notes import say_notes
 from reprun.cli.options import As_json, Run
 from reprun.core.outcome import RunState
 from reprun.workspace import open_workspace
@@ -34,6 +35,9 @@ Seed = Annotated[
 On = Annotated[str, typer.Option("--on", metavar="TARGET", help="Where to run.", autocompletion=complete_target)]
 Gpus = Annotated[str, typer.Option("--gpus", metavar="LIST", help="GPUs for the job: 0,1 or UUIDs, or none.")]
 Dry = Annotated[bool, typer.Option("--dry-run", help="Show what would be committed and run; change nothing.")]
+During = Annotated[
+    bool, typer.Option("--during-operation", help="In an unfinished merge, rebase or the like: run the files as they are.")
+]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Follow the log to the end; exit with the run's status.")]
 
 
@@ -52,6 +56,7 @@ def launch(
     seed: Seed = None,
     on: On = "local",
     gpus: Gpus = "",
+    during_operation: During = False,
     dry_run: Dry = False,
     follow: Follow = False,
     json: As_json = False,
@@ -69,7 +74,7 @@ def launch(
     from reprun.cli.launch_answer import LaunchRequest, answer_launch
     from reprun.commands.build_spec import LaunchOptions
 
-    options = LaunchOptions(tuple(command), name, why, config, tuple(sets), seed, on, gpus)
+    options = LaunchOptions(tuple(command), name, why, config, tuple(sets), seed, on, gpus, during_operation)
     return answer_launch(LaunchRequest(options, dry_run, follow))
 
 
@@ -81,11 +86,14 @@ def resume(run: Run, json: As_json = False) -> int:
         reprun resume @last
     """
     from reprun.cli.launch_answer import launched_data, print_launched
+    from reprun.cli.progress import progress
     from reprun.commands.resume import resume as carry_on
 
     workspace = open_workspace()
     row = workspace.find_run(run)
-    result = carry_on(workspace, row)
+    with progress() as tell:
+        result = carry_on(workspace, row, tell)
+    say_notes(workspace)
     if isinstance(result, RunState):
         data = {"run_id": row.run_id, "state": result.state, "state_words": result.words, "resumed": False}
         return answer(data, lambda: print(f"{row.run_id} is {result.words}: nothing to resume"))

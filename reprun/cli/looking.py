@@ -7,9 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from reprun.cli.envelope import answer, say
+from reprun.cli.notes import say_notes
 from reprun.cli.options import As_json, Run
 from reprun.cli.table import print_table
 from reprun.commands.listing import Listed
+from reprun.store.rows import values_of
 from reprun.workspace import open_workspace
 
 
@@ -72,6 +74,7 @@ def show_run(run: Run, json: As_json = False) -> int:
 
     workspace = open_workspace()
     data = find(workspace, workspace.find_run(run))
+    say_notes(workspace)
 
     def human() -> None:
         from reprun.cli.showing import print_run
@@ -124,14 +127,12 @@ def logs(
 
 
 def _row_data(item: Listed) -> dict[str, Any]:
-    import json
-
     row, state = item.row, item.state
     return {
         "run_id": row.run_id, "name": row.name, "why": row.why, "created": row.created, "commit": row.commit_id,
         "branch": row.branch, "parent": row.parent, "target": row.target, "command": row.command, "seed": row.seed,
         "state": state.state, "reason": state.reason, "exit_code": state.exit_code, "state_words": state.words,
-        "config": json.loads(row.config_json or "{}"), "metrics": json.loads(row.metrics_json or "{}"),
+        "config": values_of(row.config_json), "metrics": values_of(row.metrics_json),
     }  # fmt: skip
 
 
@@ -147,9 +148,7 @@ def _print_runs(listed: list[Listed]) -> None:
 
 
 def _metrics(item: Listed) -> str:
-    import json
-
-    metrics = json.loads(item.row.metrics_json or "{}")
+    metrics = values_of(item.row.metrics_json)
     recorded = item.state.record.get("metrics")
     if not metrics and isinstance(recorded, dict):
         metrics = {name: value.get("last") for name, value in recorded.items() if isinstance(value, dict)}

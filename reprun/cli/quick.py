@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from reprun.core.frozen import dataclass
+
 if TYPE_CHECKING:
     from reprun.cli.launch_answer import LaunchRequest
 
@@ -16,22 +18,36 @@ VALUES = {
     "--name": "name", "--why": "why", "-m": "why", "--config": "config", "--set": "sets", "--seed": "seed",
     "--on": "target", "--gpus": "gpus",
 }  # fmt: skip
-FLAGS = {"--dry-run": "dry_run", "--follow": "follow", "-f": "follow", "--json": "json"}
+FLAGS = {
+    "--dry-run": "dry_run", "--follow": "follow", "-f": "follow", "--json": "json", "--during-operation": "during_operation",
+}  # fmt: skip
 
 
-def parse_launch(words: Sequence[str]) -> LaunchRequest | None:
-    """The request in the words after `launch`; None when they are for Typer to read."""
+@dataclass(frozen=True)
+class Read:
+    """The words of a launch, read: the options by the names of `LaunchOptions`, the flags, the command."""
+
+    values: dict[str, Any]
+    flags: set[str]
+    argv: tuple[str, ...]
+
+    def request(self) -> LaunchRequest:
+        """What `answer_launch` takes."""
+        from reprun.cli.launch_answer import LaunchRequest
+        from reprun.commands.build_spec import LaunchOptions
+
+        options = LaunchOptions(self.argv, **self.values, during_operation="during_operation" in self.flags)
+        return LaunchRequest(options, "dry_run" in self.flags, "follow" in self.flags)
+
+
+def read_launch(words: Sequence[str]) -> Read | None:
+    """What the words after `launch` say; None when they are for Typer to read."""
     if "--" not in words:
         return None
     end = words.index("--")
     read = _read(list(words[:end]))
-    if read is None or not words[end + 1 :]:
-        return None
-    values, flags = read
-    from reprun.cli.launch_answer import LaunchRequest
-    from reprun.commands.build_spec import LaunchOptions
-
-    return LaunchRequest(LaunchOptions(tuple(words[end + 1 :]), **values), "dry_run" in flags, "follow" in flags)
+    argv = tuple(words[end + 1 :])
+    return Read(*read, argv) if read is not None and argv else None
 
 
 def _read(words: list[str]) -> tuple[dict[str, Any], set[str]] | None:

@@ -1,4 +1,7 @@
-"""How one run looks: the manifest and the outcome, arranged for reading."""
+"""How one run looks: the manifest and the outcome, arranged for reading.
+
+Both may come from a stranger: what has the wrong type is left out, and control characters are shown, not obeyed.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import shlex
 from typing import Any
 
 from reprun.cli.table import paint_state
+from reprun.core.canonical import plain
+from reprun.core.measured import Record, items, mapping, metrics_of, natural, number, number_as_text, outputs_of
 from reprun.core.text import human_bytes, human_seconds, show
 
 _SHOWN = 12
@@ -13,87 +18,95 @@ _SHOWN = 12
 
 def print_run(data: dict[str, Any]) -> None:
     """Prints what `reprun show --json` holds, in an order that answers questions: what, from what, how, what came of it."""
-    manifest, outcome = data["manifest"], data["outcome"] or {}
-    name = manifest.get("name") if manifest else ""
+    manifest, outcome = data["manifest"], data["outcome"]
+    name = plain(manifest.get("name")) if manifest else ""
     print(f"{data['run_id']}  {paint_state(show(data['state_words']))}{'  ' + show(name) if name else ''}")
     if manifest is None:
-        _line("problem", show(str(data.get("problem", ""))))
+        _line("problem", str(data.get("problem", "")))
         return
     _print_manifest(manifest)
-    _print_outcome(outcome)
+    _print_outcome(mapping(outcome))
     _line("folder", data["run_dir"])
 
 
 def _line(label: str, text: str) -> None:
-    print(f"  {label.ljust(12)}{text}")
+    print(f"  {label.ljust(12)}{show(text)}")
 
 
-def _print_manifest(manifest: dict[str, Any]) -> None:
-    code, seeds, environment, target = (manifest[key] for key in ("code", "seeds", "environment", "target"))
+def _texts(record: Record, table: str, key: str) -> list[str]:
+    return [plain(item) for item in items(mapping(record.get(table)).get(key))]
+
+
+def _print_manifest(manifest: Record) -> None:
+    command, config = mapping(manifest.get("command")), mapping(manifest.get("config"))
     if manifest.get("why"):
-        _line("why", show(manifest["why"]))
-    _line("command", show(shlex.join(manifest["command"]["argv"])))
-    if manifest["command"].get("cwd"):
-        _line("in", show(manifest["command"]["cwd"]))
-    dirty = (
-        f"snapshot: {code['changed']} changed, {code['added']} new, {code['deleted']} deleted"
-        if code.get("dirty")
-        else "as committed"
-    )
-    _line("commit", f"{code['commit']}  {dirty}" + (f", on {show(code['branch'])}" if code.get("branch") else ""))
-    if "config" in manifest:
-        sets = "".join(f"  --set {show(item)}" for item in manifest["config"]["sets"])
-        _line("config", f"{show(manifest['config']['source']) or '(from --set)'}{sets}")
-    _line(
-        "seeds", f"{seeds['root']} ({seeds['origin']})  " + " ".join(f"{name}={value}" for name, value in seeds["named"].items())
-    )
+        _line("why", plain(manifest["why"]))
+    _line("command", shlex.join(_texts(manifest, "command", "argv")))
+    if command.get("cwd"):
+        _line("in", plain(command["cwd"]))
+    _line("commit", _commit(mapping(manifest.get("code"))))
+    for entry in map(mapping, items(mapping(manifest.get("code")).get("submodules"))):
+        changed = "  with changes" if entry.get("dirty") is True else ""
+        _line("submodule", f"{plain(entry.get('path'))}  {plain(entry.get('commit'))}{changed}")
+    if config:
+        sets = "".join(f"  --set {item}" for item in _texts(manifest, "config", "sets"))
+        _line("config", f"{plain(config.get('source')) or '(from --set)'}{sets}")
+    _line("seeds", _seeds(mapping(manifest.get("seeds"))))
+    environment = mapping(manifest.get("environment"))
     if environment.get("python"):
-        _line(
-            "python",
-            f"{environment['python']}, {len(environment['packages'])} packages ({environment['kind']}: recorded, not locked)",
-        )
-    _line(
-        "target",
-        f"{target['name']} on {show(target['hostname'])}, {target['scheduler']}"
-        + (f", GPUs {target['gpus']}" if target.get("gpus") else ""),
-    )
-    for entry in manifest.get("data", []):
-        _line("data", f"{show(entry['path'])}  {human_bytes(entry['size'])}  sha256 {entry['sha256'][:12]}")
+        packages = f"{len(items(environment.get('packages')))} packages"
+        _line("python", f"{plain(environment['python'])}, {packages} ({plain(environment.get('kind'))}: recorded, not locked)")
+    _line("target", _target(mapping(manifest.get("target"))))
+    for label in ("data", "carried"):
+        for entry in map(mapping, items(manifest.get(label))):
+            _line(label, _file(plain(entry.get("path")), natural(entry.get("size")), plain(entry.get("sha256"))))
     if manifest.get("parent"):
-        _line("reproduces", manifest["parent"])
+        _line("reproduces", plain(manifest["parent"]))
 
 
-def _print_outcome(outcome: dict[str, Any]) -> None:
-    host = outcome.get("host") or {}
+def _commit(code: Record) -> str:
+    kinds = (("changed", "changed"), ("added", "new"), ("deleted", "deleted"))
+    counts = ", ".join(f"{natural(code.get(key)) or 0} {word}" for key, word in kinds)
+    state = f"snapshot: {counts}" if code.get("dirty") else "as committed"
+    state += f", during a {plain(code['operation'])}" if code.get("operation") else ""
+    branch = plain(code.get("branch"))
+    return f"{plain(code.get('commit'))}  {state}" + (f", on {branch}" if branch else "")
+
+
+def _seeds(seeds: Record) -> str:
+    named = " ".join(f"{name}={plain(value)}" for name, value in mapping(seeds.get("named")).items())
+    return f"{plain(seeds.get('root'))} ({plain(seeds.get('origin')) or 'unknown'})  {named}"
+
+
+def _target(target: Record) -> str:
+    name, host, scheduler, gpus = (plain(target.get(key)) for key in ("name", "hostname", "scheduler", "gpus"))
+    return f"{name or 'unknown'} on {host or 'an unnamed host'}, {scheduler or 'unknown'}" + (f", GPUs {gpus}" if gpus else "")
+
+
+def _file(path: str, size: int | None, digest: str | None) -> str:
+    return f"{path}  {'unknown size' if size is None else human_bytes(size)}" + (f"  sha256 {digest[:12]}" if digest else "")
+
+
+def _print_outcome(outcome: Record) -> None:
+    host = mapping(outcome.get("host"))
     if host:
-        gpus = ", ".join(gpu["name"] for gpu in host.get("gpus", [])) or "no GPU"
-        _line(
-            "host",
-            show(f"{host.get('cpu')} × {host.get('cpus')}, {human_bytes(host.get('memory', 0))}, {gpus}, {host.get('os')}"),
-        )
-    if outcome.get("seconds") is not None:
-        memory = human_bytes(outcome.get("peak_memory", 0))
-        _line(
-            "took",
-            f"{human_seconds(outcome['seconds'])}, CPU {human_seconds(outcome.get('cpu_seconds', 0))}, peak memory {memory}",
-        )
-    if (outcome.get("worktree") or {}).get("modified"):
-        _line(
-            "MODIFIED",
-            "the worktree was changed while the job ran: "
-            + ", ".join(show(path) for path in outcome["worktree"]["paths"][:_SHOWN]),
-        )
-    for problem in outcome.get("problems", []):
-        _line("problem", show(str(problem)))
-    metrics = outcome.get("metrics") or {}
-    for name, value in list(metrics.items())[:_SHOWN]:
-        _line(
-            "metric",
-            f"{show(name)} = {value.get('last')}  (min {value.get('min')}, max {value.get('max')}, {value.get('count')} values)",
-        )
-    outputs = outcome.get("outputs") or []
-    for entry in outputs[:_SHOWN]:
-        digest = f"  sha256 {entry['sha256'][:12]}" if "sha256" in entry else ""
-        _line("output", f"{show(entry['path'])}  {human_bytes(entry['size'])}{digest}")
+        gpus = ", ".join(plain(mapping(gpu).get("name")) for gpu in items(host.get("gpus"))) or "no GPU"
+        memory = human_bytes(natural(host.get("memory")) or 0)
+        _line("host", f"{plain(host.get('cpu'))} × {plain(host.get('cpus'))}, {memory}, {gpus}, {plain(host.get('os'))}")
+    seconds = number(outcome.get("seconds"))
+    if seconds is not None:
+        cpu, memory = number(outcome.get("cpu_seconds")) or 0, human_bytes(natural(outcome.get("peak_memory")) or 0)
+        _line("took", f"{human_seconds(seconds)}, CPU {human_seconds(cpu)}, peak memory {memory}")
+    if mapping(outcome.get("worktree")).get("modified"):
+        paths = ", ".join(_texts(outcome, "worktree", "paths")[:_SHOWN])
+        _line("MODIFIED", f"the worktree was changed while the job ran: {paths}")
+    for problem in items(outcome.get("problems")):
+        _line("problem", plain(problem))
+    for name, metric in list(metrics_of(outcome).items())[:_SHOWN]:
+        last, least, most = (number_as_text(value) for value in (metric.last, metric.min, metric.max))
+        _line("metric", f"{name} = {last}  (min {least}, max {most}, {number_as_text(metric.count)} values)")
+    outputs = list(outputs_of(outcome).items())
+    for path, output in outputs[:_SHOWN]:
+        _line("output", _file(path, output.size, output.sha256))
     if len(outputs) > _SHOWN:
         _line("", f"… and {len(outputs) - _SHOWN} more outputs")

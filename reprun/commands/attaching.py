@@ -7,13 +7,14 @@ from reprun.runner.paths import Home, home
 from reprun.schedulers.base import Submission
 from reprun.store.rows import Row
 from reprun.system.process import run
-from reprun.workspace import Workspace, home_of
+from reprun.workspace import Workspace
 
 
 def attach_words(workspace: Workspace, row: Row) -> list[str]:
     """The command that shows the session of a run in this terminal. Raises `RefusedError` when the session is gone."""
-    target = workspace.target(row.target or "local")
-    submission = Submission(row.run_id, Home(home_of(row) or home()).socket())
+    name, place = workspace.place_of(row)
+    target = workspace.target(name)
+    submission = Submission(row.run_id, Home(place or home()).socket())
     if run(target.host.attach(target.scheduler.look(submission)), check=False).returncode:
         raise RefusedError(
             f"the session of {row.run_id} is gone; the run goes on without it", hint=f"reprun logs -f {row.run_id}"

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Sequence
 
 from reprun.core import placeholders, seeds
 from reprun.core.errors import RefusedError, UsageError
 from reprun.core.frozen import dataclass, replace
 from reprun.core.ids import is_run_id
 from reprun.core.manifest import is_inside
-from reprun.core.spec import ConfigRecord, RunSpec
+from reprun.core.manifest_shape import is_gpu_list
+from reprun.core.spec import Carried, ConfigRecord, RunSpec
 from reprun.core.text import is_recordable, show
 from reprun.runner.paths import home
 from reprun.runner.variables import is_secret
 from reprun.system.clock import draw_seed
 from reprun.workspace import Workspace
 
-_GPU = re.compile(r"[0-9]{1,4}|GPU-[0-9a-fA-F-]{1,40}|MIG-[0-9a-zA-Z/-]{1,80}")
 MAX_NAME = 200
 
 
@@ -34,6 +32,7 @@ class LaunchOptions:
     seed: int | None = None
     target: str = "local"
     gpus: str = ""
+    during_operation: bool = False
 
 
 def build_spec(workspace: Workspace, options: LaunchOptions) -> RunSpec:
@@ -57,8 +56,10 @@ def build_spec(workspace: Workspace, options: LaunchOptions) -> RunSpec:
         variables={name: value for name, value in settings.env.items() if not is_secret(name)},
         secrets=tuple(sorted(name for name in settings.env if is_secret(name))),
         writable=settings.writable,
+        carried=_carried(workspace),
         data=settings.data,
         hash_limit=settings.hash_limit,
+        during_operation=options.during_operation,
     )
 
 
@@ -87,6 +88,14 @@ def _check_texts(options: LaunchOptions, prefix: str) -> None:
         )
     if len(options.name) > MAX_NAME:
         raise UsageError(f"the name is longer than {MAX_NAME} characters", hint="put the story into -m")
+
+
+def _carried(workspace: Workspace) -> tuple[Carried, ...]:
+    if not workspace.settings.carry:
+        return ()
+    from reprun.repo.carried import declared_carried
+
+    return declared_carried(workspace.repository, workspace.settings.carry)
 
 
 def _is_ambiguous(name: str) -> bool:
@@ -119,8 +128,8 @@ def _named(config: ConfigRecord | None, source: str) -> ConfigRecord | None:
 def _checked_gpus(text: str) -> str:
     if text in ("", "none"):
         return text
-    parts: Sequence[str] = [part.strip() for part in text.split(",")]
-    if not all(_GPU.fullmatch(part) for part in parts):
+    parts = [part.strip() for part in text.split(",")]
+    if not all(parts) or not is_gpu_list(",".join(parts)):
         raise UsageError(
             f"--gpus {show(text)} is not a list of GPUs", hint="for example --gpus 0,1, --gpus GPU-8f2c…, or --gpus none"
         )

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
 from reprun.commands.gc import collect_garbage
 from reprun.commands.listing import unfinished_runs
+from reprun.commands.mending import find_damage, mended
 from reprun.core.frozen import dataclass
+from reprun.core.select import Filter
 from reprun.core.text import human_bytes
+from reprun.repo.mend import find_left_locks
+from reprun.runner.refs import find_locks, find_stale
 from reprun.workspace import Workspace
 
 OLDEST = {"git": (2, 25), "tmux": (2, 6)}
+_LOOKED_AT = 1000  # how many of the newest runs have their manifests read
 
 
 @dataclass(frozen=True)
@@ -24,12 +30,15 @@ class Diagnosis:
     hint: str = ""
 
 
-def diagnose(workspace: Workspace) -> list[Diagnosis]:
-    """Looks at tools, places, settings, the records and what interrupted commands left. Changes nothing."""
+def diagnose(workspace: Workspace, mend: bool = False) -> list[Diagnosis]:
+    """Looks at tools, places, settings, the records and what interrupted commands left. Changes nothing, unless it is to `mend`:
+    then it puts back copies of manifests that were damaged."""
     facts = workspace.target("local").host.ask({"op": "facts", "argv": ["python3"], "tools": True})
     found = [_tool(name, facts["tools"].get(name, "")) for name in OLDEST]
     found += [_home(facts), _python(facts), _repository(workspace), _settings(workspace)]
+    found += _locks(workspace)
     found += _unfinished(workspace)
+    found += _manifests(workspace, mend)
     found.append(_garbage(workspace))
     return found
 
@@ -73,6 +82,22 @@ def _settings(workspace: Workspace) -> Diagnosis:
     return Diagnosis("settings", "ok", ", ".join(files))
 
 
+def _locks(workspace: Workspace) -> list[Diagnosis]:
+    repository = workspace.repository
+    ours = find_left_locks(repository)
+    names = ("index", "HEAD", "packed-refs", "config", "shallow")
+    folders = {repository.git_dir, repository.common_dir}
+    paths = [os.path.join(folder, f"{name}.lock") for folder in folders for name in names]
+    rest = [path for path in find_stale(paths) if path not in ours]
+    told = "a launch was killed while it put its commit on the branch; git refuses to work until this is finished"
+    found = [Diagnosis("lock", "warn", f"{path}: {told}", "reprun gc --yes") for path in ours]
+    told = "a git that was killed has left it, or one is still at work"
+    found += [Diagnosis("lock", "warn", f"{path}: {told}", f"when no git is running: rm {path}") for path in sorted(rest)]
+    stale = find_stale(find_locks(repository.common_dir))
+    found += [Diagnosis("lock", "warn", f"{path}: left by a launch that was killed", "reprun gc --yes") for path in stale]
+    return found
+
+
 def _unfinished(workspace: Workspace) -> list[Diagnosis]:
     found = []
     for item in unfinished_runs(workspace):
@@ -84,6 +109,21 @@ def _unfinished(workspace: Workspace) -> list[Diagnosis]:
             found.append(Diagnosis(f"run {run_id}", "warn", state.words, f"reprun reproduce {run_id}"))
         elif state.state == "unknown":
             found.append(Diagnosis(f"run {run_id}", "warn", state.words, f"reprun show {run_id}"))
+    return found
+
+
+def _manifests(workspace: Workspace, mend: bool) -> list[Diagnosis]:
+    """The manifests of the newest runs, both copies of each."""
+    run_ids = [row.run_id for row in workspace.history().newest(Filter(limit=_LOOKED_AT))]
+    found = []
+    for damage in find_damage(workspace, run_ids):
+        subject = f"run {damage.run_id}"
+        if mend and damage.can_be_mended:
+            mended(workspace, damage.run_id)
+            found.append(Diagnosis(subject, "ok", workspace.notes.pop()))
+        else:
+            status = "warn" if damage.can_be_mended else "fail"
+            found.append(Diagnosis(subject, status, damage.detail, damage.hint))
     return found
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from reprun.commands.states import get_state, put_away
 from reprun.core.frozen import dataclass, field
 from reprun.repo import refs
+from reprun.repo.mend import find_left_locks, mend_branch
 from reprun.repo.scratch import find_stale_scratch
-from reprun.store.journal import list_open
+from reprun.runner.refs import find_locks, find_stale
+from reprun.store.journal import list_open, list_torn
 from reprun.system.files import remove_file
 from reprun.workspace import Workspace
 
@@ -32,10 +35,13 @@ def collect_garbage(workspace: Workspace, keep: int, remove: bool) -> Collected:
     launches that were interrupted before their snapshot. Removes them only when `remove` is set. Runs are never removed."""
     host = workspace.target("local").host
     answer = host.ask({"op": "survey", "key": workspace.key, "keep": keep})
-    scratch = find_stale_scratch(workspace.repository)
+    repository = workspace.repository
+    torn = [*find_stale_scratch(repository), *list_torn(repository.state_dir)]
+    locks = [*find_left_locks(repository), *find_stale(find_locks(repository.common_dir))]
     dead = _dead_launches(workspace)
     found = [Rubbish("worktree", tree["path"], tree["bytes"]) for tree in answer["worktrees"]]
-    found += [Rubbish("leftover", path) for path in [*answer["leftovers"], *scratch]]
+    found += [Rubbish("leftover", path) for path in [*answer["leftovers"], *torn]]
+    found += [Rubbish("stale lock", path) for path in locks]
     found += [Rubbish("interrupted launch", run_id) for run_id in dead]
     if not remove:
         return Collected(found)
@@ -47,23 +53,44 @@ def collect_garbage(workspace: Workspace, keep: int, remove: bool) -> Collected:
         "runs": dead,
     }
     removed = list(host.ask(request)["removed"])
-    for path in scratch:
+    mend_branch(repository)
+    for path in [*torn, *locks]:
         remove_file(path)
     for run_id in dead:
-        refs.delete_refs(workspace.repository, run_id)
+        refs.delete_refs(repository, run_id)
         workspace.journal(run_id).remove()
+    _put_away_started(workspace)
     workspace.record()
-    return Collected(found, [*removed, *scratch, *dead])
+    return Collected(found, [*removed, *torn, *locks, *dead])
+
+
+def _put_away_started(workspace: Workspace) -> None:
+    """Closes the journals of launches that were killed after they had started their run."""
+    open_ones = list_open(workspace.repository.state_dir)
+    history = workspace.history() if open_ones else None
+    for run_id in open_ones:
+        row = history.find(run_id) if history else None
+        if row is not None:
+            put_away(workspace, row, get_state(workspace, row))
 
 
 def _dead_launches(workspace: Workspace) -> list[str]:
-    """Launches without a snapshot whose process is gone: they cannot be carried on, and nothing of them ever ran."""
-    known = {name.removeprefix(refs.RUNS) for name, _ in refs.list_refs(workspace.repository, refs.RUNS)}
-    return [
-        run_id
-        for run_id in list_open(workspace.repository.state_dir)
-        if run_id not in known and not _is_in_progress(workspace, run_id)
-    ]
+    """Launches that cannot be carried on, and of which nothing ever ran: their process is gone, and there is no snapshot, or
+    neither a manifest nor a line of the journal that says what was asked for."""
+    open_ones = list_open(workspace.repository.state_dir)
+    if not open_ones:
+        return []
+    snapshots, manifests = (
+        {name.removeprefix(prefix) for name, _ in refs.list_refs(workspace.repository, prefix)}
+        for prefix in (refs.RUNS, refs.MANIFESTS)
+    )
+    return [run_id for run_id in open_ones if _is_dead(workspace, run_id, run_id in snapshots, run_id in manifests)]
+
+
+def _is_dead(workspace: Workspace, run_id: str, has_snapshot: bool, has_manifest: bool) -> bool:
+    if has_manifest or _is_in_progress(workspace, run_id):
+        return False
+    return not has_snapshot or workspace.journal(run_id).find("begin") is None
 
 
 def _is_in_progress(workspace: Workspace, run_id: str) -> bool:

@@ -132,6 +132,9 @@ _TEMPLATE = """\
 # Paths in the worktree that the job writes to. All else in it is read-only; {output} is always writable.
 #writable = ["outputs"]
 
+# Small files that git ignores and the job needs: each run gets a copy, mode 0600. Their hash is recorded, what is in them is not.
+#carry = [".env", "conf/local.yaml"]
+
 # Data whose size and digest go into the manifest.
 #data = [{ path = "data/train.csv" }]
 
@@ -141,6 +144,18 @@ _TEMPLATE = """\
 # Environment variables of the job, recorded with their values: nothing secret.
 [env]
 #OMP_NUM_THREADS = 8
+
+# What a snapshot may add to the history without being asked about. "allow" is written as a .gitignore is.
+[guard]
+#max_file = "10 MiB"
+#max_total = "100 MiB"
+#max_new_files = 10000
+#allow = ["/weights/small.pt"]
+
+# Files that Git converts (line endings, filters) reach the job as they are in your checkout, or the launch is refused;
+# "committed": the job may get what git checks out instead, and the manifest lists the files that differ.
+[snapshot]
+#filters = "exact"
 
 [outputs]
 # Output files up to this size get a sha256.

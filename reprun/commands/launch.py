@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from reprun.commands import steps
+from collections.abc import Callable
+
+from reprun.commands.beginning import begin, warm
 from reprun.core.frozen import dataclass
 from reprun.core.spec import Attempt, Job, RunSpec, Snapshot, Worktree
-from reprun.preflight.clearing import clear
 from reprun.system.process import beside
 from reprun.workspace import Workspace
+
+Tell = Callable[[str], None]
+
+
+def ignore(text: str) -> None:
+    """Hears nothing."""
 
 
 @dataclass(frozen=True)
@@ -22,19 +29,23 @@ class Launched:
     job: Job
 
 
-def launch(workspace: Workspace, spec: RunSpec, run_id: str = "") -> Launched:
+def launch(workspace: Workspace, spec: RunSpec, run_id: str = "", tell: Tell = ignore) -> Launched:
     """Runs `spec` once. With `run_id` an interrupted launch is carried on: every step finds what an earlier try left.
 
+    `tell` hears what is being done, for people who wait.
     Raises the errors of its steps; from the first journal line on each of them names the run and the command to go on with.
     """
     target = workspace.target(spec.target)
-    attempt = Attempt(run_id, first=False) if run_id else steps.begin(workspace, spec)
-    target.host.warm({"key": workspace.key, **steps.submission_of(target, attempt.run_id)})
+    attempt = Attempt(run_id, first=False) if run_id else begin(workspace, spec)
+    warm(workspace, target, attempt)
+    from reprun.commands import steps  # loaded while the target warms up
+    from reprun.preflight.clearing import clear
+
     with steps.explained(workspace, attempt):
-        snapshot = steps.ensure_snapshot(workspace, spec, attempt)
-        prepared = steps.prepare(workspace, target, spec, snapshot, attempt.run_id)
+        snapshot, prepared = steps.ensure_prepared(workspace, target, spec, attempt, tell)
         cleared = clear(attempt, spec, prepared)
         sealed = steps.ensure_manifest(workspace, target, spec, snapshot, prepared, cleared)
+        tell("starting the job")
         with beside(lambda: steps.remember(workspace, spec, sealed)):
             job = steps.start(workspace, target, spec, prepared, sealed)
     tree = prepared["worktree"]

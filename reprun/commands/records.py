@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reprun import __version__
@@ -12,7 +12,8 @@ from reprun.core.frozen import asdict, dataclass, fields
 from reprun.core.manifest import SCHEMA_VERSION, Manifest
 from reprun.core.placeholders import fill
 from reprun.core.seeds import Seeds
-from reprun.core.spec import ConfigRecord, RunSpec, Snapshot
+from reprun.core.spec import Carried, ConfigRecord, RunSpec, Snapshot
+from reprun.core.text import show
 from reprun.env.system import system_record
 from reprun.runner.variables import is_private
 from reprun.system.clock import iso_now
@@ -75,11 +76,31 @@ def manifest_data(
         },
         "run": {"writable": list(spec.writable), "hash_limit": spec.hash_limit, "preflight": list(cleared.checks)},
     }
+    if snapshot.operation:
+        data["code"]["operation"] = snapshot.operation
     if spec.config:
         data["config"] = _config_table(spec.config)
+    if snapshot.submodules:
+        data["code"]["submodules"] = snapshot.submodules
+    conversions = _conversions_table(snapshot, prepared)
+    if conversions:
+        data["code"]["conversions"] = conversions
+    if snapshot.allowed:
+        # the name of a file may be no text, which TOML cannot hold
+        data["allowed"] = [
+            {**item, "path": os.fsencode(item["path"]).decode("utf-8", "backslashreplace")} for item in snapshot.allowed
+        ]
     if prepared["data"]:
         data["data"] = prepared["data"]
+    if spec.carried:
+        data["carried"] = carried_table(spec)
     return data
+
+
+def _conversions_table(snapshot: Snapshot, prepared: Mapping[str, Any]) -> dict[str, Any]:
+    """How git's objects became the files that ran, and the files for which it was accepted that they are not the dev tree's."""
+    differ = sorted({*snapshot.conversions.get("differ", ()), *prepared["differ"]})
+    return {**snapshot.conversions.get("record", {}), **({"differ": [show(path) for path in differ]} if differ else {})}
 
 
 def variables_table(spec: RunSpec, inherited: Mapping[str, str]) -> dict[str, Any]:
@@ -89,6 +110,11 @@ def variables_table(spec: RunSpec, inherited: Mapping[str, str]) -> dict[str, An
     if spec.gpus:
         values["CUDA_VISIBLE_DEVICES"] = "" if spec.gpus == "none" else spec.gpus
     return {"values": values, "secret": sorted({*spec.secrets, *private})}
+
+
+def carried_table(spec: RunSpec) -> list[dict[str, Any]]:
+    """The carried files as they are recorded: path, sha256 and size."""
+    return [asdict(file) for file in spec.carried]
 
 
 def _config_table(config: ConfigRecord) -> dict[str, Any]:
@@ -144,6 +170,7 @@ def spec_from_data(data: Mapping[str, Any]) -> RunSpec:
     known["config"] = _config(known["config"]) if known.get("config") else None
     for name in ("argv", "secrets", "writable", "data"):
         known[name] = tuple(known[name])
+    known["carried"] = _carried(known.get("carried", []))
     return RunSpec(**known)
 
 
@@ -160,11 +187,17 @@ def spec_from_manifest(manifest: Manifest) -> RunSpec:
         variables={name: str(values[name]) for name in variables.get("configured", []) if name in values},
         secrets=tuple(variables.get("secret", [])),
         writable=tuple(run.get("writable", [])),
+        carried=_carried(manifest.data.get("carried", [])),
         data=tuple(entry["path"] for entry in manifest.data.get("data", [])),
         hash_limit=int(run.get("hash_limit", 1 << 30)),
         parent=manifest.run_id,
         commit=manifest.commit,
+        conversions={name: value for name, value in manifest.data["code"].get("conversions", {}).items() if name != "differ"},
     )
+
+
+def _carried(entries: Sequence[Mapping[str, Any]]) -> tuple[Carried, ...]:
+    return tuple(Carried(str(entry["path"]), str(entry["sha256"]), int(entry["size"])) for entry in entries)
 
 
 def _config(table: Mapping[str, Any]) -> ConfigRecord:

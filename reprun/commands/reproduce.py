@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reprun.commands.launch import Launched, launch
-from reprun.commands.records import spec_from_manifest, variables_table
+from reprun.commands.launch import Launched, Tell, ignore, launch
+from reprun.commands.records import carried_table, spec_from_manifest, variables_table
 from reprun.commands.states import get_state
 from reprun.core.compare import Difference, Side, differences
 from reprun.core.frozen import dataclass, replace
-from reprun.core.manifest import Manifest
+from reprun.core.manifest import DamagedError, Manifest
 from reprun.core.outcome import RunState
-from reprun.core.spec import RunSpec
+from reprun.core.spec import Carried, RunSpec
 from reprun.core.tolerance import parse_tolerance
 from reprun.core.verdict import Verdict, judge
 from reprun.env.system import system_record
@@ -42,19 +42,36 @@ class Reproduction:
     verdict: Verdict
 
 
-def plan_reproduction(workspace: Workspace, row: Row, target: str = "local") -> Plan:
-    """Reads and checks the records of a run, and compares its circumstances with those of this moment. Starts nothing."""
+def ask_first(workspace: Workspace, row: Row) -> Manifest | None:
+    """The manifest of a run that was not launched by this user in this repository; None for one that was.
+
+    Whose it is cannot be told from the manifest, which says what its author likes, but from the journal of the launch.
+    """
+    kept = workspace.kept(row.run_id)
+    return None if workspace.is_ours(kept) else kept.manifest
+
+
+def plan_reproduction(workspace: Workspace, row: Row, target: str = "local", trusted: bool = True) -> Plan:
+    """Reads and checks the records of a run, and compares its circumstances with those of this moment. Starts nothing.
+
+    With `trusted` unset nothing of this machine is looked at because the manifest names it: its variables could make the
+    interpreter that is asked for its packages run anything, and its data could be any file.
+    """
     manifest = workspace.manifest(row.run_id)
-    get_tree(workspace.repository, manifest.commit)
+    if get_tree(workspace.repository, manifest.commit) != manifest.data["code"]["tree"]:
+        raise DamagedError(f"the manifest of {row.run_id} names a tree that is not the one of its commit")
     spec = replace(spec_from_manifest(manifest), target=target)
+    if trusted:
+        spec = replace(spec, carried=_carried_now(workspace, spec, get=False))
     outcome = get_state(workspace, row)
-    now = _as_it_would_be(workspace, manifest, spec)
+    now = _as_it_would_be(workspace, manifest, spec, trusted)
     return Plan(manifest, outcome, spec, differences(side_of(manifest.data, outcome.record), now))
 
 
-def start_reproduction(workspace: Workspace, plan: Plan) -> Launched:
-    """Launches the new run, the old one its parent."""
-    return launch(workspace, plan.spec)
+def start_reproduction(workspace: Workspace, plan: Plan, tell: Tell = ignore) -> Launched:
+    """Launches the new run, the old one its parent. Raises `RefusedError` when a file that it carries is not here."""
+    recorded = spec_from_manifest(plan.manifest)
+    return launch(workspace, replace(plan.spec, carried=_carried_now(workspace, recorded, get=True)), tell=tell)
 
 
 def finish_reproduction(
@@ -88,15 +105,24 @@ def side_of(manifest: Mapping[str, Any], outcome: Mapping[str, Any] | None) -> S
     return Side(manifest, outcome or None, values)
 
 
-def _as_it_would_be(workspace: Workspace, manifest: Manifest, spec: RunSpec) -> Side:
+def _carried_now(workspace: Workspace, spec: RunSpec, get: bool) -> tuple[Carried, ...]:
+    """The same paths as they are in the dev tree now; a missing one is refused, or without `get` left out."""
+    if not spec.carried:
+        return ()
+    from reprun.repo.carried import find_carried, get_carried
+
+    return (get_carried if get else find_carried)(workspace.repository, [file.path for file in spec.carried])
+
+
+def _as_it_would_be(workspace: Workspace, manifest: Manifest, spec: RunSpec, trusted: bool) -> Side:
     """The records that the new run would get here and now, as far as they can be known without starting it."""
     answer = workspace.target(spec.target).host.ask(
         {
             "op": "facts",
-            "argv": list(spec.argv),
+            "argv": list(spec.argv) if trusted else ["python3"],
             "pass_env": list(workspace.settings.pass_env),
-            "variables": spec.variables,
-            "data": list(spec.data),
+            "variables": spec.variables if trusted else {},
+            "data": list(spec.data) if trusted else [],
             "data_base": workspace.repository.top,
         }
     )
@@ -111,4 +137,5 @@ def _as_it_would_be(workspace: Workspace, manifest: Manifest, spec: RunSpec) -> 
     }
     if answer["data"]:
         data["data"] = answer["data"]
+    data["carried"] = carried_table(spec)
     return side_of(data, {"host": answer["host"]})

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from reprun.commands.launch import Launched, launch
+from reprun.commands.launch import Launched, Tell, ignore, launch
+from reprun.commands.mending import mended
 from reprun.commands.records import spec_from_manifest
-from reprun.commands.states import get_state
+from reprun.commands.states import get_state, put_away
 from reprun.commands.steps import get_spec
 from reprun.core.errors import NotFoundError, RefusedError
 from reprun.core.frozen import replace
 from reprun.core.outcome import RunState
 from reprun.core.spec import RunSpec
+from reprun.repo.mend import mend_branch
 from reprun.store.rows import Row
 from reprun.workspace import Workspace
 
 
-def resume(workspace: Workspace, row: Row) -> Launched | RunState:
+def resume(workspace: Workspace, row: Row, tell: Tell = ignore) -> Launched | RunState:
     """Starts the run if it never started, once; else answers with its state and does nothing.
 
     Raises `RefusedError` when the launch was interrupted before its snapshot: the tree may be another one now.
     """
+    mend_branch(workspace.repository)
     state = get_state(workspace, row)
+    put_away(workspace, row, state)
     if state.state == "lost":
         raise RefusedError(
             f"{row.run_id} is {state.words}: it may have run, and is not started again", hint=f"reprun reproduce {row.run_id}"
         )
     if state.state != "unstarted":
+        _mend(workspace, row.run_id)
         return state
     spec = _spec(workspace, row.run_id)
     if workspace.snapshot(row.run_id) is None and not spec.commit:
@@ -32,7 +37,16 @@ def resume(workspace: Workspace, row: Row) -> Launched | RunState:
             f"the launch of {row.run_id} was interrupted before its snapshot, and the tree may have changed since; nothing ran",
             hint="launch again; reprun gc --yes forgets this one",
         )
-    return launch(workspace, _as_sealed(workspace, spec, row.run_id), row.run_id)
+    _mend(workspace, row.run_id)
+    return launch(workspace, _as_sealed(workspace, spec, row.run_id), row.run_id, tell)
+
+
+def _mend(workspace: Workspace, run_id: str) -> None:
+    """Puts back a damaged copy of the manifest. A launch that has none yet needs none; `launch` judges a lost one."""
+    try:
+        mended(workspace, run_id)
+    except NotFoundError:
+        return
 
 
 def _as_sealed(workspace: Workspace, spec: RunSpec, run_id: str) -> RunSpec:

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from reprun.core.outcome import RunState, state_of
 from reprun.runner.state import NO_FOLDER
 from reprun.store.rows import Row
-from reprun.workspace import Workspace, home_of
+from reprun.workspace import Workspace
+
+OVER = ("finished", "failed", "stopped")
 
 
 def find_states(workspace: Workspace, rows: Iterable[Row]) -> dict[str, RunState]:
@@ -18,7 +20,7 @@ def find_states(workspace: Workspace, rows: Iterable[Row]) -> dict[str, RunState
         if row.run_state.is_final:
             result[row.run_id] = row.run_state
         else:
-            asked.setdefault((row.target, home_of(row)), []).append(row)
+            asked.setdefault(workspace.place_of(row), []).append(row)
     for group in asked.values():
         answers = workspace.ask(group[0], op="state", run_ids=[row.run_id for row in group])
         result |= {row.run_id: _completed(workspace, row, state_of(answers[row.run_id])) for row in group}
@@ -28,6 +30,15 @@ def find_states(workspace: Workspace, rows: Iterable[Row]) -> dict[str, RunState
 def get_state(workspace: Workspace, row: Row) -> RunState:
     """The state of one run with its whole record, which the index does not hold."""
     return _completed(workspace, row, state_of(workspace.ask(row, op="state", run_ids=[row.run_id])[row.run_id]))
+
+
+def put_away(workspace: Workspace, row: Row, state: RunState) -> None:
+    """Does what a launch or a supervisor that was killed after the start had left to do: it closes the journal, and puts the
+    outcome into the repository."""
+    if state.state in ("running", "lost", *OVER):
+        workspace.journal(row.run_id).close()
+    if state.state in OVER and workspace.shared_outcome(row.run_id) is None:
+        workspace.ask(row, op="publish", run_id=row.run_id, git_dir=workspace.repository.common_dir)
 
 
 def _completed(workspace: Workspace, row: Row, state: RunState) -> RunState:

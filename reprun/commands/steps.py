@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from reprun.commands.records import Sealed, manifest_data, plan_of, spec_data
+from reprun.commands.beginning import submission_of
+from reprun.commands.records import Sealed, manifest_data, plan_of
 from reprun.core.errors import NotFoundError, RefusedError, ReprunError, ToolError
+from reprun.core.frozen import replace
 from reprun.core.manifest import Manifest
 from reprun.core.outcome import state_of
 from reprun.core.spec import Attempt, Job, RunSpec, Snapshot
 from reprun.repo import refs
+from reprun.repo.pruning import await_gc, has_all_objects, keep_blob
 from reprun.repo.snapshot import Wish, take_snapshot
-from reprun.runner.identity import own
-from reprun.schedulers.base import SOCKET, Submission
+from reprun.schedulers.base import Submission
 from reprun.store.manifests import parse_manifest, render_manifest
-from reprun.system.clock import iso_now, new_run_id
 from reprun.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -24,18 +25,12 @@ if TYPE_CHECKING:
     from reprun.targets import Target
 
 
-def begin(workspace: Workspace, spec: RunSpec) -> Attempt:
-    """Names the run and writes down what was asked for, before anything is done about it."""
-    run_id = new_run_id()
-    workspace.journal(run_id).write("begin", created=iso_now(), spec=spec_data(spec), process=own())
-    return Attempt(run_id, first=True)
-
-
 @contextmanager
 def explained(workspace: Workspace, attempt: Attempt) -> Iterator[None]:
     """Adds to every error whether something may be running and which command goes on.
 
-    What is refused at the first attempt leaves nothing behind; a launch that is carried on is never forgotten.
+    What is refused at the first attempt, or fails before there is a snapshot to go on with, leaves nothing behind; a launch
+    that is carried on is never forgotten.
     """
     try:
         yield
@@ -44,10 +39,22 @@ def explained(workspace: Workspace, attempt: Attempt) -> Iterator[None]:
             forget(workspace, attempt.run_id)
         raise
     except ReprunError as error:
+        if attempt.first and _has_no_snapshot(workspace, attempt.run_id):
+            with suppress(ReprunError):
+                forget(workspace, attempt.run_id)
+            error.hint = "; ".join(part for part in (error.hint, "nothing was started, launch again") if part)
+            raise
         again = f"reprun resume {attempt.run_id}"
         if again not in error.hint:
             error.hint = "; ".join(part for part in (error.hint, f"nothing is running yet, to go on: {again}") if part)
         raise
+
+
+def _has_no_snapshot(workspace: Workspace, run_id: str) -> bool:
+    try:
+        return refs.find_ref(workspace.repository, refs.run_ref(run_id)) is None
+    except ReprunError:
+        return False
 
 
 def forget(workspace: Workspace, run_id: str) -> None:
@@ -57,6 +64,34 @@ def forget(workspace: Workspace, run_id: str) -> None:
     workspace.journal(run_id).remove()
 
 
+def ensure_prepared(
+    workspace: Workspace, target: Target, spec: RunSpec, attempt: Attempt, tell: Callable[[str], None]
+) -> tuple[Snapshot, dict[str, Any]]:
+    """The snapshot and its worktree. A `git gc` that removed new objects before they hung on a ref is waited for, and the
+    snapshot is taken again; all that is new in it is read for the worktree, so nothing can be missing unnoticed."""
+    repository = workspace.repository
+    can_repeat = attempt.first and not spec.commit and workspace.settings.auto_commit == "ref"
+    for _ in range(3 if can_repeat else 1):
+        commit = ""
+        try:
+            tell("taking the snapshot")
+            snapshot = ensure_snapshot(workspace, spec, attempt)
+            tell(f"preparing the worktree on {target.name}")
+            commit = snapshot.commit
+            if not await_gc(repository) or has_all_objects(repository, commit):
+                return snapshot, prepare(workspace, target, spec, snapshot, attempt.run_id)
+        except ToolError as error:
+            lost = not has_all_objects(repository, commit) if commit else await_gc(repository) or "object" in error.message
+            if not lost or not can_repeat:
+                raise
+        if can_repeat:
+            refs.delete_refs(repository, attempt.run_id)
+    raise RefusedError(
+        f"git has removed objects of the snapshot of {attempt.run_id} while it was taken; nothing ran",
+        hint="wait for git gc or git prune to end, then launch again",
+    )
+
+
 def ensure_snapshot(workspace: Workspace, spec: RunSpec, attempt: Attempt) -> Snapshot:
     """The commit to run: the one that is recorded, or the dev tree as it stands now."""
     run_id, repository = attempt.run_id, workspace.repository
@@ -64,16 +99,43 @@ def ensure_snapshot(workspace: Workspace, spec: RunSpec, attempt: Attempt) -> Sn
     known = None if attempt.first else workspace.snapshot(run_id)
     if known is not None:
         receipt = journal.find("snapshot")
-        return Snapshot(**receipt["snapshot"]) if receipt else known
+        found = _snapshot(receipt, known)
+        return found if found is not known else replace(known, conversions=_conversions(workspace, spec, run_id))
     if spec.commit:
         tree = refs.get_tree(repository, spec.commit)
+        conversions = _conversions(workspace, spec, run_id)
         ref = refs.create_ref(repository, refs.run_ref(run_id), spec.commit)
-        snapshot = Snapshot(spec.commit, tree, "", "", ref, dirty=False)
+        snapshot = Snapshot(spec.commit, tree, "", "", ref, dirty=False, conversions=conversions)
     else:
         settings = workspace.settings
-        snapshot = take_snapshot(repository, Wish(run_id, settings.auto_commit, settings.require_clean, spec.name))
+        wish = Wish(
+            run_id, settings.auto_commit, settings.require_clean, spec.name, settings.rules(), spec.during_operation,
+            accept=settings.filters == "committed", keep=lambda found: journal.write("conversions", conversions=found),
+        )  # fmt: skip
+        snapshot = take_snapshot(repository, wish)
     journal.write("snapshot", snapshot=vars(snapshot))
     return snapshot
+
+
+def _snapshot(receipt: Mapping[str, Any] | None, known: Snapshot) -> Snapshot:
+    """What the journal says beyond the ref, when it speaks of the same commit and is whole."""
+    try:
+        written = Snapshot(**(receipt or {})["snapshot"])
+    except (KeyError, TypeError):
+        return known
+    return written if (written.commit, written.tree, written.ref) == (known.commit, known.tree, known.ref) else known
+
+
+def _conversions(workspace: Workspace, spec: RunSpec, run_id: str) -> dict[str, Any]:
+    """How the files of a commit are written: as noted before the ref of its snapshot was made, or as a manifest says."""
+    noted = workspace.journal(run_id).find("conversions")
+    if noted is not None:
+        return dict(noted["conversions"])
+    if not spec.conversions:
+        return {}
+    from reprun.repo.recorded import restore_conversions
+
+    return restore_conversions(workspace.repository, spec.conversions, spec.commit).data()
 
 
 def prepare(workspace: Workspace, target: Target, spec: RunSpec, snapshot: Snapshot, run_id: str) -> dict[str, Any]:
@@ -90,13 +152,24 @@ def prepare(workspace: Workspace, target: Target, spec: RunSpec, snapshot: Snaps
             "cwd": spec.cwd,
             "argv": list(spec.argv),
             "writable": list(spec.writable),
+            "carry": _contents(workspace, spec),
             "variables": spec.variables,
             "pass_env": list(workspace.settings.pass_env),
             "gpus": spec.gpus,
             "data": list(spec.data),
             "data_base": repository.top,
+            **{name: snapshot.conversions[name] for name in ("form", "expected", "accept") if name in snapshot.conversions},
         }
     )
+
+
+def _contents(workspace: Workspace, spec: RunSpec) -> list[dict[str, Any]]:
+    """The carried files with what is in them: read anew at every attempt, because no record holds it."""
+    if not spec.carried:
+        return []
+    from reprun.repo.carried import carried_contents
+
+    return carried_contents(workspace.repository, spec.carried)
 
 
 def ensure_manifest(
@@ -108,12 +181,22 @@ def ensure_manifest(
     blob = None if cleared.attempt.first else refs.find_ref(repository, ref)
     text = next(refs.read_blobs(repository, [blob]), None) if blob else None
     if text is not None:
-        return Sealed(parse_manifest(text, run_id), text.decode(), cleared)
+        manifest = parse_manifest(text, run_id)
+        if not workspace.journal(run_id).digest():
+            _remember_seal(workspace, run_id, text)
+        return Sealed(manifest, text.decode(), cleared)
     data = manifest_data(spec, snapshot, prepared, cleared, target)
     text = render_manifest(data).encode()
-    refs.create_ref(repository, ref, refs.write_blob(repository, text))
-    workspace.journal(run_id).write("sealed", ref=ref)
+    keep_blob(repository, ref, text)
+    _remember_seal(workspace, run_id, text)
     return Sealed(Manifest(data), text.decode(), cleared)
+
+
+def _remember_seal(workspace: Workspace, run_id: str, text: bytes) -> None:
+    """By the digest this repository knows the manifest as its own: what comes by `git fetch` is a stranger's."""
+    from reprun.store.copies import digest_of
+
+    workspace.journal(run_id).write("sealed", ref=refs.MANIFESTS + run_id, digest=digest_of(text))
 
 
 def start(workspace: Workspace, target: Target, spec: RunSpec, prepared: Mapping[str, Any], sealed: Sealed) -> Job:
@@ -142,12 +225,6 @@ def start(workspace: Workspace, target: Target, spec: RunSpec, prepared: Mapping
     return Job(run_id, prepared["run_dir"], target.scheduler.session(shown), attach, state.state)
 
 
-def submission_of(target: Target, run_id: str) -> dict[str, Any]:
-    """What the host needs to hand a run to its scheduler."""
-    words = target.scheduler.submit(Submission(run_id, SOCKET))
-    return {"run_id": run_id, "submit": words, "python": target.host.python()}
-
-
 def remember(workspace: Workspace, spec: RunSpec, sealed: Sealed) -> None:
     """Adds the run to the index."""
     from reprun.core.dotted import flatten
@@ -164,4 +241,7 @@ def get_spec(workspace: Workspace, run_id: str) -> RunSpec:
     receipt = workspace.journal(run_id).find("begin")
     if receipt is None:
         raise NotFoundError(f"nothing is written down about the launch of {run_id}", hint="reprun ls")
-    return spec_from_data(receipt["spec"])
+    try:
+        return spec_from_data(receipt["spec"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise NotFoundError(f"what is written down about the launch of {run_id} is damaged", hint="reprun ls") from error

@@ -7,25 +7,36 @@ from collections.abc import Iterator
 from reprun.commands.states import get_state
 from reprun.core.errors import NotFoundError
 from reprun.core.outcome import RunState, state_of
+from reprun.repo import refs
 from reprun.store.rows import Row
 from reprun.system.clock import pause
 from reprun.workspace import Workspace
 
 _FIRST, _SLOWEST = 0.005, 0.5
+_PUBLISHED = 1.0  # seconds
 _PIECE = 1 << 18  # bytes of a log in one answer
 STREAMS = ("stdout", "stderr")
 
 
 def wait(workspace: Workspace, row: Row) -> RunState:
-    """Blocks until the run is over, or until it is sure that it will not start by itself."""
+    """Blocks until the run is over, with its end where a `git push` finds it, or surely will not start by itself."""
     delay, unstarted = _FIRST, 0
     while True:
         state = get_state(workspace, row)
         unstarted = unstarted + 1 if state.state == "unstarted" else 0
         if state.is_final or state.state == "unknown" or unstarted > 20:
+            _await_publication(workspace, row.run_id, state)
             return state
         pause(delay)
         delay = min(delay * 1.3, _SLOWEST)
+
+
+def _await_publication(workspace: Workspace, run_id: str, state: RunState) -> None:
+    """The supervisor publishes an outcome right after it has written it; where it cannot, nobody waits for long."""
+    for _ in range(round(_PUBLISHED / _FIRST) if state.record and state.state != "lost" else 0):
+        if refs.find_ref(workspace.repository, refs.OUTCOMES + run_id):
+            return
+        pause(_FIRST)
 
 
 def read_log(workspace: Workspace, row: Row, stream: str, offset: int = 0) -> Iterator[bytes]:

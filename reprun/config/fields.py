@@ -57,6 +57,13 @@ def number(where: str, value: Any) -> float:
     return value
 
 
+def count(where: str, value: Any) -> int:
+    """A whole number that is not negative."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise wrong(where, "a whole number that is not negative", value)
+    return value
+
+
 def size(where: str, value: Any) -> int:
     """Bytes, as a number or as people write it: `1 GiB`, `500 MB`, `64K`. Without the i a unit is decimal."""
     match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None

@@ -9,6 +9,7 @@ from typing import Any
 from reprun.config.values import MAX_DEPTH, MAX_TEXT, Written, check_values, walk
 from reprun.core.errors import UsageError
 from reprun.core.text import show
+from reprun.core.toml_cost import is_costly
 
 _FORMATS = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".toml": "toml"}
 
@@ -101,6 +102,8 @@ def _parse_json(text: str, what: str) -> Any:
 def _parse_toml(text: str, what: str) -> Any:
     import tomllib
 
+    if is_costly(text):
+        raise UsageError(f"{what} has keys of too many parts", hint="write tables as [a.b] and keep them flat")
     try:
         values = tomllib.loads(text.removeprefix("\ufeff"))
     except tomllib.TOMLDecodeError as error:

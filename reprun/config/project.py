@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from reprun.core.frozen import dataclass, field
+from reprun.core.guarded import Rules
 
 if TYPE_CHECKING:
     from reprun.core.tolerance import Tolerances
 
 NAME = "reprun.toml"
-_MERGED = ("env", "outputs", "launch", "verdict", "verdict.metrics", "targets")  # below these, key by key
+_FLAT = ("outputs", "launch", "snapshot")  # sections whose keys are fields of their own
+_MERGED = ("env", *_FLAT, "guard", "verdict", "verdict.metrics", "targets")  # below these, key by key
 
 
 @dataclass(frozen=True)
@@ -23,14 +25,21 @@ class Settings:
     require_clean: bool = False
     config: str = ""
     writable: tuple[str, ...] = ()
+    carry: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
     pass_env: tuple[str, ...] = ()
     env: dict[str, str] = field(default_factory=dict)
     hash_limit: int = 1 << 30
     grace: float = 10
+    filters: str = "exact"
+    guard: dict[str, Any] = field(default_factory=dict)
     verdict: dict[str, Any] = field(default_factory=dict)
     targets: dict[str, dict[str, Any]] = field(default_factory=dict)
     files: tuple[str, ...] = ()
+
+    def rules(self) -> Rules:
+        """What `[guard]` says."""
+        return Rules(**self.guard)
 
     def tolerances(self) -> Tolerances:
         """What `[verdict]` allows; a metric with a table of its own takes nothing from the general one."""
@@ -77,5 +86,6 @@ def _merge(base: dict[str, Any], over: dict[str, Any], path: str = "") -> dict[s
 
 
 def _settings(values: dict[str, Any], files: tuple[str, ...]) -> Settings:
-    plain = {key: value for key, value in values.items() if key not in ("outputs", "launch")}
-    return Settings(**plain, **values.get("outputs", {}), **values.get("launch", {}), files=files)
+    plain = {key: value for key, value in values.items() if key not in _FLAT}
+    flat = {key: value for section in _FLAT for key, value in values.get(section, {}).items()}
+    return Settings(**plain, **flat, files=files)

@@ -104,7 +104,8 @@ def _code(area: str, old: Side, new: Side) -> Iterator[Difference]:
     rows = list(_rows(area, facts.code(old.manifest), facts.code(new.manifest)))
     # How many files were uncommitted describes how a snapshot was taken: it says nothing about one commit.
     if any(row.name in ("commit", "tree") for row in rows):
-        yield from rows
+        # A reproduction has the files of submodules but no record of them: unknown is not different.
+        yield from (row for row in rows if not (row.name.startswith("submodule ") and ABSENT in (row.old, row.new)))
 
 
 def _config(area: str, old: Side, new: Side) -> Iterator[Difference]:
@@ -140,6 +141,7 @@ AREAS: dict[str, _Compare] = {
     "seeds": _manifest(facts.seeds),
     "command": _manifest(facts.command),
     "data": _manifest(facts.data),
+    "carried": _manifest(facts.carried),
     "environment": _environment,
     "python": _manifest(facts.python),
     "packages": _manifest(facts.packages),

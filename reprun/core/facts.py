@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter
+from typing import Any
 
 from reprun.core.canonical import exact, plain
 from reprun.core.measured import Output, Record, items, mapping, natural
@@ -25,10 +26,19 @@ def pick(table: Record, **labels: str) -> Facts:
 
 
 def code(manifest: Record) -> Facts:
-    """The commit that ran, its tree, and how much of it was uncommitted when the snapshot was taken."""
+    """The commit that ran, its tree, its submodules, and how much of it was uncommitted when the snapshot was taken."""
     table = mapping(manifest.get("code"))
     edits = ", ".join(f"{count} {name}" for name in _EDITS if (count := natural(table.get(name))))
-    return pick(table, commit="commit", tree="tree") | {"uncommitted files": edits or "none"}
+    return pick(table, commit="commit", tree="tree") | _submodules(table) | {"uncommitted files": edits or "none"}
+
+
+def _submodules(code: Record) -> Facts:
+    found = {}
+    for entry in map(mapping, items(code.get("submodules"))):
+        path, commit = plain(entry.get("path")), plain(entry.get("commit"))
+        if path and commit:
+            found[f"submodule {path}"] = f"{commit} with changes" if entry.get("dirty") is True else commit
+    return found
 
 
 def seeds(manifest: Record) -> Facts:
@@ -85,8 +95,17 @@ def variables(manifest: Record) -> Facts:
 
 def data(manifest: Record) -> Facts:
     """Size and sha256 of the declared data, by path."""
+    return _files(manifest.get("data"))
+
+
+def carried(manifest: Record) -> Facts:
+    """Size and sha256 of the ignored files that the run got a copy of, by path."""
+    return _files(manifest.get("carried"))
+
+
+def _files(entries: Any) -> Facts:
     facts = {}
-    for entry in map(mapping, items(manifest.get("data"))):
+    for entry in map(mapping, items(entries)):
         if path := plain(entry.get("path")):
             facts[path] = file(Output(path, natural(entry.get("size")), plain(entry.get("sha256")) or None))
     return facts

@@ -13,6 +13,7 @@ from reprun.core.manifest_shape import is_inside as is_inside
 
 SCHEMA_VERSION = 1
 MAX_BYTES = 8 << 20
+MAX_DEPTH = 32
 _SEAL = 'seal = "sha256:'
 
 
@@ -71,6 +72,8 @@ class DamagedError(NotFoundError):
 
 def check(data: Any, what: str) -> Manifest:
     """Checks the shape of a parsed manifest, a stranger's too. Raises `DamagedError` naming the field."""
+    if _is_deep(data):
+        raise DamagedError(f"the manifest of {what} is nested deeper than {MAX_DEPTH} levels")
     version = data.get("schema_version")
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise FromTheFutureError(version)
@@ -78,6 +81,17 @@ def check(data: Any, what: str) -> Manifest:
     if bad is not None:
         raise DamagedError(f"the manifest of {what} has no valid field {bad!r}")
     return Manifest(data)
+
+
+def _is_deep(data: Any) -> bool:
+    """True for more than `MAX_DEPTH` levels, found without recursion: what writes the record as JSON recurses."""
+    level = [data]
+    for _ in range(MAX_DEPTH):
+        tables = (
+            list(value.values()) if isinstance(value, dict) else value for value in level if isinstance(value, (dict, list))
+        )
+        level = [item for table in tables for item in table]
+    return bool(level)
 
 
 class FromTheFutureError(ReprunError):

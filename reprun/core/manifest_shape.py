@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from reprun.core.seeds import LIMIT
 
 _Test = Callable[[Any], bool]
 _MISSING = object()
+_GPU = re.compile(r"[0-9]{1,4}|GPU-[0-9a-fA-F-]{1,40}|MIG-[0-9a-zA-Z/-]{1,80}")
 
 
 def find_bad_fields(data: Mapping[str, Any]) -> Iterator[str]:
@@ -46,6 +48,24 @@ def _is_int(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _is_count(value: Any) -> bool:
+    return _is_int(value) and 0 <= value < 1 << 63
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_variable(value: Any) -> bool:
+    """The name of an environment variable, as the system calls take it."""
+    return _is_text(value) and value != "" and "=" not in value
+
+
+def is_gpu_list(value: Any) -> bool:
+    """True for what `--gpus` takes: nothing, `none`, or indices and UUIDs with commas."""
+    return isinstance(value, str) and (value in ("", "none") or all(map(_GPU.fullmatch, value.split(","))))
+
+
 def _is_table(value: Any) -> bool:
     return isinstance(value, dict)
 
@@ -70,8 +90,40 @@ def _is_data(value: Any) -> bool:
     return (
         isinstance(value, dict)
         and _is_text(value.get("path"))
-        and _is_int(value.get("size", 0))
+        and _is_count(value.get("size", 0))
+        and _is_count(value.get("files", 0))
         and _is_text(value.get("sha256", ""))
+    )
+
+
+def _is_allowed(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and all(_is_text(value.get(name)) for name in ("path", "reason"))
+        and _is_int(value.get("size"))
+        and isinstance(value.get("new"), bool)
+    )
+
+
+def _is_carried(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and is_inside(value.get("path"))
+        and value["path"] != ""
+        and _is_int(value.get("size"))
+        and value["size"] >= 0
+        and isinstance(value.get("sha256"), str)
+        and re.fullmatch("[0-9a-f]{64}", value["sha256"]) is not None
+    )
+
+
+def _is_submodule(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and _is_text(value.get("path"))
+        and isinstance(value.get("commit"), str)
+        and is_commit(value["commit"])
+        and isinstance(value.get("dirty"), bool)
     )
 
 
@@ -83,32 +135,57 @@ _FIELDS: dict[str, tuple[_Test, bool]] = {
     "name": (_is_text, False),
     "why": (_is_text, False),
     "parent": (lambda value: value == "" or (isinstance(value, str) and is_run_id(value)), False),
+    "reprun_version": (_is_text, False),
     "command": (_is_table, True),
     "command.argv": (_is_command, True),
     "command.cwd": (is_inside, False),
     "code": (_is_table, True),
     "code.commit": (lambda value: isinstance(value, str) and is_commit(value), True),
     "code.tree": (lambda value: isinstance(value, str) and is_commit(value), True),
+    "code.parent": (lambda value: value == "" or (isinstance(value, str) and is_commit(value)), False),
     "code.branch": (_is_text, False),
+    "code.operation": (_is_text, False),
+    "code.dirty": (_is_flag, False),
+    "code.ref": (_is_text, False),
+    "code.changed": (_is_count, False),
+    "code.added": (_is_count, False),
+    "code.deleted": (_is_count, False),
+    "code.submodules": (_list_of(_is_submodule), False),
+    "code.conversions": (_is_table, False),
+    "code.conversions.autocrlf": (lambda value: value in ("true", "input"), False),
+    "code.conversions.eol": (lambda value: value == "crlf", False),
+    "code.conversions.info": (_is_text, False),
+    "code.conversions.user": (_is_text, False),
+    "code.conversions.filters": (_list_of(_is_text), False),
+    "code.conversions.lfs": (_is_int, False),
+    "code.conversions.lfs_pointers": (_list_of(is_inside), False),
+    "code.conversions.differ": (_list_of(_is_text), False),
     "seeds": (_is_table, True),
     "seeds.root": (_is_seed, True),
     "seeds.origin": (_is_text, False),
     "seeds.named": (_table_of(_is_seed), True),
     "environment": (_is_table, True),
+    **{
+        f"environment.{name}": (_is_text, False)
+        for name in ("kind", "strength", "python", "implementation", "executable", "prefix", "digest")
+    },
     "environment.packages": (_list_of(_is_text), False),
     "variables": (_is_table, True),
-    "variables.values": (_table_of(_is_text), False),
-    "variables.configured": (_list_of(_is_text), False),
-    "variables.secret": (_list_of(_is_text), False),
+    "variables.values": (lambda value: _table_of(_is_text)(value) and all(map(_is_variable, value)), False),
+    "variables.configured": (_list_of(_is_variable), False),
+    "variables.secret": (_list_of(_is_variable), False),
     "target": (_is_table, True),
     "target.name": (_is_text, False),
-    "target.gpus": (_is_text, False),
-    "target.run_dir": (_is_text, False),
+    "target.gpus": (is_gpu_list, False),
+    **{f"target.{name}": (_is_text, False) for name in ("host", "scheduler", "run_dir", "hostname", "machine_id")},
     "run": (_is_table, False),
     "run.writable": (_list_of(lambda value: is_inside(value) and value != ""), False),
-    "run.hash_limit": (_is_int, False),
+    "run.hash_limit": (_is_count, False),
+    "run.preflight": (_list_of(_is_text), False),
     "config": (_is_table, False),
     "data": (_list_of(_is_data), False),
+    "allowed": (_list_of(_is_allowed), False),
+    "carried": (_list_of(_is_carried), False),
 }
 # What must be in a config that is there.
 _CONFIG: dict[str, tuple[_Test, bool]] = {
@@ -116,4 +193,5 @@ _CONFIG: dict[str, tuple[_Test, bool]] = {
     "config.format": (lambda value: value in ("yaml", "json", "toml"), True),
     "config.source": (_is_text, False),
     "config.sets": (_list_of(_is_text), False),
+    "config.sha256": (_is_text, False),
 }

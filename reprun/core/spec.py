@@ -20,11 +20,21 @@ class ConfigRecord:
 
 
 @dataclass(frozen=True)
+class Carried:
+    """An ignored file of the dev tree that the run gets a copy of: where it is, and what it held. Never its contents."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
 class RunSpec:
     """One run as asked for, complete: from here on nothing depends on the options or the files that were read.
 
     `cwd` is relative to the worktree; `variables` are set for the job, `secrets` are passed on by name and their values
-    never recorded. `commit` is set when a recorded commit is to run (reproduce) instead of a snapshot of the dev tree.
+    never recorded. `commit` is set when a recorded commit is to run (reproduce) instead of a snapshot of the dev tree;
+    `conversions` is what its manifest says of how the files were written.
     """
 
     argv: tuple[str, ...]
@@ -38,10 +48,13 @@ class RunSpec:
     variables: dict[str, str] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
     writable: tuple[str, ...] = ()
+    carried: tuple[Carried, ...] = ()
     data: tuple[str, ...] = ()
     hash_limit: int = 1 << 30
     parent: str = ""
     commit: str = ""
+    during_operation: bool = False
+    conversions: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -53,8 +66,31 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class Conversions:
+    """How the worktree's files are written so that they are the dev tree's (docs/decisions/0010); empty in most repositories.
+
+    `form` is what the runner is told, `record` what the manifest says. `expected` files, path → [size, SHA-256 or nothing], are
+    compared; `differ` are known to differ, and allowed to, as is what else will be found, when `accept` is set.
+    """
+
+    form: dict[str, Any] = field(default_factory=dict)
+    record: dict[str, Any] = field(default_factory=dict)
+    expected: dict[str, Any] = field(default_factory=dict)
+    differ: list[str] = field(default_factory=list)
+    accept: bool = False
+
+    def data(self) -> dict[str, Any]:
+        """The fields, or nothing when there is nothing to say."""
+        return dict(vars(self)) if self.form or self.expected or self.differ else {}
+
+
+@dataclass(frozen=True)
 class Snapshot:
-    """A commit that holds the dev tree as it stood at one moment, kept alive by `ref`."""
+    """A commit that holds the dev tree as it stood at one moment, kept alive by `ref`.
+
+    `allowed` is what the guard found and `[guard] allow` let in: tables of path, size, reason and new. `submodules` are those
+    whose files are in it: tables of path, commit and dirty. `conversions` are the fields of a `Conversions`, or nothing.
+    """
 
     commit: str
     tree: str
@@ -65,6 +101,10 @@ class Snapshot:
     changed: int = 0
     added: int = 0
     deleted: int = 0
+    allowed: list[dict[str, Any]] = field(default_factory=list)
+    operation: str = ""
+    submodules: list[dict[str, Any]] = field(default_factory=list)
+    conversions: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

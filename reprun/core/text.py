@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-# C0 and C1 controls, DEL, and the Unicode marks that reorder what is printed after them.
-_HIDDEN = {*range(0x20), *range(0x7F, 0xA0), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029}
-_VISIBLE = {code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" for code in _HIDDEN}
+# C0 and C1 controls, DEL, the Unicode marks that reorder what is printed after them, and characters that print nothing at all: a
+# person who is to say yes to a command must see all of it. (Joiners stay: scripts and emoji need them.)
+_HIDDEN = {
+    *range(0x20), *range(0x7F, 0xA0), 0xAD, 0x61C, 0x180E, 0x200B, 0x200E, 0x200F, 0x2028, 0x2029, *range(0x202A, 0x202F),
+    *range(0x2060, 0x2070), 0xFEFF, *range(0xFFF9, 0xFFFC), *range(0xE0000, 0xE0080),
+}  # fmt: skip
+_VISIBLE = {
+    code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}" for code in _HIDDEN
+}
 _VISIBLE[0x0A], _VISIBLE[0x09], _VISIBLE[0x0D] = "\\n", "\\t", "\\r"
 _LOG = {code: shown for code, shown in _VISIBLE.items() if code not in (0x0A, 0x09)}
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from reprun.core.errors import ToolError
+from reprun.runner.errors import RunnerError
 from reprun.runner.main import handle
 from reprun.system.process import translated
 
@@ -28,10 +30,11 @@ class LocalHost:
             ) from error
 
     def warm(self, request: Mapping[str, Any]) -> None:
-        """Lets a thread verify the newest worktree while the launch waits for git."""
+        """Starts the supervisor, and lets a thread verify the newest worktree while the launch waits for git."""
         from threading import Thread
 
-        Thread(target=handle, args=({"op": "warm", **request},), daemon=True).start()
+        _try({"op": "early", **request})
+        Thread(target=_try, args=({"op": "warm", **request},), daemon=True).start()
 
     def python(self) -> str:
         """This interpreter."""
@@ -40,3 +43,9 @@ class LocalHost:
     def attach(self, words: list[str]) -> list[str]:
         """Nothing has to be added."""
         return words
+
+
+def _try(request: Mapping[str, Any]) -> None:
+    """A failure ahead of time means nothing: the launch will meet it in its turn, and say what is wrong."""
+    with suppress(OSError, RunnerError):
+        handle(dict(request))

@@ -7,7 +7,19 @@ import os
 from reprun.core.errors import RefusedError, UsageError
 from reprun.core.frozen import dataclass, field
 from reprun.core.text import show
-from reprun.system.process import Git, translated
+from reprun.repo.git_config import git_folders, lfs_settings, read_texts
+from reprun.repo.listing import ask_listing
+from reprun.system.clock import ticks
+from reprun.system.process import Git, Process, translated
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What git was asked before anything else: where the repository is, and what differs from the index; `since` when (ticks)."""
+
+    place: Process[bytes]
+    listing: Process[bytes] | None
+    since: float
 
 
 @dataclass(frozen=True)
@@ -15,7 +27,7 @@ class Repository:
     """A Git repository with a worktree: `top` is the worktree, `git_dir` its own folder, `common_dir` what all worktrees share.
 
     `prefix` is the folder we are in, relative to `top` (empty at the top). `head` is the commit, empty when there is none
-    yet; `branch` the full name of the branch, empty when HEAD is detached.
+    yet; `branch` the full name of the branch, empty when HEAD is detached. `config_texts` are the files of git's settings.
     """
 
     top: str
@@ -26,6 +38,8 @@ class Repository:
     head: str
     branch: str
     git: Git = field(repr=False, compare=False)
+    asked: Asked | None = field(default=None, repr=False, compare=False)
+    config_texts: bytes = field(default=b"", repr=False, compare=False)
 
     @property
     def state_dir(self) -> str:
@@ -38,31 +52,73 @@ class Repository:
         return "0" * (64 if self.object_format == "sha256" else 40)
 
 
-def find_repository(cwd: str) -> Repository:
+def ask_repository(cwd: str, files: bool = False) -> Asked:
+    """Lets git find the repository around `cwd` while the caller does other work; with `files`, where this may be its top,
+    also look at the files."""
+    git = Git(cwd, settings={**_sight(cwd), **lfs_settings(read_texts(*git_folders(cwd)))})
+    since = ticks()
+    with translated():
+        place = git.spawn(
+            "rev-parse", "--path-format=absolute", "--show-toplevel", "--git-dir", "--git-common-dir", "--show-object-format",
+            "--show-prefix", "HEAD", "--symbolic-full-name", "HEAD",
+        )  # fmt: skip
+        listing = ask_listing(git) if files and os.path.lexists(os.path.join(cwd, ".git")) else None
+    return Asked(place, listing, since)
+
+
+def find_repository(cwd: str, asked: Asked | None = None) -> Repository:
     """The repository around `cwd`. Raises `UsageError` outside of one, `RefusedError` when git cannot use it."""
     git = Git(cwd)
     with translated():
-        done = git.run(
-            "rev-parse", "--path-format=absolute", "--show-toplevel", "--git-dir", "--git-common-dir", "--show-object-format",
-            "--show-prefix", "HEAD", "--symbolic-full-name", "HEAD", check=False,
-        )  # fmt: skip
+        done = git.finish((asked or ask_repository(cwd)).place, check=False)
     lines = os.fsdecode(done.stdout).split("\n")
     # An unborn HEAD makes git fail only after it has printed what comes before.
     if len(lines) < 6:
         raise _why_not(done.stderr.decode("utf-8", "replace"), cwd)
-    top, git_dir, common_dir, object_format, prefix = lines[:5]
+    top, git_dir, common_dir, object_format = lines[:4]
     if object_format not in ("sha1", "sha256"):
         raise RefusedError(f"the path of the repository at {show(top)} holds a line break", hint="move it to a path without one")
-    head, branch = _head(git, lines[5:], done.returncode == 0)
-    return Repository(top, git_dir, common_dir, prefix.rstrip("/"), object_format, head, branch, Git(top))
+    end = _end_of_prefix(lines)
+    prefix = "\n".join(lines[4:end])  # the folder that we are in may have a line break in its name
+    head, branch = _head(git, lines[end:], done.returncode == 0)
+    # Where the tree does not hold its own .git folder (core.worktree), git would find another repository from its top, or none.
+    where = {} if git_dir == os.path.join(top, ".git") else {"GIT_DIR": git_dir, "GIT_WORK_TREE": top}
+    texts = read_texts(git_dir, common_dir)
+    own = Git(top, where, {**_sight(top), **lfs_settings(texts)})
+    early = asked if top == cwd else None
+    return Repository(top, git_dir, common_dir, prefix.rstrip("/"), object_format, head, branch, own, early, texts)
+
+
+def _sight(top: str) -> dict[str, str]:
+    """Settings that let git see the files as they are, whatever it was told to overlook.
+
+    A file that was changed and given its old time back is found by its ctime. Whether names that differ by case are one is
+    what the file system says: the repository's setting tells of the machine that it was made on, maybe a Mac.
+    """
+    try:
+        folds = os.path.samefile(os.path.join(top, ".git"), os.path.join(top, ".GIT"))
+    except OSError:
+        folds = False
+    folded = "true" if folds else "false"
+    return {"core.trustctime": "true", "core.checkStat": "default", "core.ignoreStat": "false", "core.ignoreCase": folded}
+
+
+def _end_of_prefix(lines: list[str]) -> int:
+    """Where the commit stands, or the word HEAD when there is none: nothing else that comes behind the prefix looks like that."""
+    ids = (at for at in range(len(lines) - 1, 4, -1) if _is_id(lines[at]))
+    return next(ids, max(5, len(lines) - 2))
+
+
+def _is_id(text: str) -> bool:
+    return len(text) in (40, 64) and not text.strip("0123456789abcdef")
 
 
 def _head(git: Git, rest: list[str], born: bool) -> tuple[str, str]:
     """(commit, full name of the branch); a detached HEAD has no branch, an unborn one no commit."""
-    if born:
+    if born and rest[1:2] not in ([], [""]):
         return rest[0], rest[1] if rest[1].startswith("refs/") else ""
-    with translated():
-        return "", os.fsdecode(git.run("symbolic-ref", "--quiet", "HEAD", check=False).stdout.rstrip(b"\n"))
+    with translated():  # an unborn branch, or one like `@` or `refs/heads/main`, whose name git takes for several
+        return rest[0] if born else "", os.fsdecode(git.run("symbolic-ref", "--quiet", "HEAD", check=False).stdout.rstrip(b"\n"))
 
 
 def _why_not(said: str, cwd: str) -> UsageError | RefusedError:

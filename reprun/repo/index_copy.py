@@ -4,14 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import takewhile
 
 from reprun.core.errors import RefusedError
 from reprun.repo.discover import Repository
-from reprun.system.files import explained, find_bytes
+from reprun.repo.listing import Listing, ask_listing, read_listing
+from reprun.system.files import ensure_dir, explained, find_bytes
 from reprun.system.process import Git
+
+
+def scratch_folder(repository: Repository) -> str:
+    """Where scratch indexes lie, in reprun's folder of the repository."""
+    return ensure_dir(os.path.join(repository.state_dir, "tmp"))
+
+
+@contextmanager
+def scratch_index(repository: Repository, name: str, folder: str) -> Iterator[Git]:
+    """Git with a private copy of the user's index, in `folder`, so that unchanged files need not be hashed anew."""
+    path = os.path.join(folder, f"index-{name}-{os.getpid()}")
+    try:
+        copy_index(repository, path)
+        yield repository.git.at(GIT_INDEX_FILE=path)
+    finally:
+        for left in ("", ".lock", ".check", ".flat", ".flat.lock"):
+            with suppress(FileNotFoundError):
+                os.unlink(path + left)
 
 
 def copy_index(repository: Repository, path: str) -> None:
@@ -27,36 +46,52 @@ def copy_index(repository: Repository, path: str) -> None:
     times = os.stat(source)
     if not _is_whole(data, repository.object_format):
         raise RefusedError("the index of this repository is damaged", hint=f"mv {source} {source}.damaged && git reset")
+    # `git replace` for a file: what lies there is not what the index says, though its stats do; so nothing is believed.
+    when = 10**9 if replaces_objects(repository) else times.st_mtime_ns
     with explained(path, "written"):
-        with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        with open(path, "wb", opener=_private) as file:
             file.write(data)
-        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+        os.utime(path, ns=(times.st_atime_ns, when))
+
+
+def replaces_objects(repository: Repository) -> bool:
+    """True when `git replace` was used here; then no stat of the index is to be believed, and the copy is dated so."""
+    if os.path.isdir(os.path.join(repository.common_dir, "refs", "replace")):
+        return True
+    with suppress(FileNotFoundError), open(os.path.join(repository.common_dir, "packed-refs"), "rb") as packed:
+        # They are sorted: where our own, of which there can be very many, begin, nobody need look further.
+        return any(b" refs/replace/" in line for line in takewhile(lambda line: b" refs/reprun/" not in line, packed))
+    return False
 
 
 @contextmanager
-def looking_again(git: Git, before: int) -> Iterator[list[str]]:
-    """Lets git look at all files again, beside the block; fills the list with those that are not as `git add` found them.
+def looking_again(git: Git, before: int) -> Iterator[list[Listing]]:
+    """Lets git look at all files again, beside the block; the list then holds what is not as it was found and added.
 
-    `before` is the second in which the add began. Git compares times by the second, and reads a file whose time is not older
-    than its index. So the index for this look is a copy that is dated `before`: whatever was written since is read.
+    `before` is the second in which the first look began. Git compares times by the second, and reads a file whose time is
+    not older than its index. So the index for this look is a copy that is dated `before`: whatever was written since is read.
     """
-    moved: list[str] = []
+    found: list[Listing] = []
     index = git.where["GIT_INDEX_FILE"]
     copy = index + ".check"
     if os.path.exists(index):  # there is none where nothing was ever added
         with explained(copy, "written"):
-            shutil.copyfile(index, copy)
+            with open(copy, "wb", opener=_private) as file:
+                file.write(find_bytes(index) or b"")
             os.utime(copy, (before, before))
-    words = ("ls-files", "--modified", "--deleted", "--others", "--exclude-standard", "-z")
-    asked = git.at(GIT_INDEX_FILE=copy).spawn(*words)
-    yield moved
-    left = git.finish(asked, "ls-files").stdout
-    moved += sorted({os.fsdecode(path) for path in left.split(b"\0") if path})
+    scratch = git.at(GIT_INDEX_FILE=copy)
+    asked = ask_listing(scratch)
+    yield found
+    found.append(read_listing(scratch, asked))
 
 
 def date_index(git: Git, before: int) -> None:
     """Makes git read every file that was written in the second `before` or since."""
     os.utime(git.where["GIT_INDEX_FILE"], (before, before))
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _is_whole(data: bytes, object_format: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,12 +10,13 @@ from reprun.core.frozen import dataclass
 from reprun.repo.discover import Repository
 
 # Snapshots of one state are one commit, so its dates come from its parent; this is the date of a commit without one.
-_NO_DATE = "946684800 +0000"
+_NO_DATE = "@946684800 +0000"
+_DATE = re.compile(rb"committer .*> (\d{1,11} [+-]\d{4})")
 
 
 @dataclass
 class Parent:
-    """Filled when the `with` block of `ask_parent` ends; `date` is as git writes it, seconds and zone."""
+    """Filled when the `with` block of `ask_parent` ends; `date` is seconds and zone, with the @ that lets git take any second."""
 
     tree: str = ""
     date: str = _NO_DATE
@@ -28,6 +30,7 @@ def ask_parent(repository: Repository) -> Iterator[Parent]:
     yield parent
     if asked is not None:
         text = repository.git.finish(asked, "cat-file").stdout
-        fields = dict(line.split(b" ", 1) for line in text.partition(b"\n\n")[0].split(b"\n") if line[:1] not in (b"", b" "))
-        parent.tree = fields[b"tree"].decode("ascii")
-        parent.date = fields[b"committer"].rpartition(b"> ")[2].decode("ascii", "replace")
+        header = text.partition(b"\n\n")[0].split(b"\n")
+        parent.tree = header[0].removeprefix(b"tree ").decode("ascii")
+        dates = [found[1].decode("ascii") for found in map(_DATE.fullmatch, header) if found]
+        parent.date = f"@{dates[0]}" if dates else _NO_DATE  # other programs write commits with dates that git refuses

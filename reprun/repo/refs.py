@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
 
 from reprun.core.errors import NotFoundError, ToolError
+from reprun.repo.blobs import read_blobs as read_blobs
 from reprun.repo.discover import Repository
+from reprun.runner import refs as runner_refs
 from reprun.system.process import translated
 
 MANIFESTS = "refs/reprun/manifests/"
@@ -23,18 +24,22 @@ def run_ref(run_id: str) -> str:
 def create_ref(repository: Repository, ref: str, object_id: str) -> str:
     """Creates `ref`; a ref that is there already with that value is fine. Raises `ToolError` when it has another."""
     with translated():
-        done = repository.git.run("update-ref", ref, object_id, repository.null_id, check=False)
-        if done.returncode and find_ref(repository, ref) != object_id:
-            said = done.stderr.decode("utf-8", "replace").strip()
-            raise ToolError(f"the ref {ref} cannot be created: {said}")
+        said = runner_refs.create_ref(repository.git, repository.common_dir, ref, object_id)
+    if said:
+        raise ToolError(f"the ref {ref} cannot be created: {said}")
     return ref
+
+
+def restore_ref(repository: Repository, ref: str, object_id: str) -> None:
+    """Points a damaged record's ref at the object that was recorded: the only time that a ref of ours is moved."""
+    with translated():
+        repository.git.run("update-ref", "--no-deref", ref, object_id)
 
 
 def find_ref(repository: Repository, ref: str) -> str | None:
     """The object id that `ref` names."""
     with translated():
-        done = repository.git.run("rev-parse", "--verify", "--quiet", "--end-of-options", ref, check=False)
-    return done.stdout.decode("ascii").strip() or None if done.returncode == 0 else None
+        return runner_refs.find_ref(repository.git, ref)
 
 
 def list_refs(repository: Repository, prefix: str) -> list[tuple[str, str]]:
@@ -51,33 +56,25 @@ def write_blob(repository: Repository, data: bytes) -> str:
         return repository.git.text("hash-object", "-w", "--stdin", stdin=data)
 
 
-def read_blobs(repository: Repository, object_ids: Iterable[str]) -> Iterator[bytes | None]:
-    """The contents of objects, in order; None for one that is missing. One process for all."""
-    wanted = list(object_ids)
-    if not wanted:
-        return
-    with translated():
-        said = repository.git.run("cat-file", "--batch", stdin="".join(f"{item}\n" for item in wanted).encode()).stdout
-    at = 0
-    for _ in wanted:
-        end = said.index(b"\n", at)
-        header = said[at:end].split(b" ")
-        at = end + 1
-        if header[-1] == b"missing":
-            yield None
-            continue
-        size = int(header[2])
-        yield said[at : at + size]
-        at += size + 1
-
-
 def get_tree(repository: Repository, commit: str) -> str:
     """The tree of a recorded commit. Raises `NotFoundError` when the repository does not have it."""
     with translated():
-        done = repository.git.run("rev-parse", "--verify", "--quiet", "--end-of-options", commit + "^{tree}", check=False)
+        done = repository.git.run("rev-parse", "--quiet", commit + "^{commit}", commit + "^{tree}", check=False)
+    found = done.stdout.decode("utf-8", "replace").split()
+    if done.returncode or found[0] != commit:  # a tag, or a tree that somebody calls a commit, is none
+        raise NotFoundError(f"the commit {commit} is not in this repository", hint=FETCH)
+    return found[1]
+
+
+def get_author(repository: Repository, commit: str) -> str:
+    """Who a commit says has written it. Raises `NotFoundError` when the repository does not have it."""
+    with translated():
+        done = repository.git.run("cat-file", "commit", commit, check=False)
     if done.returncode:
         raise NotFoundError(f"the commit {commit} is not in this repository", hint=FETCH)
-    return done.stdout.decode("ascii").strip()
+    head = done.stdout.partition(b"\n\n")[0].splitlines()
+    line = next((line for line in head if line.startswith(b"author ")), b"author nobody")
+    return line[7:].rsplit(b" ", 2)[0].decode("utf-8", "replace")
 
 
 def objects_dir(repository: Repository) -> str:

@@ -1,4 +1,4 @@
-"""Scratch indexes that killed processes left behind."""
+"""Scratch indexes and half-written files that killed processes left behind."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import os
 import re
 
 from reprun.repo.discover import Repository
-from reprun.runner.identity import start_time
+from reprun.runner.identity import is_orphan, start_time
 from reprun.system.files import list_dir
 
-_NAME = re.compile(r"index-.*-([0-9]+)(\.lock|\.check)?")
+_NAME = re.compile(r"index-.*-([0-9]+)(\.lock|\.check|\.flat|\.flat\.lock)?")
 
 
 def find_stale_scratch(repository: Repository) -> list[str]:
-    """The paths of scratch indexes whose process is gone."""
+    """The paths of scratch indexes, and of files that were about to take the place of others, whose process is gone."""
     folder = os.path.join(repository.state_dir, "tmp")
     found = ((name, _NAME.fullmatch(name)) for name in list_dir(folder))
-    return [os.path.join(folder, name) for name, match in found if match and start_time(int(match[1])) is None]
+    scratch = [os.path.join(folder, name) for name, match in found if match and start_time(int(match[1])) is None]
+    state = repository.state_dir
+    return scratch + [os.path.join(state, name) for name in list_dir(state) if name.endswith(".tmp") and is_orphan(name)]

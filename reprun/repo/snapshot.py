@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from typing import Any
 
 from reprun.core.errors import RefusedError
 from reprun.core.frozen import dataclass
+from reprun.core.guarded import Rules
 from reprun.core.spec import Snapshot
 from reprun.core.text import show, show_some
 from reprun.repo.branch import put_on_branch
+from reprun.repo.conversions import find_conversions
 from reprun.repo.discover import Repository
-from reprun.repo.flags import ask_flags, clear_flags, read_flags, set_flags
-from reprun.repo.index_copy import copy_index, date_index, looking_again
-from reprun.repo.parent import Parent, ask_parent
+from reprun.repo.flags import set_flags
+from reprun.repo.guard import Guard
+from reprun.repo.index_copy import date_index, scratch_folder
+from reprun.repo.parent import Parent
+from reprun.repo.parts import (
+    Opening,
+    Part,
+    apply_all,
+    comparing_all,
+    find_moved,
+    looking_at_all_again,
+    new_in,
+    opened_parts,
+    sort_out_all,
+    together,
+)
 from reprun.repo.refs import create_ref, run_ref
-from reprun.repo.states import refuse_unfinished_operation
-from reprun.repo.tree_diff import Entry, comparing
-from reprun.system.clock import second
-from reprun.system.files import ensure_dir, make_temporary_folder
-from reprun.system.process import Git, translated
+from reprun.repo.states import refuse_branch
+from reprun.repo.tree_diff import Entry
+from reprun.system.process import translated
 
 _ATTEMPTS = 3
 _IDENTITY = "reprun <reprun@localhost>"
@@ -28,96 +40,111 @@ _IDENTITY = "reprun <reprun@localhost>"
 
 @dataclass(frozen=True)
 class Wish:
-    """What kind of snapshot is asked for: `auto_commit` is `ref` or `branch`; `title` names the run on a branch."""
+    """What kind of snapshot is asked for: `auto_commit` is `ref` or `branch`; `title` names the run on a branch; `rules`
+    are what the guard lets in; `during_operation` takes the files of an unfinished merge or rebase as they are. `accept`: files
+    may be other bytes in a checkout. `keep` is told of conversions before there is a ref: whoever finds the ref after a
+    crash must know them."""
 
     run_id: str
     auto_commit: str = "ref"
     require_clean: bool = False
     title: str = ""
+    rules: Rules = Rules()
+    during_operation: bool = False
+    accept: bool = False
+    keep: Callable[[dict[str, Any]], object] = id
 
 
 def take_snapshot(repository: Repository, wish: Wish) -> Snapshot:
     """Commits the dev tree and keeps the commit by a create-only ref.
 
-    Raises `RefusedError` when the tree changes while it is read, is not clean though that is required, or holds something
-    that a commit cannot hold faithfully; `ToolError` when git fails.
+    Raises `RefusedError` when the tree changes while it is read, is not clean though that is required, holds something
+    that a commit cannot hold faithfully, or that the guard stops at; `ToolError` when git fails.
     """
-    refuse_unfinished_operation(repository)
-    flags = ask_flags(repository)
-    with translated(), scratch_index(repository, wish.run_id) as git:
-        with ask_parent(repository) as parent:  # git reads the commit while the index is looked through
-            flagged = read_flags(git, flags)
-            clear_flags(git, repository, flagged)
-        tree, commit, entries = _commit_stable_tree(git, repository, wish, parent)
-        _refuse_gitlinks(entries)
+    opening = Opening(wish.run_id, scratch_folder(repository), wish.during_operation)
+    with translated(), opened_parts(repository, opening) as parts:
+        outer = parts[0]
+        operation = next((part.operation for part in parts if part.operation), "")
+        if wish.auto_commit == "branch":
+            _refuse_submodules(parts)
+            refuse_branch(operation)
+        guard = make_guard(parts, wish.rules)
+        tree, commit, entries = _commit_stable_tree(parts, wish, guard)
         if wish.require_clean and entries:
             raise _not_clean(entries)
+        submodules = _bring_submodules(parts, entries)
+        inner = [(part.prefix, part.repository, part.git, part.listing.attributes) for part in parts[1:]]
+        conversions = find_conversions(repository, outer.git, outer.listing.attributes, wish.accept, inner).data()
+        if conversions:
+            wish.keep(conversions)
         ref = create_ref(repository, run_ref(wish.run_id), commit)
         if wish.auto_commit == "branch" and commit != repository.head:
-            set_flags(git, flagged)
-            put_on_branch(repository, git, commit)
+            set_flags(outer.git, outer.flagged)
+            put_on_branch(repository, outer.git, commit)
     counts = {kind: sum(entry.kind == kind for entry in entries) for kind in "MAD"}
-    branch = repository.branch.removeprefix("refs/heads/")
+    branch = show(repository.branch.removeprefix("refs/heads/"))  # git takes names that are no text, records do not
+    allowed = [vars(guard.allowed[path]) for path in sorted(guard.allowed)]
     return Snapshot(
-        commit, tree, repository.head, branch, ref, bool(entries), counts["M"], counts["A"], counts["D"]
+        commit, tree, repository.head, branch, ref, bool(entries), counts["M"], counts["A"], counts["D"], allowed, operation,
+        submodules, conversions,
     )  # fmt: skip
 
 
-@contextmanager
-def scratch_index(repository: Repository, name: str, outside: bool = False) -> Iterator[Git]:
-    """Git with a private copy of the user's index, so that unchanged files need not be hashed anew.
+def make_guard(parts: list[Part], rules: Rules) -> Guard:
+    """The guard for a dev tree: submodules are looked at as the rest, each against the commit that it is at."""
+    if len(parts) == 1:
+        return Guard(parts[0].repository, rules)
+    from reprun.repo.submodules import seeing_all
 
-    It lies in reprun's folder of the repository; `outside`, in a temporary folder, for whoever changes nothing there.
-    """
-    folder = make_temporary_folder() if outside else ensure_dir(os.path.join(repository.state_dir, "tmp"))
-    path = os.path.join(folder, f"index-{name}-{os.getpid()}")
-    try:
-        copy_index(repository, path)
-        yield repository.git.at(GIT_INDEX_FILE=path)
-    finally:
-        for left in (path, path + ".lock", path + ".check"):
-            with suppress(FileNotFoundError):
-                os.unlink(left)
-        if outside:
-            os.rmdir(folder)
+    return Guard(seeing_all(parts), rules, {part.prefix: part.repository for part in parts[1:]})
 
 
-def _commit_stable_tree(git: Git, repository: Repository, wish: Wish, parent: Parent) -> tuple[str, str, list[Entry]]:
+def _bring_submodules(parts: list[Part], entries: list[Entry]) -> list[dict[str, Any]]:
+    """Makes the snapshot stand without the submodules' own repositories, and tells of them."""
+    if len(parts) == 1:
+        return []
+    from reprun.repo.submodules import bring_objects, submodule_records
+
+    bring_objects(parts)
+    return submodule_records(parts, entries)
+
+
+def _commit_stable_tree(parts: list[Part], wish: Wish, guard: Guard) -> tuple[str, str, list[Entry]]:
     """Tree, commit and changes of one moment: when files move before they were looked at again, it is tried anew, then refused.
 
-    Until a ref is made the commit is only an object, so it is made while git still looks.
+    Until a ref is made the commit is only an object, so it is made while git still looks. No file gets into an object
+    that the guard has not seen: only what was listed and looked at is added.
     """
-    left: list[str] = []
-    before = second()
+    new: set[str] = set()
     for _ in range(_ATTEMPTS):
-        _add_all(git)
-        with looking_again(git, before) as moved:
-            tree = git.text("write-tree")
-            with comparing(repository.git, parent.tree, tree) as entries:
-                commit = _commit(repository, wish, tree, parent)
+        additions = sort_out_all(parts)
+        new.update(new_in(parts))
+        guard.check(together(parts, additions), new)
+        apply_all(parts, additions)
+        with looking_at_all_again(parts):
+            for part in parts:
+                part.tree = part.write_tree()
+            with comparing_all(parts) as entries:
+                tree = _whole(parts)
+                commit = _commit(parts[0].repository, wish, tree, parts[0].parent)
+        guard.check_staged(entries, new)
+        moved = find_moved(parts)
         if not moved:
             return tree, commit, entries
-        left = moved
-        date_index(git, before)  # or the next add would pass over what was written in the second of the first
+        for part in parts:
+            date_index(part.git, part.before)  # or git would pass over what was written in the second of the first look
     raise RefusedError(
-        f"the dev tree keeps changing while it is read: {show_some(left)}",
+        f"the dev tree keeps changing while it is read: {show_some(moved)}",
         hint="wait until the program that writes there is done, or add what it writes to .gitignore",
     )
 
 
-def _add_all(git: Git) -> None:
-    """`--sparse` for files outside of a sparse checkout that are there all the same."""
-    done = git.run("add", "--all", "--sparse", check=False)
-    said = done.stderr.decode("utf-8", "replace")
-    if done.returncode and "does not have a commit checked out" in said:
-        raise RefusedError(
-            f"a repository without commits lies inside the dev tree: {show(said.split(chr(39))[1])}",
-            hint="add it to .gitignore, or remove its .git folder",
-        )
-    if done.returncode:
-        lines = [line for mark in ("fatal:", "error:") for line in said.splitlines() if line.startswith(mark)]
-        tell = next((line for line in lines if line != "fatal: adding files failed"), said.strip())
-        raise RefusedError(f"git cannot read the dev tree: {show(tell)}", hint="mend what it names, or add it to .gitignore")
+def _whole(parts: list[Part]) -> str:
+    if len(parts) == 1:
+        return parts[0].tree
+    from reprun.repo.submodules import flatten
+
+    return flatten(parts)
 
 
 def _commit(repository: Repository, wish: Wish, tree: str, parent: Parent) -> str:
@@ -135,17 +162,17 @@ def _commit(repository: Repository, wish: Wish, tree: str, parent: Parent) -> st
     return repository.git.at(**who).text("commit-tree", tree, *above, "-F", "-", stdin=message.encode() + b"\n")
 
 
-def _refuse_gitlinks(entries: list[Entry]) -> None:
-    nested = [entry.path for entry in entries if entry.mode == "160000"]
-    if nested:
-        raise RefusedError(
-            f"a repository inside the dev tree cannot be snapshotted with it: {show_some(nested)}",
-            hint="commit and push it, or add it to .gitignore, or make its files part of this repository",
-        )
-
-
 def _not_clean(entries: list[Entry]) -> RefusedError:
     return RefusedError(
         f"the dev tree is not clean and require_clean is set: {show_some([entry.path for entry in entries])}",
         hint="git add --all && git commit, or set require_clean = false in reprun.toml",
     )
+
+
+def _refuse_submodules(parts: list[Part]) -> None:
+    """A branch is never given the files of submodules: the next commit of its user would have them instead of the submodules."""
+    if len(parts) > 1:
+        raise RefusedError(
+            f'auto_commit = "branch" cannot be used with submodules: {show_some([part.prefix[:-1] for part in parts[1:]])}',
+            hint='auto_commit = "ref" in reprun.toml',
+        )

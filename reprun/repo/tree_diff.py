@@ -28,7 +28,9 @@ def comparing(git: Git, old: str, new: str) -> Iterator[list[Entry]]:
         yield entries
         return
     base = old or git.text("hash-object", "-t", "tree", "--stdin")
-    asked = git.spawn("diff-tree", "-r", "-z", "--raw", "--no-renames", "--full-index", base, new)
+    # The user may have told git to overlook submodules.
+    words = ("-r", "-z", "--raw", "--no-renames", "--full-index", "--ignore-submodules=none")
+    asked = git.spawn("diff-tree", *words, base, new)
     yield entries
     fields = git.finish(asked, "diff-tree").stdout.split(b"\0")
     for header, path in zip(fields[0::2], fields[1::2], strict=False):

@@ -8,31 +8,35 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 import time
-from typing import Callable, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from reprun.runner import table
+from reprun.runner import lfs, table
+from reprun.runner.carried import place_carried
+from reprun.runner.data import sha256_file
 from reprun.runner.errors import RunnerError
-from reprun.runner.files import ensure_dir, remove_tree
+from reprun.runner.expected import refusal
+from reprun.runner.files import ensure_dir, read_json, remove_tree, write_json
+from reprun.runner.form import PLAIN, Form, closed, commit_of
 from reprun.runner.git import Git
 from reprun.runner.permissions import make_linked_read_only, make_read_only, open_writable
 from reprun.runner.store import restore_settings
+from reprun.runner.written import changed_paths, check_out, is_as_written
 
 _CANDIDATES = 3  # how many of the newest trees are considered as a base
 _NEAR = 100  # a tree with fewer differences is near enough to stop looking
 
 
 class Place(NamedTuple):
-    """Where the worktrees of one dev repository are: its bare `store`, the folder `trees`, and settings for the checkout."""
+    """Where the worktrees of one dev repository are: its bare `store`, the folder `trees`, and the form that they get."""
 
     store: str
     trees: str
-    settings: Tuple[Tuple[str, str], ...] = ()
+    form: Form = PLAIN
 
     def path(self, name: str) -> str:
-        """The shared checkout called `name` (a commit)."""
+        """The shared checkout called `name` (a commit, and the digest of its form unless that is plain)."""
         return os.path.join(self.trees, name)
 
     def admin(self, name: str) -> str:
@@ -42,6 +46,10 @@ class Place(NamedTuple):
     def table(self, name: str) -> str:
         """The table of the worktree `name`."""
         return os.path.join(self.admin(name), "reprun-table.json")
+
+    def contents(self, name: str) -> str:
+        """What the shared tree `name` holds where its objects do not say it."""
+        return os.path.join(self.admin(name), "reprun-contents.json")
 
     @property
     def stats(self) -> str:
@@ -57,43 +65,62 @@ class Place(NamedTuple):
 def build(place: Place, commit: str, bases: Sequence[str], is_sound: Callable[[Place, str], bool]) -> None:
     """Builds the shared tree of `commit` aside and renames it into place; `bases` are other trees, newest first;
     one of them is only used when `is_sound` says so."""
+    name = place.form.name(commit)
     aside = os.path.join(place.trees, ".%s.%d" % (commit[:12], os.getpid()))
     remove_tree(aside)
     restore_settings(place.store)
     base = _nearest(place, commit, bases)
-    if base is not None and not is_sound(place, base[0]):
+    if base is not None and not is_sound(as_built(place, base[0]) or place, base[0]):
         base = None
     try:
         if base is None:
             os.mkdir(aside, 0o700)
-            confirm = adopt(place, commit, aside, commit)
+            confirm = adopt(place, name, aside, commit)
             make_read_only(aside)
         else:
             linked = _link_tree(place.path(base[0]), aside, base[1], table.load(place.table(base[0])) or {})
-            confirm = adopt(place, commit, aside, commit, base[0])
+            confirm = adopt(place, name, aside, commit, base[0])
             make_linked_read_only(aside, base[1])
         confirm()
-        os.rename(aside, place.path(commit))
+        os.rename(aside, place.path(name))
     except BaseException:
         remove_tree(aside)
-        remove_tree(place.admin(commit))
+        remove_tree(place.admin(name))
         raise
     if base is None:
-        remember(place, commit, place.path(commit))
+        remember(place, name, place.path(name))
     else:
-        _remember_linked(place, commit, linked, base[1])
+        _remember_linked(place, name, linked, base[1])
 
 
-def build_own(place: Place, commit: str, name: str, path: str, writable: Sequence[str]) -> None:
-    """The tree of one run at `path`: links to the shared files, files of its own where the job may write."""
+def build_own(place: Place, commit: str, name: str, path: str, writable: Sequence[str], carry: Sequence[Dict[str, Any]]) -> None:
+    """The tree of one run at `path`: links to the shared files, files of its own where the job may write, what is carried."""
     restore_settings(place.store)
-    known = table.load(place.table(commit)) or {}
+    shared = place.form.name(commit)
+    known = table.load(place.table(shared)) or {}
     inside = {item for item in known if any(item == part or item.startswith(part + "/") for part in writable)}
-    _link_tree(place.path(commit), path, inside, known)
-    adopt(place, name, path, commit, commit)()
+    _link_tree(place.path(shared), path, inside, known)
+    adopt(place, name, path, commit, shared)()
+    place_carried(path, carry)
     make_linked_read_only(path, inside)
     open_writable(path, writable)
-    remember(place, name, path, writable, written=inside)
+    remember(place, name, path, [*writable, *(file["path"] for file in carry)], written=inside)
+
+
+def as_built(place: Place, name: str) -> Optional[Place]:
+    """The place with the contents that the tree `name` has; None when git's rules for it were other ones, or are not known.
+
+    What is written there is only compared with files: programs to run are taken from requests alone.
+    """
+    known: Optional[Dict[str, Any]] = {}
+    if commit_of(name) != name:
+        try:
+            known = read_json(place.contents(name))
+        except ValueError:
+            known = None
+    if known is None or known.get("rules", "") != place.form.rules:
+        return None
+    return place._replace(form=place.form._replace(filtered=known.get("filtered", {}), lfs=known.get("lfs", {})))
 
 
 def head(place: Place, name: str) -> str:
@@ -121,20 +148,10 @@ def differences(place: Place, name: str, path: str, commit: str) -> List[str]:
     git = _git(place, name, path).at(GIT_INDEX_FILE=scratch)
     try:
         git.run("read-tree", commit)
-        said = git.run(
-            "status",
-            "--porcelain",
-            "-z",
-            "--no-renames",
-            "--untracked-files=all",
-            "--ignored=matching",
-            "--ignore-submodules=none",
-        )
+        return changed_paths(git, place.form, path, commit)
     finally:
         if os.path.lexists(scratch):
             os.unlink(scratch)
-    # "XY path"; X compares the index with HEAD, which the job may have moved: only Y and what git does not know count.
-    return [os.fsdecode(line[3:]).rstrip("/") for line in said.stdout.split(b"\0") if line and line[1:2] != b" "]
 
 
 def remember(place: Place, name: str, path: str, skip: Sequence[str] = (), written: Optional[Set[str]] = None) -> None:
@@ -176,7 +193,7 @@ def adopt(place: Place, name: str, path: str, commit: str, base: Optional[str] =
     admin = place.admin(name)
     remove_tree(admin)
     ensure_dir(admin)
-    final = path if name != commit else place.path(name)
+    final = place.path(name) if commit_of(name) == commit else path
     for file, text in (("HEAD", commit), ("commondir", "../.."), ("gitdir", os.path.join(final, ".git"))):
         with open(os.path.join(admin, file), "wb") as out:
             out.write(os.fsencode(text) + b"\n")
@@ -184,17 +201,28 @@ def adopt(place: Place, name: str, path: str, commit: str, base: Optional[str] =
         out.write(_link_text(place, name))
     index = os.path.join(admin, "index")
     if base:
-        shutil.copyfile(os.path.join(place.admin(base), "index"), index)
+        with open(os.path.join(place.admin(base), "index"), "rb") as source, open(index, "wb") as copy:
+            copy.write(source.read())
         _settle(index)
     git = _git(place, name, path)
-    git.run("read-tree", "--reset", "-u", commit)
+    if base:
+        begun = as_built(place, base)
+        lfs.release(git, path, begun.form.lfs if begun else ())
+    check_out(git, commit)
+    lfs.fill(git, place.form, path)
+    if commit_of(name) != name:
+        form = {"rules": place.form.rules, "filtered": place.form.filtered, "lfs": place.form.lfs}
+        write_json(place.contents(name), form, durable=False)
     asked = git.spawn("diff-files", "--name-only", "-z")
 
     def confirm() -> None:
         left = git.finish(asked, "diff-files").stdout
-        if left:
-            first = os.fsdecode(left.split(b"\0")[0])
-            raise RunnerError("tool", "the checkout of %s differs from the commit at %s" % (commit[:12], first))
+        wrong = [item for item, digest in place.form.filtered.items() if sha256_file(os.path.join(path, item)) != digest]
+        if wrong:
+            raise refusal(wrong)
+        for item in (os.fsdecode(item) for item in left.split(b"\0") if item):
+            if not is_as_written(git, place.form, path, commit, item):
+                raise RunnerError("tool", "the checkout of %s differs from the commit at %s" % (commit[:12], item))
 
     return confirm
 
@@ -210,19 +238,23 @@ def _link_text(place: Place, name: str) -> bytes:
 
 
 def _git(place: Place, name: str, path: str) -> Git:
-    return Git(path, {"GIT_DIR": place.admin(name), "GIT_WORK_TREE": path}, dict(place.settings))
+    return Git(path, {"GIT_DIR": place.admin(name), "GIT_WORK_TREE": path, **closed(place.form, place.store)})
 
 
 def _nearest(place: Place, commit: str, bases: Sequence[str]) -> Optional[Tuple[str, Set[str]]]:
     """The tree with the fewest changed paths to `commit`, and these paths; None when a full checkout is better."""
     best: Optional[Tuple[str, Set[str]]] = None
     git = Git(place.store, {"GIT_DIR": place.store})
-    for name in list(bases)[:_CANDIDATES]:
-        found = git.run("diff-tree", "-r", "-z", "--name-only", "--no-renames", name, commit, check=False)
+    wanted = place.form.contents
+    fitting = [(name, built) for name, built in ((name, as_built(place, name)) for name in bases) if built]
+    for name, built in fitting[:_CANDIDATES]:
+        found = git.run("diff-tree", "-r", "-z", "--name-only", "--no-renames", commit_of(name), commit, check=False)
         changed = {os.fsdecode(path) for path in found.stdout.split(b"\0") if path}
         # Attributes decide how other files are written: only a checkout in full is sure to be right.
         if found.returncode or any(os.path.basename(path) == ".gitattributes" for path in changed):
             continue
+        there = built.form.contents
+        changed.update(item for item in {**there, **wanted} if there.get(item) != wanted.get(item))
         if best is None or len(changed) < len(best[1]):
             best = (name, changed)
         if len(changed) <= _NEAR:
@@ -248,6 +280,8 @@ def _link_tree(base: str, target: str, left_out: Set[str], known: table.Table) -
             except OSError as error:
                 if error.errno not in (errno.EMLINK, errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP):
                     raise
+                import shutil  # slow to load, and nearly never needed
+
                 shutil.copy2(os.path.join(base, path), os.path.join(target, path), follow_symlinks=False)
             linked.add(path)
     return linked

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Set, Tuple
 
+from reprun.runner.carried import but_for, changed_carried
 from reprun.runner.checkout import Place
 from reprun.runner.data import sha256_file
+from reprun.runner.form import form_of
 from reprun.runner.metrics import read_metrics
 from reprun.runner.paths import RunDir
 from reprun.runner.worktree import find_changes
@@ -27,7 +29,7 @@ def collect(run: RunDir, plan: Dict[str, Any]) -> Dict[str, Any]:
 
 def place_of(tree: Dict[str, Any]) -> Place:
     """The place of a worktree as it is written in requests and plans."""
-    return Place(tree["store"], tree["trees"], tuple((str(key), str(value)) for key, value in tree.get("settings", [])))
+    return Place(tree["store"], tree["trees"], form_of(tree.get("form", {})))
 
 
 def _outputs(run: RunDir, plan: Dict[str, Any]) -> Dict[str, Any]:
@@ -36,7 +38,10 @@ def _outputs(run: RunDir, plan: Dict[str, Any]) -> Dict[str, Any]:
     roots += [("tree/%s/" % part, os.path.join(run.tree, part)) for part in plan["worktree"].get("writable", [])]
     listed: List[Dict[str, Any]] = []
     left_out = 0
+    left_alone = _left_alone(plan["worktree"])
     for name, path in _files(roots):
+        if name in left_alone:
+            continue
         if len(listed) >= MAX_OUTPUTS:
             left_out += 1
             continue
@@ -51,6 +56,13 @@ def _outputs(run: RunDir, plan: Dict[str, Any]) -> Dict[str, Any]:
                 entry["problem"] = str(error.strerror)
         listed.append(entry)
     return {"outputs": listed, "outputs_left_out": left_out}
+
+
+def _left_alone(tree: Dict[str, Any]) -> Set[str]:
+    """The carried files that the job has not changed: what was put where it may write is no output of it."""
+    carried = tree.get("carried", [])
+    changed = changed_carried(tree["path"], carried)
+    return {"tree/%s" % file["path"] for file in carried if file["path"] not in changed}
 
 
 def _files(roots: List[Tuple[str, str]]) -> Iterator[Tuple[str, str]]:
@@ -73,6 +85,9 @@ def _metrics(run: RunDir, plan: Dict[str, Any]) -> Dict[str, Any]:
 
 def _worktree(run: RunDir, plan: Dict[str, Any]) -> Dict[str, Any]:
     tree = plan["worktree"]
-    changed = find_changes(place_of(tree), tree["name"], tree["path"], tree["commit"], tree.get("writable", []))
+    writable, carried = tree.get("writable", []), tree.get("carried", [])
+    known = [*writable, *(file["path"] for file in carried)]
+    changed = find_changes(place_of(tree), tree["name"], tree["path"], tree["commit"], known)
+    changed = [*but_for(tree["path"], changed_carried(tree["path"], carried), writable), *changed][:50]
     shown = [path.encode("utf-8", "backslashreplace").decode() for path in changed]
     return {"worktree": {"modified": bool(changed), "paths": shown}}

@@ -37,6 +37,7 @@ def environment(extra: Optional[Mapping[str, str]] = None) -> Dict[str, str]:
     """The environment of our Git processes: a few variables of the user, none of `GIT_*`, and `extra`."""
     env = {name: os.environ[name] for name in _KEPT if name in os.environ}
     env.update(LC_ALL="C.UTF-8", GIT_OPTIONAL_LOCKS="0", GIT_TERMINAL_PROMPT="0", GIT_PAGER="cat", GIT_LFS_SKIP_SMUDGE="1")
+    env["GIT_NO_REPLACE_OBJECTS"] = "1"  # `git replace` shows one object for another here, but not where the worktree is
     env.update(extra or {})
     return env
 

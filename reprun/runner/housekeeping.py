@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import Any, Dict, Iterator, List, Set
 
 from reprun.runner.checkout import Place
 from reprun.runner.files import read_json, remove_tree
-from reprun.runner.identity import start_time
-from reprun.runner.paths import Home
+from reprun.runner.form import TREE_NAME, commit_of
+from reprun.runner.identity import is_alive, is_orphan
+from reprun.runner.paths import Home, RunDir
 from reprun.runner.state import find_state
-from reprun.runner.worktree import list_trees, remove_worktree
-
-_PID = re.compile(r"[.-]([0-9]+)(?:\.tmp)?$")
+from reprun.runner.worktree import is_admin_of_nothing, list_trees, remove_admin_of_nothing, remove_worktree
 
 
 def survey(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     """Worktrees of the repository `key` that no unfinished run uses, beyond the `keep` newest; and what killed processes left."""
     place = Place(home.store(request["key"]), home.trees(request["key"]))
     used = _used(home)
-    spare = [name for _, name in list_trees(place) if name not in used][int(request.get("keep", 3)) :]
+    spare = [name for _, name in list_trees(place) if commit_of(name) not in used][int(request.get("keep", 3)) :]
     return {
         "worktrees": [{"name": name, "path": place.path(name), "bytes": _bytes(place.path(name))} for name in spare],
         "leftovers": sorted(_leftovers(home, place)),
@@ -35,17 +33,22 @@ def remove(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     names = request.get("worktrees", [])
     used = _used(home) if names else set()
     for name in names:
-        if name not in used and re.fullmatch("[0-9a-f]{40,64}", name):
+        if commit_of(name) not in used and TREE_NAME.fullmatch(name):
             remove_worktree(place, name, place.path(name))
             remove_tree(os.path.join(home.cache, "pycache", place.path(name).lstrip("/")))
             removed.append(place.path(name))
     wanted = set(request.get("leftovers", []))
     for path in sorted(wanted & set(_leftovers(home, place)) if wanted else ()):
-        _remove(path)
+        if os.path.dirname(path) == os.path.join(place.store, "worktrees"):
+            remove_admin_of_nothing(place, os.path.basename(path))
+        else:
+            _remove(path)
         removed.append(path)
     for run_id in request.get("runs", []):
         run = home.run(run_id)
         if os.path.isdir(run.path) and find_state(run)["state"] == "unstarted":
+            if os.path.isdir(place.admin(run_id)):  # it has a tree of its own
+                remove_worktree(place, run_id, run.tree)
             remove_tree(run.path)
             removed.append(run.path)
     return {"removed": removed}
@@ -74,23 +77,35 @@ def _plan(path: str) -> "Dict[str, Any] | None":
 
 
 def _leftovers(home: Home, place: Place) -> Iterator[str]:
-    """Things made aside by processes that are gone, and trees that were found damaged."""
+    """Things made aside by processes that are gone, trees that were found damaged, and plans of jobs that are over."""
+    is_building = False
     for name in _names(place.trees):
-        if name.startswith(".") and _is_orphan(name):
-            yield os.path.join(place.trees, name)
-    for folder in (home.repos, place.store, os.path.join(home.cache, "interpreters"), home.cache):
+        if name.startswith("."):
+            if is_orphan(name):
+                yield os.path.join(place.trees, name)
+            else:
+                is_building = True
+    admins = [place.admin(name) for name in _names(os.path.join(place.store, "worktrees"))]
+    info = os.path.join(place.store, "objects", "info")
+    for folder in (home.repos, place.store, info, os.path.join(home.cache, "interpreters"), home.cache, *admins):
         for name in _names(folder):
-            if (name.endswith(".tmp") or name.startswith("reprun-index.")) and _is_orphan(name):
+            if (name.endswith(".tmp") or name.startswith("reprun-index.")) and is_orphan(name):
                 yield os.path.join(folder, name)
+    if not is_building:
+        yield from (admin for admin in admins if is_admin_of_nothing(admin))
     for run_id in _names(home.runs):
-        for name in _names(os.path.join(home.runs, run_id)):
-            if name.endswith(".tmp") and _is_orphan(name):
-                yield os.path.join(home.runs, run_id, name)
+        yield from _left_of_run(home.run(run_id))
 
 
-def _is_orphan(name: str) -> bool:
-    found = _PID.search(name)
-    return found is not None and start_time(int(found.group(1))) is None
+def _left_of_run(run: RunDir) -> Iterator[str]:
+    for name in _names(run.path):
+        if name.endswith(".tmp") and is_orphan(name):
+            yield os.path.join(run.path, name)
+    # The plan may hold secrets. It goes when the job starts; a supervisor that was killed just then could not do that.
+    started = _plan(run.started) or {}
+    is_begun = bool(started) or os.path.lexists(run.outcome)
+    if is_begun and os.path.lexists(run.launch) and not is_alive(started.get("supervisor")):
+        yield run.launch
 
 
 def _names(folder: str) -> List[str]:

@@ -48,6 +48,14 @@ def is_alive(process: Any) -> bool:
     return started is not None and started == process.get("start")
 
 
+def is_orphan(name: str) -> bool:
+    """True for the name of something that was made aside (`what.PID`, `what-PID.tmp`, …) by a process that is gone."""
+    import re
+
+    found = re.search(r"[.-]([0-9]+)(?:\.tmp|\.lock|\.check)?$", name)
+    return found is not None and start_time(int(found.group(1))) is None
+
+
 def own() -> Dict[str, Any]:
     """The identity of this process."""
     return identity(os.getpid())

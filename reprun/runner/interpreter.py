@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
@@ -49,7 +48,9 @@ def which(name: str, env: Mapping[str, str], cwd: str) -> Optional[str]:
     if "/" in name:
         path = os.path.join(cwd, name)
         return path if os.access(path, os.X_OK) and os.path.isfile(path) else None
-    return shutil.which(name, path=env.get("PATH", os.defpath))
+    folders = env.get("PATH", os.defpath).split(os.pathsep)
+    found = (os.path.join(cwd, folder, name) for folder in folders)
+    return next((path for path in found if os.path.isfile(path) and os.access(path, os.X_OK)), None)
 
 
 def _from_script(path: str) -> Optional[str]:

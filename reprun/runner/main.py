@@ -16,7 +16,8 @@ def handle(request: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def main(argv: List[str]) -> None:
-    """`supervise RUN_DIR [PID START]`: what a scheduler starts; early, for the launch of that process."""
+    """`supervise RUN_DIR [PID START]`: what a scheduler starts; early, for the launch of that process.
+    `lfs-filter`: what git starts where the dev tree uses Git LFS."""
     if len(argv) in (2, 4) and argv[0] == "supervise":
         from reprun.runner.supervisor import supervise
 
@@ -24,6 +25,11 @@ def main(argv: List[str]) -> None:
         status = supervise(argv[1], launcher)
         sys.stdout.flush()
         os._exit(status)
+    if argv == ["lfs-filter"]:
+        from reprun.runner.lfs_filter import serve
+
+        serve(sys.stdin.buffer, sys.stdout.buffer)
+        return
     sys.exit("usage: runner supervise RUN_DIR [PID START]")
 
 
@@ -31,6 +37,12 @@ def _prepare(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     from reprun.runner.start import prepare
 
     return prepare(place, request)
+
+
+def _early(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.submit import submit_early
+
+    return submit_early(place, request)
 
 
 def _warm(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
@@ -55,6 +67,12 @@ def _stop(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     from reprun.runner.stop import stop
 
     return stop(place.run(request["run_id"]), float(request["grace"]))
+
+
+def _publish(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.publish import publish
+
+    return {"published": publish(place.run(request["run_id"]), request["git_dir"])}
 
 
 def _facts(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
@@ -91,6 +109,6 @@ def _remove(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
 
 
 _OPERATIONS: Dict[str, Callable[[Home, Dict[str, Any]], Dict[str, Any]]] = {
-    "warm": _warm, "prepare": _prepare, "start": _start, "state": _state, "stop": _stop,
-    "facts": _facts, "read": _read, "survey": _list, "remove": _remove,
+    "early": _early, "warm": _warm, "prepare": _prepare, "start": _start, "state": _state, "stop": _stop,
+    "facts": _facts, "read": _read, "survey": _list, "remove": _remove, "publish": _publish,
 }  # fmt: skip

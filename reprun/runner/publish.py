@@ -7,6 +7,7 @@ import os
 from reprun.runner.errors import RunnerError
 from reprun.runner.git import Git
 from reprun.runner.paths import RunDir
+from reprun.runner.pruning import keep_blob
 
 
 def publish(run: RunDir, git_dir: str) -> bool:
@@ -16,8 +17,6 @@ def publish(run: RunDir, git_dir: str) -> bool:
     git = Git(git_dir, {"GIT_DIR": git_dir})
     try:
         with open(run.outcome, "rb") as file:
-            blob = git.text("hash-object", "-w", "--stdin", stdin=file.read())
-        git.run("update-ref", "refs/reprun/outcomes/" + run.run_id, blob, "0" * len(blob))
-    except (RunnerError, OSError):
+            return not keep_blob(git, git_dir, "refs/reprun/outcomes/" + run.run_id, file.read())
+    except (OSError, RunnerError):
         return False
-    return True

@@ -19,7 +19,19 @@ def ensure_store(home: Home, key: str, objects: str, object_format: str) -> str:
     wanted = os.fsencode(objects) + b"\n"
     if find_bytes(alternates) != wanted:
         write_atomic(alternates, wanted)
+    _follow_shallow(store, os.path.dirname(objects))
     return store
+
+
+def _follow_shallow(store: str, dev: str) -> None:
+    """Where the history of the dev repository was cut, it is cut here too: a job's `git log` ends there and does not fail."""
+    cut, path = find_bytes(os.path.join(dev, "shallow")), os.path.join(store, "shallow")
+    if cut == find_bytes(path):
+        return
+    if cut is None:
+        os.unlink(path)
+    else:
+        write_atomic(path, cut)
 
 
 def restore_settings(store: str) -> None:

@@ -10,6 +10,8 @@ from reprun.runner.errors import RunnerError
 from reprun.runner.files import ensure_dir
 from reprun.runner.identity import own
 from reprun.runner.paths import Home, RunDir, check_socket
+from reprun.runner.privacy import check_home
+from reprun.runner.process import Process, finish, spawn
 from reprun.runner.process import run as run_process
 from reprun.runner.state import find_state
 
@@ -18,21 +20,29 @@ SOCKET = "@socket"  # and this for the socket of this user's sessions
 CONFIRM_SECONDS = 10.0
 _EARLY_SECONDS = 2.0  # how long a supervisor that was started early may take before another is started
 
-_early: Set[str] = set()  # the runs whose supervisor this process has started early
+_starting: "Dict[str, Process[bytes]]" = {}  # the runs whose supervisor this process is starting early, with what starts it
+_early: Set[str] = set()  # and those whose supervisor was started so
 
 
-def submit_early(home: Home, request: Dict[str, Any]) -> None:
+def submit_early(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     """Starts the supervisor of a run that is still being prepared: it waits for its plan, and ends with this process.
 
     Starting Python takes as long as the snapshot, and can happen beside it. A failure here means nothing: the launch will
     submit in its turn, and say what is wrong.
     """
-    try:
-        ensure_dir(home.root)
-        _submit(home, request, home.root, early=True)
-        _early.add(request["run_id"])
-    except (RunnerError, OSError):
-        return
+    check_home(home)
+    check_socket(home.socket())
+    ensure_dir(home.root)
+    run = home.run(request["run_id"])
+    _starting[run.run_id] = spawn(_words(home, run, request, early=True), env=_environment(), cwd=home.root)
+    return {}
+
+
+def collect_early(run_id: str) -> None:
+    """Waits until the scheduler has taken the run that was submitted early."""
+    process = _starting.pop(run_id, None)
+    if process is not None and finish(process, ["the scheduler"], check=False, timeout=60).returncode == 0:
+        _early.add(run_id)
 
 
 def submit(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
@@ -42,7 +52,7 @@ def submit(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
         state = _confirm(run, _EARLY_SECONDS)
         if state["state"] != "unstarted":
             return state
-    _submit(home, request, run.path)
+    _submit(home, run, request)
     return _confirm(run, CONFIRM_SECONDS)
 
 
@@ -53,13 +63,16 @@ def supervise_words(run: RunDir, python: str, early: bool = False) -> List[str]:
     return [*words, str(launcher["pid"]), str(launcher["start"])] if early else words
 
 
-def _submit(home: Home, request: Dict[str, Any], folder: str, early: bool = False) -> None:
-    run = home.run(request["run_id"])
+def _words(home: Home, run: RunDir, request: Dict[str, Any], early: bool = False) -> List[str]:
     places = {SUPERVISE: supervise_words(run, request["python"], early), SOCKET: [home.socket()]}
-    argv = [part for word in request["submit"] for part in places.get(word, [word])]
+    return [part for word in request["submit"] for part in places.get(word, [word])]
+
+
+def _submit(home: Home, run: RunDir, request: Dict[str, Any]) -> None:
+    argv = _words(home, run, request)
     check_socket(home.socket())
     for attempt in (1, 2, 3):
-        done = run_process(argv, env=_environment(), cwd=folder, check=False, timeout=60)
+        done = run_process(argv, env=_environment(), cwd=run.path, check=False, timeout=60)
         said = done.stderr.decode("utf-8", "replace").strip()
         if done.returncode == 0 or "duplicate session" in said:
             return

@@ -7,6 +7,7 @@ Imports here cost time before the job's first instruction; what is needed only a
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -51,7 +52,8 @@ def supervise(path: str, launcher: Optional[Dict[str, Any]] = None) -> int:
     except BrokenPipeError:
         pass  # the job died at the gate, and says why on its standard error
     os.close(release)
-    os.unlink(run.launch)  # it may hold secrets, and is not needed again
+    with contextlib.suppress(OSError):
+        os.unlink(run.launch)  # it may hold secrets, and is not needed again
     viewer = _show_logs(run)
     return _Watch(run, plan, job, started).until_the_end(viewer)
 

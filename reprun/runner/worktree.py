@@ -5,44 +5,51 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager
+from itertools import islice
 from threading import Lock
-from typing import Callable, Iterator, List, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
 
 from reprun.runner import table
+from reprun.runner.carried import but_for
 from reprun.runner.checkout import Place, build, build_own, differences, has_link, head, remember
-from reprun.runner.files import ensure_dir, locked, remove_tree
+from reprun.runner.files import ensure_dir, find_bytes, locked, remove_tree
+from reprun.runner.form import commit_of
 from reprun.runner.permissions import make_read_only
 
 
 def ensure_worktree(place: Place, commit: str) -> str:
     """The path of the verified read-only checkout of `commit`; built, or rebuilt when it no longer verifies."""
     ensure_dir(place.trees)
+    name = place.form.name(commit)
     with locked(place.lock, exclusive=False):
-        if exists(place, commit) and _is_unchanged(place, commit, place.path(commit)):
-            return place.path(commit)
+        if exists(place, name) and _is_unchanged(place, name, place.path(name)):
+            return place.path(name)
     with locked(place.lock, exclusive=True):
-        if not is_sound(place, commit):
-            _discard(place, commit)
+        if not is_sound(place, name):
+            _discard(place, name)
             build(place, commit, _bases(place), is_sound)
-        return place.path(commit)
+        return place.path(name)
 
 
 def verify_newest(place: Place) -> None:
     """Verifies the newest tree and remembers for a moment that it did: the start that follows need not do it again."""
     for _, name in list_trees(place)[:1]:
         path = place.path(name)
-        with _SPECULATION.about(path), locked(place.lock, exclusive=False):
+        # The file lock comes first: whoever builds holds it and then asks the speculation, which must not wait for it in turn.
+        with locked(place.lock, exclusive=False), _SPECULATION.about(path):
             if exists(place, name) and _looks_unchanged(place, name, path, _SPECULATION.is_idle):
                 _SPECULATION.verified = (path, time.monotonic())
 
 
-def ensure_own_tree(place: Place, commit: str, name: str, path: str, writable: Sequence[str]) -> str:
-    """A checkout for one run alone at `path`, in which the relative paths `writable` may be written."""
+def ensure_own_tree(
+    place: Place, commit: str, name: str, path: str, writable: Sequence[str], carry: Sequence[Dict[str, Any]] = ()
+) -> str:
+    """A checkout for one run alone at `path`, in which the relative paths `writable` may be written; `carry` is put into it."""
     ensure_worktree(place, commit)
     with locked(place.lock, exclusive=True):
         if not os.path.isdir(path) or table.load(place.table(name)) is None:
             remove_tree(path)
-            build_own(place, commit, name, path, writable)
+            build_own(place, commit, name, path, writable, carry)
         return path
 
 
@@ -53,8 +60,7 @@ def find_changes(place: Place, name: str, path: str, commit: str, skip: Sequence
         if not moved and _is_unchanged(place, name, path, shared=False):
             return []
         changed = differences(place, name, path, commit)
-    changed = [item for item in changed if not any(item == part or item.startswith(part + "/") for part in skip)]
-    return (changed + ["HEAD"] * moved)[:50]
+    return [*islice(but_for(path, changed, skip), 50), *["HEAD"] * moved][:50]
 
 
 def remove_worktree(place: Place, name: str, path: str) -> None:
@@ -65,9 +71,22 @@ def remove_worktree(place: Place, name: str, path: str) -> None:
         _forget_unused(place)
 
 
+def is_admin_of_nothing(admin: str) -> bool:
+    """True for git's record of a worktree that is not there; while a tree is being built that is so for a moment."""
+    link = os.fsdecode((find_bytes(os.path.join(admin, "gitdir")) or b"").rstrip(b"\n"))
+    return not (link and os.path.isdir(os.path.dirname(link)))
+
+
+def remove_admin_of_nothing(place: Place, name: str) -> None:
+    """Removes git's record of a worktree that is not there."""
+    with locked(place.lock, exclusive=True):
+        if is_admin_of_nothing(place.admin(name)):
+            remove_tree(place.admin(name))
+
+
 def exists(place: Place, name: str) -> bool:
     """True when the shared tree `name` is there and git knows it at that commit."""
-    return os.path.isdir(place.path(name)) and head(place, name) == name
+    return os.path.isdir(place.path(name)) and head(place, name) == commit_of(name)
 
 
 def is_sound(place: Place, name: str) -> bool:
@@ -80,7 +99,7 @@ def is_sound(place: Place, name: str) -> bool:
         return False
     if _is_unchanged(place, name, path):
         return True
-    if not has_link(place, name, path) or differences(place, name, path, name):
+    if not has_link(place, name, path) or differences(place, name, path, commit_of(name)):
         return False
     make_read_only(path)
     remember(place, name, path)
@@ -88,7 +107,7 @@ def is_sound(place: Place, name: str) -> bool:
 
 
 def list_trees(place: Place) -> List[Tuple[int, str]]:
-    """(time of building in nanoseconds, commit) of every shared tree, newest first."""
+    """(time of building in nanoseconds, name) of every shared tree, newest first."""
     try:
         with os.scandir(place.trees) as entries:
             found = [(entry.stat().st_mtime_ns, entry.name) for entry in entries if not entry.name.startswith(".")]

@@ -16,7 +16,7 @@ from reprun.core.errors import ToolError
 from reprun.core.frozen import astuple
 from reprun.core.select import Filter, Where
 from reprun.store import sql
-from reprun.store.rows import Row
+from reprun.store.rows import Row, values_of
 
 HINT = "try again; it is only a cache: deleting .git/reprun/index.sqlite is safe"
 _T = TypeVar("_T")
@@ -183,7 +183,5 @@ def is_ours(db: sqlite3.Connection) -> bool:
 
 
 def _passes(record: tuple[Any, ...], conditions: tuple[Where, ...]) -> bool:
-    import json
-
-    config, metrics = json.loads(record[sql.CONFIG]), json.loads(record[sql.METRICS])
+    config, metrics = values_of(record[sql.CONFIG]), values_of(record[sql.METRICS])
     return all(where.matches(config, metrics, record[sql.SEED]) for where in conditions)

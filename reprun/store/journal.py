@@ -9,8 +9,19 @@ import json
 import os
 from typing import Any
 
+from reprun.runner.identity import is_orphan
 from reprun.system.clock import iso_now
-from reprun.system.files import append_line, ensure_dir, explained, find_bytes, list_dir, move_file, remove_file, write_atomic
+from reprun.system.files import (
+    append_line,
+    ensure_dir,
+    explained,
+    find_bytes,
+    is_own_file,
+    list_dir,
+    move_file,
+    remove_file,
+    write_atomic,
+)
 
 
 class Journal:
@@ -39,7 +50,7 @@ class Journal:
     def read(self) -> list[dict[str, Any]]:
         """The lines that can be read; torn or foreign ones are left out."""
         lines = []
-        for line in ((find_bytes(self.closed) or b"") + (find_bytes(self.path) or b"")).splitlines():
+        for line in (_bytes(self.closed) + _bytes(self.path)).splitlines():
             try:
                 data = json.loads(line)
             except (ValueError, RecursionError):
@@ -49,12 +60,21 @@ class Journal:
         return lines
 
     def exists(self) -> bool:
-        """True when the run was launched from this repository, even if not a line of it can be read."""
-        return find_bytes(self.closed) is not None or find_bytes(self.path) is not None
+        """True when the run was launched from this repository by this user, even if not a line of it can be read."""
+        return any(is_own_file(path) for path in (self.closed, self.path))
 
     def find(self, step: str) -> dict[str, Any] | None:
         """The last receipt of `step`."""
         return next((line for line in reversed(self.read()) if line["step"] == step), None)
+
+    def run_dir(self) -> str:
+        """The folder that the run was given when it was submitted, or an empty text."""
+        path = (self.find("submit") or {}).get("run_dir")
+        return path if isinstance(path, str) and os.path.isabs(path) and path.endswith(f"/runs/{self.run_id}") else ""
+
+    def digest(self) -> str:
+        """The digest of the manifest that the launch has sealed, or an empty text."""
+        return str((self.find("sealed") or {}).get("digest", ""))
 
     def remove(self) -> None:
         """Forgets the launch."""
@@ -65,4 +85,20 @@ class Journal:
 def list_open(state_dir: str) -> list[str]:
     """The ids of the launches that are not complete: under way, or interrupted."""
     names = list_dir(os.path.join(state_dir, "journal", "open"))
-    return [name.removesuffix(".jsonl") for name in names if name.endswith(".jsonl")]
+    if not names:
+        return []
+    from reprun.core.ids import is_run_id
+
+    # Only what is named like a run: these names become paths, which `gc` removes.
+    return [name[:-6] for name in names if name.endswith(".jsonl") and is_run_id(name[:-6])]
+
+
+def _bytes(path: str) -> bytes:
+    """The content of a journal; none for a folder or a pipe that stands in its place."""
+    return (find_bytes(path) or b"") if is_own_file(path) else b""
+
+
+def list_torn(state_dir: str) -> list[str]:
+    """The paths of journals that were being begun when their process was killed: nothing had happened yet."""
+    folder = os.path.join(state_dir, "journal", "open")
+    return [os.path.join(folder, name) for name in list_dir(folder) if name.endswith(".tmp") and is_orphan(name)]

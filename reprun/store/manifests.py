@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reprun.core.manifest import DamagedError, Manifest, check, open_seal, seal
+from reprun.core.toml_cost import is_costly
 
 
 def render_manifest(data: dict[str, Any]) -> str:
@@ -20,6 +21,9 @@ def parse_manifest(text: bytes, what: str) -> Manifest:
 
     body = open_seal(text, what)
     try:
-        return check(tomllib.loads(body.decode("utf-8")), what)
+        decoded = body.decode("utf-8")
+        if is_costly(decoded):
+            raise DamagedError(f"the manifest of {what} has keys of too many parts")
+        return check(tomllib.loads(decoded), what)
     except (ValueError, RecursionError) as error:
         raise DamagedError(f"the manifest of {what} is not valid TOML: {error}") from error

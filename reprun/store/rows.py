@@ -48,14 +48,12 @@ class Row:
 def manifest_row(run_id: str, text: bytes, parse_config: ParseConfig) -> Row:
     """The row of a sealed manifest. A damaged one gives a row that says so: it must not hide the others."""
     # Imported here: a listing from a fresh index reads no manifest.
-    import tomllib
-
     from reprun.core.errors import ReprunError
-    from reprun.core.manifest import check, open_seal
+    from reprun.store.manifests import parse_manifest
 
     try:
-        manifest = check(tomllib.loads(open_seal(text, run_id).decode()), run_id)
-    except (ReprunError, ValueError, RecursionError, AttributeError, TypeError):
+        manifest = parse_manifest(text, run_id)
+    except (ReprunError, AttributeError, TypeError):
         return Row(run_id, reason=DAMAGED)
     if manifest.run_id != run_id:  # sealed, but for another run: a ref that was moved
         return Row(run_id, reason=DAMAGED)
@@ -86,7 +84,7 @@ def row_of(manifest: Manifest, config: str) -> Row:
 
 def config_json(config: dict[str, Any], parse_config: ParseConfig) -> str:
     """The values of a manifest's `[config]` as a flat mapping in JSON; `{}` for an unreadable or huge one."""
-    if not config.get("text"):
+    if not config.get("text") or len(str(config["text"])) > MAX_JSON:
         return "{}"
     from reprun.core.dotted import flatten
 
@@ -105,24 +103,30 @@ def flat_json(values: dict[str, Any]) -> str:
     return text if len(text) <= MAX_JSON else "{}"
 
 
-def with_outcome(row: Row, text: bytes) -> Row:
-    """`row` with what outcome.json says; unchanged when it says nothing that can be read."""
+def values_of(text: str) -> dict[str, Any]:
+    """What `flat_json` wrote; nothing when it is damaged: the index is a cache that anybody may write to."""
     import json
 
-    from reprun.core.outcome import STATES
-
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        return row
-    if not isinstance(data, dict) or data.get("state") not in STATES:
+        values = json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def with_outcome(row: Row, text: bytes) -> Row:
+    """`row` with what outcome.json says; unchanged when it says nothing that can be read."""
+    from reprun.store.outcomes import parse_outcome
+
+    data = parse_outcome(text, row.run_id)
+    if data is None:
         return row
     reason = data.get("reason") or (data.get("stopped_by") if data["state"] == "stopped" else "")
     return replace(
         row,
         state=data["state"],
         reason=str(reason or ""),
-        exit_code=_small(data.get("exit_code")),
+        exit_code=data.get("exit_code"),
         ended=str(data.get("ended") or ""),
         metrics_json=flat_json(last_values(data.get("metrics"))),
     )

@@ -32,9 +32,9 @@ def new_run_id() -> str:
     return make_run_id(stamp, nanoseconds // 10**6 % 1000, os.urandom(4))
 
 
-def second() -> int:
-    """The second that is now, since the epoch."""
-    return int(time.time())
+def ticks() -> float:
+    """Seconds on a clock that is never set, for differences."""
+    return time.monotonic()
 
 
 def draw_seed() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -28,6 +29,14 @@ def find_bytes(path: str) -> bytes | None:
     """The content of a file; None when there is none. Raises `ToolError` when it cannot be read."""
     with explained(path, "read"):
         return _find_bytes(path)
+
+
+def find_own_bytes(path: str) -> bytes | None:
+    """The content of a regular file of this user; None when there is none that can be read."""
+    try:
+        return _find_bytes(path) if is_own_file(path) else None
+    except OSError:
+        return None
 
 
 @contextmanager
@@ -68,6 +77,15 @@ def remove_file(path: str) -> None:
             os.unlink(path)
         except FileNotFoundError:
             pass
+
+
+def is_own_file(path: str) -> bool:
+    """True for a regular file of this user; what a link leads to is not looked at."""
+    try:
+        found = os.lstat(path)
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
 
 
 def make_temporary_folder() -> str:

@@ -15,7 +15,7 @@ from e2e_lab import Reprun, fingerprint, kill, launch, pid, wait
 from lab import REPRUN, Run, end_processes_of, until
 
 pytestmark = pytest.mark.e2e
-INSTANTS = 24
+INSTANTS = 8
 LAST = 0.5  # seconds; a launch of this project takes less, on a busy machine about this long
 
 
@@ -180,3 +180,16 @@ def test_a_journal_without_a_line_is_a_launch_that_never_ran(repo: Path, reprun:
     answer = reprun("resume", run_id)
     assert answer.rc == 3 and "reprun gc --yes" in answer.stderr
     assert reprun("gc", "--yes").rc == 0 and reprun("status", "--json").data == []
+
+
+def test_gc_takes_away_what_a_killed_process_had_half_written(repo: Path, reprun: Reprun) -> None:
+    wait(reprun, launch(reprun, "--", "true")["run_id"])
+    state = repo / ".git" / "reprun"
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    left = [state / f"conversions.1.{gone.pid}.tmp", state / "tmp" / f"index-20261121-031622-abcdef-{gone.pid}"]
+    mine = state / f"conversions.1.{os.getpid()}.tmp"  # its process lives
+    for path in (*left, mine):
+        path.write_text("half")
+    assert reprun("gc", "--yes").rc == 0
+    assert [path.exists() for path in left] == [False, False] and mine.exists()

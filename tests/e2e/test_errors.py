@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from e2e_lab import Reprun, launch, run, says_nicely
-from lab import REPRUN, Run
+from lab import REPRUN, Run, unprivileged
 
 pytestmark = pytest.mark.e2e
 BYTES = os.fsdecode(b"\xff")
@@ -142,12 +142,6 @@ def test_a_home_that_cannot_be(repo: Path, reprun: Reprun, place: str) -> None:
         answer = reprun(*words, env={"REPRUN_HOME": place})
         assert answer.rc in (0, 3, 5) and "Traceback" not in answer.stderr, (words, answer)
     assert "home" in reprun("doctor", env={"REPRUN_HOME": place}).stdout
-
-
-def unprivileged(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Runs words as somebody whom permissions bind: root without the right to pass over them, or just this user."""
-    drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
-    return subprocess.run([*drop, *words], env={**os.environ, **environ}, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.needs("setpriv")

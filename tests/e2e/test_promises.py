@@ -203,6 +203,31 @@ class TestASnapshotIsOneMoment:
             assert first + last in ("AA", "BA", "BB")
 
 
+class TestNothingSecretOrHugeIsCommittedByAccident:
+    """A guard looks at every file that the snapshot would add, before an object is written."""
+
+    def test_it_is_refused_before_anything_is_written(self, repo: Path, git: Run, reprun: Reprun) -> None:
+        (repo / "weights.bin").write_bytes(bytes(11 << 20))
+        (repo / ".env").write_text("A=1\n")
+        (repo / "train.py").write_text('key = "AKIAIOSFODNN7EXAMPLE"\n')
+        before = fingerprint(repo / ".git" / "objects")
+        answer = reprun("launch", "--", "true")
+        assert answer.rc == 3 and says_nicely(answer)
+        for words in ("weights.bin", "11.0 MiB", ".env", "train.py", "AWS", ".gitignore", "[guard]"):
+            assert words in answer.stderr
+        assert fingerprint(repo / ".git" / "objects") == before
+        assert git("for-each-ref", "refs/reprun") == "" and reprun("ls", "--json").data == []
+
+    def test_the_lines_that_it_prints_are_the_way_on(self, repo: Path, reprun: Reprun) -> None:
+        (repo / "weights.bin").write_bytes(bytes(11 << 20))
+        (repo / "train.py").write_text('key = "AKIAIOSFODNN7EXAMPLE"\n')
+        hint = reprun("launch", "--", "true").stderr.partition("hint: ")[2].splitlines()
+        subprocess.run(["sh", "-c", hint[0]], cwd=repo, check=True)
+        (repo / "reprun.toml").write_text("\n".join(hint[-2:]))
+        data = run(reprun, "--", "true")
+        assert [item["path"] for item in show(reprun, data["run_id"])["manifest"]["allowed"]] == ["train.py"]
+
+
 class TestAManifestIsData:
     """Nothing in it, in a config, a name or a parameter is ever interpreted by a shell that we write."""
 

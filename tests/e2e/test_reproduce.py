@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from e2e_lab import Reprun, launch, run, show, wait
-from lab import Run
+from lab import Run, until
+
+from reprun.core.manifest import seal
 
 pytestmark = pytest.mark.e2e
 # The job's number comes from a file outside of the tree, so that a test can let a reproduction drift.
@@ -92,6 +94,7 @@ def test_not_comparable(repo: Path, reprun: Reprun, original: str, shift: Path) 
 
 
 def test_a_plan_starts_nothing_and_shows_what_differs(repo: Path, git: Run, reprun: Reprun, original: str) -> None:
+    until(lambda: original in git("for-each-ref", "refs/reprun/outcomes"))  # the run before has published its end
     before = git("for-each-ref"), os.listdir(Path(os.environ["REPRUN_HOME"], "runs"))
     answer = reprun("reproduce", "--plan", "--json", original, env={"OMP_NUM_THREADS": "3"})
     assert answer.rc == 0 and (git("for-each-ref"), os.listdir(Path(os.environ["REPRUN_HOME"], "runs"))) == before
@@ -124,7 +127,7 @@ def test_the_folder_of_the_launch_is_kept(repo: Path, reprun: Reprun) -> None:
 
 
 class TestDamage:
-    """What is missing or was edited is one sentence and something to type."""
+    """A damaged copy of a manifest is put back from the other one, and said so; without one there is something to type."""
 
     def refuses(self, reprun: Reprun, run_id: str, *said: str) -> None:
         for words in (["reproduce", run_id], ["reproduce", "--plan", run_id]):
@@ -133,26 +136,83 @@ class TestDamage:
             assert all(text in answer.stderr for text in ("error: ", "hint: ", *said)), answer
         assert len(reprun("ls", "--json").data) == 1
 
-    def test_an_edited_manifest_in_the_run_folder(self, reprun: Reprun, original: str) -> None:
+    def puts_back(self, git: Run, reprun: Reprun, run_id: str, what: str, *command: str) -> None:
+        """Looking tells of it and changes nothing; `command` puts back exactly what was sealed, and then all is well."""
+        path, ref = Path(os.environ["REPRUN_HOME"], "runs", run_id, "manifest.toml"), f"refs/reprun/manifests/{run_id}"
+
+        def copies() -> tuple[bytes, str]:
+            return (path.read_bytes() if path.is_file() else b""), git("cat-file", "blob", ref, check=False)
+
+        before = copies()
+        for words in (["show", run_id], ["diff", run_id, run_id], ["reproduce", "--plan", run_id]):
+            looked = reprun(*words)
+            assert looked.rc == 0 and what in looked.stderr and "reprun doctor --mend" in looked.stderr, looked
+        assert reprun("ls").rc == 0 and reprun("status").rc == 0 and copies() == before
+        mended = reprun(*command)
+        assert mended.rc == 0 and "put back" in mended.stdout + mended.stderr, mended
+        assert copies()[0].decode().rstrip("\n") == copies()[1] and 'name = "base"' in copies()[1]
+        assert reprun("show", run_id).stderr == "" and git("fsck", "--strict", "--no-dangling") == ""
+
+    COMMANDS = pytest.mark.parametrize("command", ["reproduce", "resume", "doctor"])
+
+    def words(self, command: str, run_id: str) -> tuple[str, ...]:
+        return ("doctor", "--mend") if command == "doctor" else (command, run_id)
+
+    @COMMANDS
+    @pytest.mark.parametrize("damage", ["edited", "emptied", "torn", "removed", "a folder", "a link"])
+    def test_the_file_in_the_run_folder(self, git: Run, reprun: Reprun, original: str, damage: str, command: str) -> None:
         path = Path(show(reprun, original)["run_dir"], "manifest.toml")
-        path.write_text(path.read_text().replace("base", "Base"))
-        self.refuses(reprun, original, "seal")
+        text = path.read_text()
+        path.unlink()
+        if damage == "a folder":
+            path.mkdir()
+        elif damage == "a link":
+            path.symlink_to("/dev/zero")
+        elif damage != "removed":
+            path.write_text({"edited": text.replace("base", "Base"), "emptied": "", "torn": text[:300]}[damage])
+        self.puts_back(git, reprun, original, str(path), *self.words(command, original))
 
-    def test_an_edited_manifest_in_the_object_database(self, git: Run, reprun: Reprun, original: str) -> None:
-        text = git("cat-file", "blob", f"refs/reprun/manifests/{original}").replace("lr: 0.2", "lr: 0.3")
-        blob = git("hash-object", "-w", "--stdin", stdin=text.encode() + b"\n")
+    @COMMANDS
+    @pytest.mark.parametrize("damage", ["edited", "sealed anew", "torn", "gone", "garbage", "no ref"])
+    def test_the_object(self, repo: Path, git: Run, reprun: Reprun, original: str, damage: str, command: str) -> None:
+        ref = f"refs/reprun/manifests/{original}"
+        text, blob = git("cat-file", "blob", ref), git("rev-parse", ref)
+        path = Path(repo, ".git", "objects", blob[:2], blob[2:])
+        if damage == "no ref":
+            git("update-ref", "-d", ref)
+        elif damage in ("gone", "garbage"):
+            path.unlink()
+            if damage == "garbage":
+                path.write_bytes(b"garbage")
+        else:
+            changed = text[: len(text) // 2] if damage == "torn" else text.replace("lr: 0.2", "lr: 0.3")
+            sealed = changed.encode() + b"\n"
+            if damage == "sealed anew":  # by somebody who was force-fetched: whole, and not what was launched here
+                sealed = seal(sealed.partition(b"\n")[2])
+            git("update-ref", ref, git("hash-object", "-w", "--stdin", stdin=sealed))
+        if damage == "no ref":  # then the history does not know the run any more; its full id still does nothing
+            assert reprun("show", original).rc == 6
+            return
+        self.puts_back(git, reprun, original, original, *self.words(command, original))
+
+    def test_both_copies(self, git: Run, reprun: Reprun, original: str) -> None:
+        path = Path(show(reprun, original)["run_dir"], "manifest.toml")
+        text = path.read_text().replace("base", "Base")
+        path.write_text(text)
+        blob = git("hash-object", "-w", "--stdin", stdin=text.encode())
         git("update-ref", f"refs/reprun/manifests/{original}", blob)
-        self.refuses(reprun, original, "seal")
+        self.refuses(reprun, original, "seal", original)
+        doctor = reprun("doctor", "--mend")
+        assert doctor.rc == 3 and original in doctor.stdout and path.read_text() == text
 
-    def test_a_manifest_that_is_cut_off(self, git: Run, reprun: Reprun, original: str) -> None:
-        text = git("cat-file", "blob", f"refs/reprun/manifests/{original}")
-        blob = git("hash-object", "-w", "--stdin", stdin=text[: len(text) // 2].encode())
-        git("update-ref", f"refs/reprun/manifests/{original}", blob)
-        self.refuses(reprun, original, "seal")
-
-    def test_a_manifest_object_that_is_gone(self, repo: Path, git: Run, reprun: Reprun, original: str) -> None:
-        self._remove(repo, git("rev-parse", f"refs/reprun/manifests/{original}"))
-        self.refuses(reprun, original, "manifest")
+    def test_a_tree_that_is_not_the_commit_s(self, git: Run, reprun: Reprun, original: str) -> None:
+        text = git("cat-file", "blob", f"refs/reprun/manifests/{original}").encode() + b"\n"
+        other = text.replace(git("rev-parse", f"refs/reprun/runs/{original}^{{tree}}").encode(), b"4" * 40)
+        new = original[:-1] + ("z" if original[-1] != "z" else "y")
+        sealed = seal(other.partition(b"\n")[2].replace(original.encode(), new.encode()))
+        git("update-ref", f"refs/reprun/manifests/{new}", git("hash-object", "-w", "--stdin", stdin=sealed))
+        answer = reprun("reproduce", "--yes", new)
+        assert answer.rc == 6 and "tree" in answer.stderr
 
     def test_a_commit_that_is_gone(self, repo: Path, git: Run, reprun: Reprun, original: str) -> None:
         self._remove(repo, git("rev-parse", f"refs/reprun/runs/{original}"))

@@ -50,13 +50,13 @@ def test_a_colleague_sees_the_run(colleague: Path, shared: str, reprun: Reprun) 
 
 def test_a_colleague_reproduces_it(colleague: Path, shared: str, git: Run, reprun: Reprun) -> None:
     assert not (colleague / "new.txt").exists()
-    answer = reprun("reproduce", "--json", shared)
+    answer = reprun("reproduce", "--json", "--yes", shared)
     assert answer.data["verdict"]["kind"] == "identical" and answer.data["parent"] == shared
     assert git("status", "--porcelain") == "" and not (colleague / "new.txt").exists()
 
 
 def test_and_sends_the_reproduction_back(repo: Path, colleague: Path, shared: str, git: Run, reprun: Reprun, home: Path) -> None:
-    new = reprun("reproduce", "--json", "ours").data["run_id"]
+    new = reprun("reproduce", "--json", "--yes", "ours").data["run_id"]
     git("push", "-q", "origin", "refs/reprun/*")
     git("fetch", "-q", "origin", REFS, cwd=repo)
     ours = {"REPRUN_HOME": str(home)}

@@ -10,6 +10,7 @@ import select
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from e2e_lab import Reprun, is_alive, kill, launch, pid, run, show, started, wait
@@ -60,8 +61,15 @@ def test_a_run_outlives_its_tmux_server(repo: Path, reprun: Reprun, tmp_path: Pa
     assert reprun("launch", "--follow", "--", "true").rc == 0  # a new server for the next one
 
 
+def _sleeping(reprun: Reprun) -> dict[str, Any]:
+    """A run whose job is past its gate: killed before, its supervisor takes it along, and it never ran."""
+    data = launch(reprun, "--", "sh", "-c", "echo up; exec sleep 60")
+    until(lambda: "up" in reprun("logs", data["run_id"]).stdout)
+    return data
+
+
 def test_a_supervisor_that_was_killed(repo: Path, reprun: Reprun) -> None:
-    data = launch(reprun, "--", "sleep", "60")
+    data = _sleeping(reprun)
     job = pid(data, "job")
     kill(pid(data, "supervisor"))
     state = reprun("status", "--json").data[0]
@@ -75,7 +83,7 @@ def test_a_supervisor_that_was_killed(repo: Path, reprun: Reprun) -> None:
 
 
 def test_a_run_whose_supervisor_was_killed_can_still_be_stopped(repo: Path, reprun: Reprun) -> None:
-    data = launch(reprun, "--", "sleep", "60")
+    data = _sleeping(reprun)
     job = pid(data, "job")
     kill(pid(data, "supervisor"))
     assert reprun("stop", "--json", data["run_id"]).data["state"] == "stopped"

@@ -131,7 +131,14 @@ def test_what_the_page_shows_is_what_happens(page: Path, tmp_path: Path, home: P
 
 def test_there_is_something_to_run() -> None:
     pages = [page.name for page in RUN if read_commands(page.read_text())]
-    assert {"README.md", "first-run.md", "reproduce-a-run.md", "share-runs.md", "writable-paths.md"} <= set(pages)
+    assert {
+        "README.md",
+        "first-run.md",
+        "reproduce-a-run.md",
+        "share-runs.md",
+        "writable-paths.md",
+        "carry-ignored-files.md",
+    } <= set(pages)
 
 
 def test_every_command_and_option_is_in_the_reference() -> None:

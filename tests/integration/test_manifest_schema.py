@@ -16,6 +16,7 @@ SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "reference" / "manifes
 EVERYTHING = """
 writable = ["results"]
 data = [{ path = "conf/base.yaml" }]
+carry = [".env"]
 [env]
 OMP_NUM_THREADS = 2
 API_TOKEN = "hidden"
@@ -29,6 +30,8 @@ def manifests(repo: Path, reprun: Any) -> list[dict[str, Any]]:
     (repo / "conf" / "base.yaml").write_text("lr: 0.1\nseed: 3\n")
     answers: list[Answer] = [reprun("launch", "--json", "--", "true")]
     (repo / "reprun.toml").write_text(EVERYTHING)
+    (repo / ".gitignore").write_text(".env\n")
+    (repo / ".env").write_text("A=hidden\n")
     words = ["--name", "all", "-m", "why", "--config", "conf/base.yaml", "--set", "lr=1e-3", "--gpus", "none"]
     answers.append(reprun("launch", "--json", *words, "--", "sh", "-c", "echo {lr} > {output}/lr"))
     folders = [Path(json.loads(answer.stdout)["data"]["run_dir"]) for answer in answers]
@@ -40,6 +43,7 @@ def test_every_manifest_fits_the_schema(manifests: list[dict[str, Any]], git: Ru
     validator = Draft202012Validator(SCHEMA)
     for manifest in manifests:
         assert [error.message for error in validator.iter_errors(manifest)] == []
+    assert [file["path"] for file in manifests[1]["carried"]] == [".env"]
     assert manifests[1]["variables"]["secret"] == ["API_TOKEN"] and "hidden" not in json.dumps(manifests)
 
 

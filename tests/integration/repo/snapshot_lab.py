@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from reprun.core.errors import RefusedError
 from reprun.core.spec import Snapshot
 from reprun.repo.discover import find_repository
 from reprun.repo.snapshot import Wish, take_snapshot
 
+Faithful = Callable[..., Snapshot]  # the fixture `faithful`
+Refused = Callable[..., RefusedError]  # the fixture `refused`
 IDS = (f"20261121-031622-{number:06d}" for number in range(10**6))
 
 
@@ -22,7 +25,7 @@ def snap(where: str | os.PathLike[str] = ".", **wish: object) -> Snapshot:
 
 
 def walk(top: Path) -> Iterator[Path]:
-    """Every file and link below `top` but for git's own."""
+    """Every file, link, pipe and so on below `top` but for git's own."""
     for folder, folders, files in os.walk(top):
         links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
         folders[:] = [name for name in folders if name != ".git" and name not in links]
@@ -36,10 +39,10 @@ def tree_on_disk(top: Path, ignored: tuple[str, ...] = (), algorithm: str = "sha
     found = {}
     for path in walk(top):
         name = str(path.relative_to(top))
-        if name in ignored:
-            continue
         mode = path.lstat().st_mode
-        data = os.fsencode(os.readlink(path)) if stat.S_ISLNK(mode) else path.read_bytes()
+        if name in ignored or not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+            continue
+        data = _content(path, mode)
         kind = "120000" if stat.S_ISLNK(mode) else "100755" if mode & 0o100 else "100644"
         found[name] = f"{kind} {hashlib.new(algorithm, b'blob %d' % len(data) + bytes(1) + data).hexdigest()}"
     return found
@@ -49,28 +52,40 @@ def tree_of(git: object, commit: str) -> dict[str, str]:
     """path → `mode blob` of a commit."""
     said = git("ls-tree", "-r", "-z", commit)  # type: ignore[operator]
     found = {}
-    for line in said.rstrip("\0").split("\0"):
+    for line in said.split("\0")[:-1]:
         header, _, path = line.partition("\t")
         mode, _, blob = header.split(" ")
         found[path] = f"{mode} {blob}"
     return found
 
 
+def _content(path: Path, mode: int) -> bytes:
+    """What the file holds or where the link leads; nothing for a pipe, which would not answer."""
+    if stat.S_ISLNK(mode):
+        return os.fsencode(os.readlink(path))
+    return path.read_bytes() if stat.S_ISREG(mode) else b""
+
+
 def fingerprint(top: Path, git_dir: Path) -> dict[str, object]:
-    """Everything that is the user's: files with mode and time; and of git all but objects and what is reprun's."""
+    """Everything that is the user's: files and folders with mode and time; and of git all but what is reprun's."""
     found: dict[str, object] = {}
+    for folder, folders, _ in os.walk(top):
+        folders[:] = [name for name in folders if name != ".git"]
+        stats = os.lstat(folder)
+        found[folder] = (stats.st_mode, stats.st_mtime_ns)
     for path in walk(top):
         stats = path.lstat()
-        data = os.readlink(path) if path.is_symlink() else path.read_bytes()
-        found[str(path)] = (data, stats.st_mode, stats.st_mtime_ns, stats.st_ctime_ns)
-    ours = (git_dir / "objects", git_dir / "reprun", git_dir / "refs" / "reprun")
+        found[str(path)] = (_content(path, stats.st_mode), stats.st_mode, stats.st_mtime_ns, stats.st_ctime_ns)
+    ours = (git_dir / "objects", git_dir / "reprun", git_dir / "refs" / "reprun", git_dir / "logs" / "refs" / "reprun")
     for folder, folders, files in os.walk(git_dir):
         folders[:] = [name for name in folders if Path(folder, name) not in ours]
+        found[folder] = os.lstat(folder).st_mode
         for name in files:
             file = Path(folder, name)
-            # git touches the shared part of a split index whenever it reads it, so that it does not expire
-            time = 0 if name.startswith("sharedindex.") else file.stat().st_mtime_ns
-            found[str(file)] = (file.read_bytes(), file.stat().st_mode, time)
+            # git touches the shared part of a split index whenever it reads it, so that it does not expire, and the trees of
+            # a submodule that a sparse index stands for
+            time = 0 if name.startswith("sharedindex.") or "objects" in file.parts else file.lstat().st_mtime_ns
+            found[str(file)] = (_content(file, file.lstat().st_mode), file.lstat().st_mode, time)
     return found
 
 
@@ -83,5 +98,6 @@ def sacred(top: Path, git_dir: Path | None = None) -> Iterator[None]:
         yield
     finally:
         after = fingerprint(top, git_dir)
-        assert {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)} == set()
+        touched = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
+        assert touched == [], touched
         assert list((git_dir / "reprun" / "tmp").glob("*")) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,50 +14,6 @@ from snapshot_lab import sacred, snap, tree_of, tree_on_disk
 from reprun.core.errors import RefusedError, ReprunError
 from reprun.repo.discover import find_repository
 from reprun.repo.refs import list_refs
-
-
-def conflict(git: Run, repo: Path) -> None:
-    """Two branches that disagree about train.py; HEAD is on main."""
-    git("switch", "-qc", "side")
-    (repo / "train.py").write_text("side\n")
-    git("commit", "-qam", "side")
-    git("switch", "-q", "main")
-    (repo / "train.py").write_text("main\n")
-    git("commit", "-qam", "main")
-
-
-def patch(git: Run, repo: Path) -> None:
-    (repo.parent / "side.patch").write_text(git("format-patch", "-1", "side", "--stdout") + "\n")
-    git("am", str(repo.parent / "side.patch"), check=False)
-
-
-OPERATIONS: dict[str, Callable[[Run, Path], object]] = {
-    "merge": lambda git, repo: git("merge", "side", check=False),
-    "rebase": lambda git, repo: git("rebase", "side", check=False),
-    "cherry-pick": lambda git, repo: git("cherry-pick", "side", check=False),
-    "revert": lambda git, repo: git("revert", "--no-edit", "side", check=False),
-    "am": patch,
-}
-
-
-@pytest.mark.parametrize("operation", OPERATIONS)
-def test_an_operation_in_progress(repo: Path, git: Run, operation: str) -> None:
-    conflict(git, repo)
-    OPERATIONS[operation](git, repo)
-    with sacred(repo), pytest.raises(RefusedError, match=operation) as caught:
-        snap()
-    assert caught.value.hint.startswith("git ")
-
-
-def test_an_unmerged_index_without_an_operation(repo: Path, git: Run) -> None:
-    (repo / "train.py").write_text("stashed\n")
-    git("stash", "-q")
-    (repo / "train.py").write_text("other\n")
-    git("commit", "-qam", "other")
-    git("stash", "pop", check=False)
-    assert git("ls-files", "--unmerged")
-    with sacred(repo), pytest.raises(RefusedError, match=r"train\.py|merge|conflict"):
-        snap()
 
 
 @pytest.mark.parametrize("commits", [0, 1])

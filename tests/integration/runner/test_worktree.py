@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from lab import Run
 from worktree_lab import Trees, inodes, overwrite
 
 from reprun.runner import worktree
+from reprun.runner.files import locked
 
 
 @pytest.fixture
@@ -200,3 +202,20 @@ def test_a_record_of_git_that_is_gone(trees: Trees, git: Run) -> None:
     remove_tree(trees.place.admin(commit))
     trees.ensure(commit)
     assert git("rev-parse", "HEAD", cwd=trees.place.path(commit)) == commit
+
+
+def test_a_verification_ahead_of_a_launch_never_blocks_the_builder(trees: Trees) -> None:
+    first = trees.commit()
+    trees.ensure(first)
+    second = trees.commit(lambda repo: (repo / "train.py").write_text("more\n"))
+    with locked(trees.place.lock, exclusive=True):  # somebody builds; the thread that verifies ahead has to wait for it
+        ahead = threading.Thread(target=worktree.verify_newest, args=(trees.place,), daemon=True)
+        ahead.start()
+        ahead.join(0.3)
+        builder = threading.Thread(target=worktree.is_sound, args=(trees.place, first), daemon=True)
+        builder.start()
+        builder.join(10)
+        assert ahead.is_alive() and not builder.is_alive()
+    ahead.join(10)
+    assert not ahead.is_alive()
+    trees.ensure(second)

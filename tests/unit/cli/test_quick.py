@@ -12,7 +12,7 @@ from typer.main import get_command
 from reprun.cli import launch_answer
 from reprun.cli.app import build
 from reprun.cli.launch_answer import LaunchRequest
-from reprun.cli.quick import FLAGS, VALUES, parse_launch
+from reprun.cli.quick import FLAGS, VALUES, read_launch
 
 LAUNCH = get_command(build("launch")).commands["launch"]  # type: ignore[attr-defined]
 
@@ -46,9 +46,9 @@ OPTION = st.sampled_from([*VALUES, *FLAGS, "--nme", "-x", "--json=1", "--name=",
 @given(st.lists(st.one_of(OPTION, TEXT), max_size=6), st.lists(TEXT, max_size=3))
 def test_it_reads_as_typer_does_or_not_at_all(before: list[str], command: list[str]) -> None:
     words = [*before, "--", *command]
-    quick = parse_launch(words)
+    quick = read_launch(words)
     if quick is not None:
-        assert quick == read_by_typer(words)
+        assert quick.request() == read_by_typer(words)
 
 
 @pytest.mark.parametrize(
@@ -78,4 +78,5 @@ def test_it_reads_as_typer_does_or_not_at_all(before: list[str], command: list[s
     ],
 )
 def test_plain_launches_are_read_quickly(words: list[str]) -> None:
-    assert parse_launch(words) is not None and parse_launch(words) == read_by_typer(words)
+    read = read_launch(words)
+    assert read is not None and read.request() == read_by_typer(words)

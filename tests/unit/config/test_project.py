@@ -17,6 +17,7 @@ auto_commit = "branch"
 require_clean = true
 config = "conf/base.yaml"
 writable = ["outputs/", "./cache", "a/b"]
+carry = [".env", "./conf/local.yaml"]
 data = [{ path = "data/a.csv" }, { path = "/big/b.bin" }]
 pass_env = ["WANDB_API_KEY", "AWS_*"]
 [env]
@@ -77,6 +78,7 @@ def test_every_key(files):
     assert settings.require_clean is True
     assert settings.config == "conf/base.yaml"
     assert settings.writable == ("outputs", "cache", "a/b")
+    assert settings.carry == (".env", "conf/local.yaml")
     assert settings.data == ("data/a.csv", "/big/b.bin")
     assert settings.pass_env == ("WANDB_API_KEY", "AWS_*")
     assert settings.env == {"A": "x y", "B": "3", "C": "0.5", "D": "true", "E": ""}
@@ -172,6 +174,11 @@ def test_sizes(files, text, size):
         (
             'writable = [".git/x"]',
             'reprun.toml: writable[0] must be a path below the top of the repository, not ".git/x"',
+        ),
+        ('carry = "a"', 'reprun.toml: carry must be a list, not "a"'),
+        *(
+            (f'carry = ["{path}"]', f'reprun.toml: carry[0] must be a path below the top of the repository, not "{path}"')
+            for path in ("../.env", "/etc/passwd", ".git/config", "a/../b", "a/.GIT/b", ".", "")
         ),
         ("writable = [1]", "reprun.toml: writable[0] must be a path below the top of the repository, not 1"),
         ('data = ["a"]', 'reprun.toml: data[0] must be a table, not "a"'),

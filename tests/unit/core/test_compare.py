@@ -87,6 +87,14 @@ def test_command_and_directory() -> None:
     ]
 
 
+def test_carried_files_are_compared_by_path() -> None:
+    one, other = ({"path": ".env", "size": 5, "sha256": letter * 64} for letter in "ab")
+    assert changed(carried=[one]) == [("carried", ".env", "—", f"5 B, sha256:{'a' * 64}")]
+    old, new = Side(manifest(carried=[one])), Side(manifest(RUN_B, carried=[other]))
+    assert rows(old, new) == [("carried", ".env", f"5 B, sha256:{'a' * 64}", f"5 B, sha256:{'b' * 64}")]
+    assert rows(old, old) == []
+
+
 def test_seeds_root_and_named_but_not_their_origin() -> None:
     seeds = {"root": 8, "origin": "drawn", "named": {"numpy": 2, "torch": 3}}
     assert changed(seeds=seeds) == [

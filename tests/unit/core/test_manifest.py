@@ -31,6 +31,7 @@ GOOD: dict[str, Any] = {
     "target": {"name": "local", "host": "local", "scheduler": "tmux", "gpus": ""},
     "run": {"writable": ["outputs"], "hash_limit": 1 << 30},
     "data": [{"path": "digits.csv", "size": 3, "files": 1, "sha256": "0" * 64}],
+    "carried": [{"path": ".env", "size": 3, "sha256": "0" * 64}],
 }
 TEXT = render_manifest(GOOD).encode()
 
@@ -131,6 +132,15 @@ HOSTILE = [
     *[("config", value) for value in ("x", [], {"format": "yaml"}, {"text": 1, "format": "yaml"})],
     *[("config.format", value) for value in ("exe", 7, KeyError, "../yaml")],
     *[("data", value) for value in ("x", 7, {}, [7], [{}], [{"path": 7}])],
+    *[("carried", value) for value in ("x", 7, {}, [7], [{}], [{"path": ".env"}])],
+    *[
+        ("carried", [{"path": ".env", "size": 3, "sha256": "0" * 64, **wrong}])
+        for wrong in (
+            *({"path": path} for path in ("", ".", "..", "/etc/passwd", "../a", "a/../../b", ".git/config", ".GIT/x", "a/", 7)),
+            *({"sha256": digest} for digest in ("", "0" * 63, "x" * 64, 7)),
+            *({"size": size} for size in ("3", 3.5, None, -1)),
+        )
+    ],
     *[("variables.values", value) for value in ("x", [], {"A": 1}, {"A": {"b": "c"}})],
     *[("variables.secret", value) for value in ("x", [1], 7)],
     *[("variables.configured", value) for value in ("x", 7)],

@@ -1,0 +1,39 @@
+"""Asking before the command of somebody else is run. Everything shown is the stranger's text: shown, not obeyed."""
+
+from __future__ import annotations
+
+import sys
+
+from reprun.cli.envelope import is_json, say
+from reprun.core.errors import RefusedError
+from reprun.core.manifest import Manifest
+from reprun.core.text import show
+from reprun.workspace import Workspace
+
+
+def confirm(workspace: Workspace, manifest: Manifest) -> None:
+    """Shows what would be run and asks. Raises `RefusedError` for a no, and where nobody can be asked."""
+    from reprun.commands.strangers import what_would_run
+
+    run_id = manifest.run_id
+    say(f"{run_id} was not launched by you in this repository. To reproduce it is to run, with your rights:")
+    for label, text in what_would_run(workspace, manifest):
+        say(f"  {label.ljust(11)} {show(text)}")
+    if is_json() or not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
+        raise RefusedError(
+            f"{run_id} comes from somebody else, and nobody can be asked here", hint=f"reprun reproduce {run_id} --yes"
+        )
+    if not _says_yes():
+        raise RefusedError(f"{run_id} was not started", hint=f"reprun reproduce {run_id} --plan")
+
+
+def _says_yes() -> bool:
+    """True for a yes. The end of the input and Ctrl-C are a no."""
+    try:
+        print("run it? [y/N] ", end="", file=sys.stderr, flush=True)
+        answer = sys.stdin.readline()
+    except KeyboardInterrupt:
+        answer = ""
+    if not answer.endswith("\n"):
+        say("")
+    return answer.strip().lower() in ("y", "yes")

@@ -1,0 +1,15 @@
+"""What a command came upon that its answer does not say: one line each, on standard error."""
+
+from __future__ import annotations
+
+from reprun.cli.envelope import say
+from reprun.core.text import show
+from reprun.workspace import Workspace
+
+
+def say_notes(workspace: Workspace) -> None:
+    """Says the notes once. Those of a command that changes nothing end in the command that puts things right."""
+    for note in workspace.notes:
+        said = "" if " and put back: " in note else "; reprun doctor --mend puts it back"
+        say(f"note: {show(note)}{said}")
+    workspace.notes.clear()

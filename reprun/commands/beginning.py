@@ -1,0 +1,37 @@
+"""The beginning of a launch: its name, its first line in the journal, and a word to the target ahead of time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reprun.commands.records import spec_data
+from reprun.core.spec import Attempt, RunSpec
+from reprun.runner.identity import own
+from reprun.schedulers.base import SOCKET, Submission
+from reprun.system.clock import iso_now, new_run_id
+from reprun.workspace import Workspace
+
+if TYPE_CHECKING:
+    from reprun.targets import Target
+
+
+def begin(workspace: Workspace, spec: RunSpec) -> Attempt:
+    """Names the run and writes down what was asked for, before anything is done about it."""
+    run_id = new_run_id()
+    workspace.journal(run_id).write("begin", created=iso_now(), spec=spec_data(spec), process=own())
+    return Attempt(run_id, first=True)
+
+
+def warm(workspace: Workspace, target: Target, attempt: Attempt) -> None:
+    """Lets the target begin with what does not depend on the snapshot.
+
+    Only at the first attempt: an earlier try may have left its plan, and a supervisor that comes early would start it at once.
+    """
+    if attempt.first:
+        target.host.warm({"key": workspace.key, **submission_of(target, attempt.run_id)})
+
+
+def submission_of(target: Target, run_id: str) -> dict[str, Any]:
+    """What the host needs to hand a run to its scheduler."""
+    words = target.scheduler.submit(Submission(run_id, SOCKET))
+    return {"run_id": run_id, "submit": words, "python": target.host.python()}

@@ -1,0 +1,409 @@
+"""One cell of the crash matrix: a launch killed at one instant, the user editing in between, then resume twice, then gc.
+
+`play` answers with what is wrong afterwards. It needs no pytest: `make kills` plays a thousand cells with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tracer
+from e2e_lab import fingerprint
+from lab import REPRUN, Answer, end_processes_of, run_reprun
+
+from reprun.runner.files import remove_tree
+
+TRAIN = "print('training')\n"
+FILES = 6
+# The job says that it runs, then waits until it may go on, then shows the code that it ran with.
+JOB = (
+    'echo started >> "$0"; while [ ! -e "$0.go" ]; do sleep 0.02; done; cat train.py; '
+    "! grep -q writable reprun.toml || echo x > outputs/new"
+)
+SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Where to kill whom: an effect as the tracer names it, or (random) a moment in seconds. And how the launch is set up."""
+
+    effect: str = ""
+    when: str = "before"
+    who: str = "launch"
+    runs_on: bool = False  # the job still runs while the launch is resumed and rubbish is collected
+    settings: str = ""
+    moment: float = 0.0
+    package: str = ""  # a folder with another copy of the package, to see that a fault put into it is found
+
+    @property
+    def text(self) -> str:
+        """A name for people, and for choosing it again."""
+        what = self.effect or f"{self.moment:.4f}s"
+        return " ".join([what, self.when, self.who, "runs-on" if self.runs_on else "over", *self.settings.split("\n")]).strip()
+
+
+@dataclass
+class Played:
+    """What came of a cell."""
+
+    reached: bool = False
+    state: str = ""  # of the run in the end; "" when nothing was ever begun, or it was forgotten
+    count: int = 0  # how often the job was executed
+    problems: list[str] = field(default_factory=list)
+
+
+class Place:
+    """A repository, a home and a job of one cell, in a folder of their own."""
+
+    def __init__(self, folder: Path, cell: Cell) -> None:
+        self.cell = cell
+        self.repo, self.home, self.counter = folder / "project", folder / "home", folder / "count"
+        (folder / "gitconfig").write_text("[user]\n\tname = T\n\temail = t@localhost\n[init]\n\tdefaultBranch = main\n")
+        self.env = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "TMUX", "REPRUN_"))},
+            "HOME": str(folder),
+            "PATH": os.pathsep.join([os.path.join(sys.prefix, "bin"), os.environ["PATH"]]),  # no shim that takes a second
+            "REPRUN_HOME": str(self.home),
+            "GIT_CONFIG_GLOBAL": str(folder / "gitconfig"),
+            "GIT_CONFIG_NOSYSTEM": "1",
+        }
+        if cell.package:
+            self.env["PYTHONPATH"] = cell.package
+        (self.repo / "outputs").mkdir(parents=True)
+        self._fill()
+        self.counter.touch()
+        if not cell.runs_on:
+            Path(f"{self.counter}.go").touch()
+
+    def _fill(self) -> None:
+        for number in range(FILES):
+            (self.repo / f"file{number}").write_text(str(number))
+        (self.repo / "outputs" / "keep").write_text("")
+        (self.repo / "reprun.toml").write_text(self.cell.settings + "\n")
+        (self.repo / "train.py").write_text("print('older')\n")
+        for words in (("init", "-q"), ("add", "--all"), ("commit", "-qm", "first"), ("stash", "list")):
+            self.git(*words)
+        (self.repo / "train.py").write_text(TRAIN)  # the tree is as it always is: edited, with new files
+        (self.repo / "new file").write_text("new\n")
+        self.git("add", "new file")
+
+    def git(self, *words: str, check: bool = True) -> str:
+        """git, as the user runs it."""
+        done = subprocess.run(["git", *words], cwd=self.repo, env=self.env, capture_output=True, check=False)
+        if check and done.returncode:
+            raise AssertionError((words, done.stderr.decode("utf-8", "replace")))
+        return done.stdout.decode("utf-8", "replace")
+
+    def reprun(self, *words: str) -> Answer:
+        """The installed command."""
+        return run_reprun(*words, cwd=self.repo, env=self.env)
+
+    def count(self) -> int:
+        """How often the job was executed."""
+        return self.counter.read_text().count("started\n")
+
+    def user_s(self) -> tuple[object, ...]:
+        """What belongs to the user; with a branch that reprun moves, the branch and the index but for their content."""
+        own = self.repo / ".git"
+        # Not .git: a git that outlives its killed launch may still be at work there.
+        paths = fingerprint(*sorted(path for path in self.repo.iterdir() if path.name != ".git"))
+        names = ["HEAD", "config"]
+        refs = ["refs/heads", "refs/tags", "refs/stash", "refs/remotes"]
+        if "branch" not in self.cell.settings:
+            names.append("index")
+        else:
+            refs.remove("refs/heads")
+        return paths, [(own / name).read_bytes() for name in names], self.git("for-each-ref", *refs)
+
+    def index_agrees(self) -> bool:
+        """With a branch that reprun moves: branch and index moved together, or neither did."""
+        if self.git("log", "-1", "--format=%s") == "first\n":
+            return self.git("diff", "--cached", "--name-only") == "new file\n"
+        return self.git("diff", "--cached", "--name-only") == ""
+
+    def begun(self) -> dict[str, dict[str, str]]:
+        """The runs that anything is known of, with their rows."""
+        return {row["run_id"]: row for words in (["status"], ["ls", "-n", "100"]) for row in self.reprun(*words, "--json").data}
+
+    @contextmanager
+    def killed_launch(self, watch: Path) -> Iterator[str]:
+        """Launches, kills as the cell says, and hands over the line of the tracer; whatever it traces ends with the block."""
+        plan = {
+            "watch": {"REPO": str(self.repo), "HOME": str(self.home)},
+            "record": str(watch / "record"),
+            "kill": self.cell.effect,
+            "when": self.cell.when,
+            "who": self.cell.who,
+        }
+        (watch / "plan.json").write_text(json.dumps(plan))
+        words = [sys.executable, "-I", tracer.__file__, str(watch / "plan.json")] if not self.cell.moment else []
+        words += [REPRUN, "launch", "--name", "cell", "--", "sh", "-c", JOB, str(self.counter)]
+        with open(watch / "stderr", "wb") as errors:
+            process = subprocess.Popen(
+                words, cwd=self.repo, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
+            )
+        try:
+            yield self._kill_at_random(process) if self.cell.moment else self._line(process)
+        finally:
+            process.kill()
+            process.wait()
+            if process.stdout:
+                process.stdout.close()
+
+    def _line(self, process: subprocess.Popen[bytes]) -> str:
+        """What the tracer says, once the launch is over and, unless the job waits for us, has had the time to be killed."""
+        assert process.stdout is not None
+        said: list[str] = []
+        for line in process.stdout:
+            if line.startswith((b"killed", b"ended ")):
+                said.append(line.decode().strip())
+            is_over = any(word.startswith("ended") for word in said)
+            if is_over and ("killed" in said or self.cell.runs_on):
+                break
+        return "; ".join(said)
+
+    def _kill_at_random(self, process: subprocess.Popen[bytes]) -> str:
+        time.sleep(self.cell.moment)
+        if process.poll() is not None and self.cell.who != "all":
+            return f"ended {process.returncode}"
+        for one in tracer.family_of(process.pid)[: 1 if self.cell.who == "self" else None]:
+            _signal(one)
+        if self.cell.who == "all":
+            end_processes_of(str(self.home))
+        return f"killed; ended {process.wait()}"
+
+    def end_processes(self) -> None:
+        """Ends all that still runs."""
+        subprocess.run(["tmux", "-S", str(self.home / "tmux.sock"), "kill-server"], capture_output=True, check=False)
+        end_processes_of(str(self.home))
+
+    def end(self) -> None:
+        """Ends all that is left of the cell, and removes it."""
+        self.end_processes()
+        remove_tree(str(self.home.parent))
+
+    def left_behind(self, finished: dict[str, str]) -> list[str]:
+        """What should not be there once all is resumed and collected; `finished` are the runs and their states."""
+        allowed = [
+            re.escape(f"{place}/{run_id}") for run_id in finished for place in ("refs/reprun/runs", "refs/reprun/manifests")
+        ]
+        allowed += [re.escape(f"refs/reprun/outcomes/{run_id}") for run_id in finished]
+        allowed += [re.escape(f"reprun/journal/{run_id}.jsonl") for run_id in finished]
+        own = self.repo / ".git"
+        pattern = re.compile("|".join([*allowed, r"reprun/index\.sqlite(-journal|-wal|-shm)?", "reprun/conversions"]))
+        names = [str(path.relative_to(own)) for path in own.rglob("*") if not path.is_dir()]
+        found = [name for name in names if name.startswith(("reprun/", "refs/reprun/")) and not pattern.fullmatch(name)]
+        found += [name for name in names if name.endswith(".lock")]
+        return found + self._left_at_home(finished)
+
+    def _left_at_home(self, finished: dict[str, str]) -> list[str]:
+        commits = {self.git("rev-parse", f"refs/reprun/runs/{run_id}", check=False).strip() for run_id in finished}
+        known = (
+            r"tmux\.sock(\.lock)?",
+            r"cache/(interpreters|pycache|data)/.*[^p]",
+            r"repos/[^/]+\.git/(HEAD|config|reprun-config|reprun-stats\.json|reprun\.lock|objects/info/alternates|refs)",
+            r"repos/[^/]+\.git/worktrees/(%s)/(HEAD|ORIG_HEAD|commondir|gitdir|index|logs/HEAD|reprun-(table|contents)\.json)",
+            r"worktrees/[^/]+/(%s)/.*",
+            r"runs/(%s)/(claim(\.[0-9]+)?|manifest\.toml|outcome\.json|started\.json|std(out|err)\.log|metrics\.jsonl|tree/.*|output/.*)",
+        )
+        both = "|".join(sorted({*finished, *commits} - {""})) or "none"
+        pattern = re.compile("|".join(part.replace("%s", both) for part in known))
+        names = [str(path.relative_to(self.home)) for path in self.home.rglob("*") if path.is_symlink() or not path.is_dir()]
+        return [f"home/{name}" for name in names if not pattern.fullmatch(name)]
+
+
+def play(cell: Cell, folder: Path, inspect: Callable[[Place, Played], None] | None = None) -> Played:
+    """Plays the cell in the empty `folder` and removes it; what is wrong is in the answer."""
+    played = Played()
+    folder.mkdir(parents=True)
+    place = Place(folder, cell)
+    try:
+        watch = folder / "watch"
+        watch.mkdir()
+        _act(place, watch, played)
+        if inspect:
+            inspect(place, played)
+    except AssertionError as error:
+        played.problems.append(f"{error}")
+    finally:
+        place.end()
+    return played
+
+
+def effects(cell: Cell, folder: Path) -> list[str]:
+    """The names of all effects of such a launch and of its run, in their order."""
+    names: list[str] = []
+
+    def read(place: Place, _: Played) -> None:
+        names.extend((folder / "watch" / "record").read_text().split("\n")[:-1])
+
+    found = play(cell, folder, read)
+    assert not found.problems, found.problems
+    return names
+
+
+def _act(place: Place, watch: Path, played: Played) -> None:
+    before = place.user_s()
+    with place.killed_launch(watch) as line:
+        said = (watch / "stderr").read_text()
+        played.reached = "killed" in line
+        _check(played, f"the launch {line}: {said}", "Traceback" not in said and re.search("ended (0|3|5|-9)(;|$)", line))
+        _check(played, "what is the user's was touched by the launch", place.user_s() == before)
+        (place.repo / "train.py").write_text("print('edited since')\n")
+        (place.repo / "newer").write_text("newer\n")
+        edited = place.user_s()
+        plans = {path: path.read_text() for path in place.home.glob("runs/*/launch.json")}
+        answers = _resume_twice(place, played)
+        _start_again(place, plans)
+        _finish(place, played, answers)
+        _check(played, "what is the user's was touched afterwards", place.user_s() == edited)
+
+
+def _resume_twice(place: Place, played: Played) -> dict[str, Answer]:
+    last: dict[str, Answer] = {}
+    doctor = place.reprun("doctor")
+    _check(played, f"doctor fails: {doctor}", doctor.rc == 0)
+    runs = place.begun()
+    _check(played, f"several runs: {sorted(runs)}", len(runs) <= 1)
+    for run_id, row in runs.items():
+        if row["state"] == "unstarted":
+            _check(played, f"doctor does not tell of it: {doctor.stdout}", f"run {run_id}" in doctor.stdout)
+        for _ in range(2):
+            last[run_id] = place.reprun("resume", run_id)
+            _check(played, f"resume: {last[run_id]}", last[run_id].rc in (0, 3) and "Traceback" not in last[run_id].stderr)
+    return last
+
+
+def _start_again(place: Place, plans: dict[Path, str]) -> None:
+    """What a scheduler may do that requeues a job, or delivers it late: the plan is back, and a second supervisor comes."""
+    import reprun.runner
+
+    runner = os.path.join(place.cell.package, "reprun", "runner") if place.cell.package else next(iter(reprun.runner.__path__))
+    for path, text in plans.items():
+        if '"argv"' in text and path.parent.is_dir() and not path.exists():
+            path.write_text(text)
+            words = [sys.executable, "-I", "-S", runner, "supervise", str(path.parent)]
+            second = subprocess.Popen(words, env=place.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            with suppress(subprocess.TimeoutExpired):  # it ends at once, or it has started the job again and will be noticed
+                second.wait(5)
+
+
+def _finish(place: Place, played: Played, answers: dict[str, Answer]) -> None:
+    """Collects rubbish while the job runs and after it has ended, and looks at what is left and what was done."""
+    place.reprun("gc", "--yes", "--keep", "0")
+    Path(f"{place.counter}.go").touch()
+    states = {}
+    for run_id in place.begun():
+        states[run_id] = str(place.reprun("wait", "--json", run_id).json["data"][0]["state"])
+        played.state = states[run_id]
+    _until_quiet(place)
+    collected = place.reprun("gc", "--yes", "--json")
+    _check(played, f"gc: {collected}", collected.rc == 0)
+    again = place.reprun("gc", "--json", "--keep", "0")
+    rest = [item for item in again.data["found"] if item["kind"] != "worktree"]
+    _check(played, f"gc leaves: {rest}", not rest)
+    _check(played, "branch and index do not agree", place.index_agrees())
+    played.count = place.count()
+    _check(played, f"left behind: {place.left_behind(states)}", not place.left_behind(states))
+    doctor = place.reprun("doctor")
+    _check(played, f"doctor still fails: {doctor}", doctor.rc == 0)
+    _judge(place, played, states, answers)
+
+
+def _judge(place: Place, played: Played, states: dict[str, str], answers: dict[str, Answer]) -> None:
+    """Executed exactly once, or refused; a supervisor or job that was killed may not have got to its first instruction."""
+    whose = place.cell.who != "launch"
+    fine = {"finished": (1,), "lost": (0, 1) if whose else (), "": (0,), "failed": (0, 1) if whose else ()}
+    _check(played, f"{played.state or 'forgotten'}, executed {played.count} times", played.count in fine.get(played.state, ()))
+    for run_id, state in states.items():
+        if state == "finished":
+            said = place.reprun("logs", "--stdout", run_id).stdout
+            _check(played, f"it ran with other code: {said!r}", said == TRAIN)
+    for run_id, answer in answers.items():
+        if run_id not in states:
+            _check(played, f"it was forgotten, but not refused: {answer}", answer.rc == 3)
+
+
+def _until_quiet(place: Place) -> None:
+    """Until supervisors have published what they had to: the state is final a moment before."""
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        found = subprocess.run(
+            ["tmux", "-S", str(place.home / "tmux.sock"), "list-sessions"], capture_output=True, text=True, check=False
+        ).stdout
+        if not found.strip():
+            return
+        time.sleep(0.02)
+
+
+def _check(played: Played, what: str, good: object) -> None:
+    if not good:
+        played.problems.append(what)
+
+
+def _signal(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def chosen(names: list[str]) -> list[str]:
+    """Of effects that differ only by a number (one for each file of the tree) the first, one between, and the last."""
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(re.sub("[0-9]+", "", name), []).append(name)
+    few = {one for group in alike.values() for one in (group[0], group[len(group) // 2], group[-1])}
+    return [name for name in names if name in few]
+
+
+def memory_folder() -> str | None:
+    """A folder in memory, where there is one: the cells wait for the disk most of the time."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+def free_folder(parent: str, number: int) -> Path:
+    """A short path: the socket of tmux has to fit."""
+    path = Path(parent, str(number))
+    shutil.rmtree(path, ignore_errors=True)
+    return path
+
+
+def usual_time(folder: Path) -> float:
+    """How long a launch takes here and now, in seconds."""
+    folder.mkdir(parents=True)
+    place = Place(folder, Cell())
+    try:
+        times = []
+        for _ in range(5):
+            began = time.monotonic()
+            assert place.reprun("launch", "--", "true").rc == 0
+            times.append(time.monotonic() - began)
+        return sorted(times)[2]
+    finally:
+        place.end()
+
+
+def random_cell(chance: random.Random, last: float) -> Cell:
+    """A launch of any kind, killed at a moment between its beginning and a little after the end of its job."""
+    return Cell(
+        moment=chance.uniform(0.001, last),
+        who=chance.choice(("launch", "launch", "self", "all")),
+        runs_on=chance.random() < 0.5,
+        settings=chance.choice(SETTINGS),
+    )
+
+
+SETTINGS = ("", 'auto_commit = "branch"', 'writable = ["outputs"]', 'auto_commit = "branch"\nwritable = ["outputs"]')
