@@ -115,7 +115,7 @@ class Workspace:
         """The manifest of a run as it was sealed, from whichever copy is whole. Changes nothing: see commands/mending.py."""
         from reprun.store.copies import choose
 
-        copies = self.copies(run_id, next(refs.read_blobs(self.repository, [refs.MANIFESTS + run_id]), None))
+        copies = self.copies(run_id, next(refs.read_blobs(self.repository.git, [refs.MANIFESTS + run_id]), None))
         if copies.stored is None and copies.filed is None:
             raise NotFoundError(f"the manifest of {run_id} is not in this repository", hint=refs.FETCH)
         return choose(copies)
@@ -151,7 +151,7 @@ class Workspace:
         """The outcome in the object database, checked for its shape: it may come from a colleague."""
         from reprun.store.outcomes import parse_outcome
 
-        text = next(refs.read_blobs(self.repository, [refs.OUTCOMES + run_id]), None)
+        text = next(refs.read_blobs(self.repository.git, [refs.OUTCOMES + run_id]), None)
         data = None if text is None else parse_outcome(text, run_id)
         return None if data is None else RunState(data["state"], str(data.get("stopped_by") or ""), data.get("exit_code"), data)
 
@@ -161,7 +161,7 @@ class Workspace:
         from reprun.system.clock import now_ns, pause
 
         return Sources(
-            read_blobs=lambda names: refs.read_blobs(self.repository, names),
+            read_blobs=lambda names: refs.read_blobs(self.repository.git, names),
             list_refs=lambda: iter(refs.list_refs(self.repository, "refs/reprun/")),
             parse_config=lambda text, fmt: parse(text, fmt, "a recorded config"),
             now_ns=now_ns,

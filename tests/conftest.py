@@ -29,7 +29,7 @@ _TOOLS = {"repo": {"git"}, "git": {"git"}, "home": {"git", "tmux"}}  # what the 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Nothing of an outer git hook, tmux or reprun job reaches a test."""
-    config.addinivalue_line("markers", "needs(*names): programs, and abilities of lab.py, that the test needs beside those of its fixtures")
+    config.addinivalue_line("markers", "needs(*names): what the test needs beside its fixtures: programs, abilities of lab.py")
     for name in list(os.environ):
         if name.startswith(("GIT_", "TMUX", "REPRUN_")):
             del os.environ[name]

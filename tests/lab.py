@@ -111,7 +111,9 @@ def can_give_away() -> bool:
     """True for root, and for who may become root without being asked."""
     if os.geteuid() == 0:
         return True
-    return shutil.which("sudo") is not None and subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False).returncode == 0
+    if shutil.which("sudo") is None:
+        return False
+    return subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False).returncode == 0
 
 
 def give_away(path: os.PathLike[str] | str, user: int = 12345) -> None:

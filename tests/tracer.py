@@ -22,6 +22,8 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from reprun.runner import files
+
 _TRACEME, _CONT_SYSCALL, _SETOPTIONS, _GETEVENTMSG, _GET_SYSCALL_INFO, _POKEUSER = 0, 24, 0x4200, 0x4201, 0x420E, 6
 _OPTIONS = 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x100000  # TRACESYSGOOD FORK VFORK CLONE EXEC EXITKILL
 _FORKS, _EXEC = {1, 2, 3}, 4
@@ -198,13 +200,13 @@ class Tracer:
     def _tracees(self) -> list[int]:
         found = []
         for name in os.listdir("/proc"):
-            if name.isdigit() and f"TracerPid:\t{os.getpid()}\n" in _read(f"/proc/{name}/status"):
+            if name.isdigit() and f"TracerPid:\t{os.getpid()}\n" in files.read_text(f"/proc/{name}/status"):
                 found.append(int(name))
         return found
 
     def _group(self, pid: int) -> int:
         if pid not in self.groups:
-            found = re.search(r"^Tgid:\t([0-9]+)$", _read(f"/proc/{pid}/status"), re.MULTILINE)
+            found = re.search(r"^Tgid:\t([0-9]+)$", files.read_text(f"/proc/{pid}/status"), re.MULTILINE)
             self.groups[pid] = int(found[1]) if found else pid
         return self.groups[pid]
 
@@ -252,13 +254,13 @@ def family_of(process: int) -> list[int]:
     except ProcessLookupError:  # it ended meanwhile
         threads = []
     for children in threads:
-        found += [each for child in _read(str(children)).split() for each in family_of(int(child))]
+        found += [each for child in files.read_text(str(children)).split() for each in family_of(int(child))]
     return found
 
 
 def program_of(pid: int) -> str:
     """A short name of the program: reprun, supervisor, git-add, tmux, …"""
-    return short_name(_read(f"/proc/{pid}/cmdline").split("\0")[:-1])
+    return short_name(files.read_text(f"/proc/{pid}/cmdline").split("\0")[:-1])
 
 
 def short_name(words: list[str]) -> str:
@@ -315,14 +317,6 @@ def read_words(pid: int, address: int) -> list[str]:
             break
         words.append(read_text(pid, pointer))
     return words
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""
 
 
 if __name__ == "__main__":

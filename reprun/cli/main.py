@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
@@ -81,6 +80,8 @@ def _leave(status: int) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         print(f"error: standard output cannot be written: {error.strerror}", file=sys.stderr)
         status = status or 5
-    with suppress(OSError, ValueError):
+    try:
         sys.stderr.flush()
+    except (OSError, ValueError):
+        pass
     os._exit(status)

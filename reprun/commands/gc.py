@@ -37,11 +37,12 @@ def collect_garbage(workspace: Workspace, keep: int, remove: bool) -> Collected:
     answer = host.ask({"op": "survey", "key": workspace.key, "keep": keep})
     repository = workspace.repository
     torn = [*find_stale_scratch(repository), *list_torn(repository.state_dir)]
-    locks = [*find_left_locks(repository), *find_stale(find_locks(repository.common_dir))]
+    index_locks = find_left_locks(repository)
+    ref_locks = find_stale(find_locks(repository.common_dir))
     dead = _dead_launches(workspace)
     found = [Rubbish("worktree", tree["path"], tree["bytes"]) for tree in answer["worktrees"]]
     found += [Rubbish("leftover", path) for path in [*answer["leftovers"], *torn]]
-    found += [Rubbish("stale lock", path) for path in locks]
+    found += [Rubbish("stale lock", path) for path in [*index_locks, *ref_locks]]
     found += [Rubbish("interrupted launch", run_id) for run_id in dead]
     if not remove:
         return Collected(found)
@@ -53,15 +54,15 @@ def collect_garbage(workspace: Workspace, keep: int, remove: bool) -> Collected:
         "runs": dead,
     }
     removed = list(host.ask(request)["removed"])
-    mend_branch(repository)
-    for path in [*torn, *locks]:
+    mended = mend_branch(repository)  # it alone knows when the lock on the user's index is ours
+    for path in [*torn, *ref_locks]:
         remove_file(path)
     for run_id in dead:
         refs.delete_refs(repository, run_id)
         workspace.journal(run_id).remove()
     _put_away_started(workspace)
     workspace.record()
-    return Collected(found, [*removed, *torn, *locks, *dead])
+    return Collected(found, [*removed, *torn, *mended, *ref_locks, *dead])
 
 
 def _put_away_started(workspace: Workspace) -> None:

@@ -34,7 +34,7 @@ def mended(workspace: Workspace, run_id: str) -> Kept:
 def find_damage(workspace: Workspace, run_ids: Sequence[str]) -> list[Damage]:
     """The manifests of these runs of which a copy is damaged or gone."""
     found = []
-    stored = refs.read_blobs(workspace.repository, [refs.MANIFESTS + run_id for run_id in run_ids])
+    stored = refs.read_blobs(workspace.repository.git, [refs.MANIFESTS + run_id for run_id in run_ids])
     for run_id, text in zip(run_ids, stored, strict=True):
         copies = workspace.copies(run_id, text)
         if copies.stored is None and copies.filed is None and not copies.expected:
@@ -59,7 +59,7 @@ def _put_back(workspace: Workspace, copies: Copies, kept: Kept) -> str:
         return copies.path
     ref, repository = refs.MANIFESTS + copies.run_id, workspace.repository
     blob = refs.write_blob(repository, kept.text)
-    if next(refs.read_blobs(repository, [blob]), None) != kept.text:
+    if next(refs.read_blobs(repository.git, [blob]), None) != kept.text:
         # Git believes that it has the object, and writes none: the file that cannot be read is in the way.
         remove_file(os.path.join(refs.objects_dir(repository), blob[:2], blob[2:]))
         refs.write_blob(repository, kept.text)

@@ -179,7 +179,7 @@ def ensure_manifest(
     repository, run_id = workspace.repository, cleared.attempt.run_id
     ref = refs.MANIFESTS + run_id
     blob = None if cleared.attempt.first else refs.find_ref(repository, ref)
-    text = next(refs.read_blobs(repository, [blob]), None) if blob else None
+    text = next(refs.read_blobs(repository.git, [blob]), None) if blob else None
     if text is not None:
         manifest = parse_manifest(text, run_id)
         if not workspace.journal(run_id).digest():

@@ -33,10 +33,10 @@ def wait(workspace: Workspace, row: Row) -> RunState:
 
 def _await_publication(workspace: Workspace, run_id: str, state: RunState) -> None:
     """The supervisor publishes an outcome right after it has written it; where it cannot, nobody waits for long."""
-    for _ in range(round(_PUBLISHED / _FIRST) if state.record and state.state != "lost" else 0):
-        if refs.find_ref(workspace.repository, refs.OUTCOMES + run_id):
-            return
-        pause(_FIRST)
+    waited, delay = 0.0 if state.record and state.state != "lost" else _PUBLISHED, _FIRST
+    while waited < _PUBLISHED and not refs.find_ref(workspace.repository, refs.OUTCOMES + run_id):
+        pause(delay)
+        waited, delay = waited + delay, delay * 1.3
 
 
 def read_log(workspace: Workspace, row: Row, stream: str, offset: int = 0) -> Iterator[bytes]:

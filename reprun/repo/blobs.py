@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
-from reprun.repo.discover import Repository
-from reprun.system.process import Process, beside, translated
+from reprun.system.process import Git, Process, beside, translated
 
 MAX_BYTES = 64 << 20  # no record of ours is larger; one from a stranger must not fill the memory
 
 
-def read_blobs(repository: Repository, object_ids: Iterable[str]) -> Iterator[bytes | None]:
+def read_blobs(git: Git, object_ids: Iterable[str]) -> Iterator[bytes | None]:
     """The contents of objects, in order; None for one that is missing, cannot be read or is larger than `MAX_BYTES`."""
     wanted = list(object_ids)
     at = 0
     while at < len(wanted):
-        for content in _converse(repository, wanted[at:]):
+        for content in _converse(git, wanted[at:]):
             yield content
             at += 1
         if at < len(wanted):  # git dies at an object that is damaged: we go on behind it, with another one
@@ -24,10 +23,20 @@ def read_blobs(repository: Repository, object_ids: Iterable[str]) -> Iterator[by
             at += 1
 
 
-def _converse(repository: Repository, wanted: list[str]) -> Iterator[bytes | None]:
+def find_sizes(git: Git, object_ids: Iterable[str]) -> dict[str, int]:
+    """object → its size in bytes. Each must be there."""
+    wanted = list(dict.fromkeys(object_ids))
+    if not wanted:
+        return {}
+    asked = "".join(f"{item}\n" for item in wanted).encode("ascii")
+    said = git.run("cat-file", "--batch-check=%(objectname) %(objectsize)", stdin=asked).stdout.decode("ascii")
+    return {item: int(size) for item, size in (line.split(" ") for line in said.splitlines())}
+
+
+def _converse(git: Git, wanted: list[str]) -> Iterator[bytes | None]:
     """One `cat-file`, up to the first object that it cannot or should not deliver."""
     with translated():
-        process = repository.git.spawn("cat-file", "--batch")
+        process = git.spawn("cat-file", "--batch")
     with beside(lambda: _ask(process, wanted)):
         try:
             yield from _answers(process, len(wanted))

@@ -79,11 +79,13 @@ class Guard:
         named = [Added(path, _size(self.repository.top, path), True) for path in names]
         if not staged and not named:
             return
-        sizes = _blob_sizes(self.repository, [entry.blob for entry in staged])
+        from reprun.repo.blobs import find_sizes, read_blobs
+
+        sizes = find_sizes(self.repository.git, [entry.blob for entry in staged])
         added = [Added(entry.path, sizes[entry.blob], entry.kind == "A") for entry in staged]
         small = [e for e in staged if sizes[e.blob] <= self.rules.max_file and e.mode != "120000"]
-        contents = _blobs(self.repository, [entry.blob for entry in small])
-        data = {entry.path: contents[entry.blob] for entry in small}
+        contents = read_blobs(self.repository.git, [entry.blob for entry in small])
+        data = {entry.path: content or b"" for entry, content in zip(small, contents, strict=True)}
         _refuse(self.repository.prefix, self._judge([*added, *named], lambda path: data.get(path, b"")))
 
     def _judge(self, added: list[Added], read: _Reader) -> list[Finding]:
@@ -202,15 +204,3 @@ def _size(top: str, path: str) -> int:
         return os.lstat(os.path.join(top, path)).st_size
     except OSError:
         return 0
-
-
-def _blob_sizes(repository: Repository, blobs: list[str]) -> dict[str, int]:
-    asked = "".join(f"{blob}\n" for blob in blobs).encode()
-    said = repository.git.run("cat-file", "--batch-check=%(objectname) %(objectsize)", stdin=asked).stdout.decode("ascii")
-    return {blob: int(size) for blob, size in (line.split(" ") for line in said.splitlines())}
-
-
-def _blobs(repository: Repository, blobs: list[str]) -> dict[str, bytes]:
-    from reprun.repo.refs import read_blobs
-
-    return {blob: data or b"" for blob, data in zip(blobs, read_blobs(repository, blobs), strict=True)}

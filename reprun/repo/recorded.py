@@ -11,11 +11,12 @@ from reprun.core.frozen import replace
 from reprun.core.spec import Conversions
 from reprun.core.text import show
 from reprun.repo.attributes import OutsideAttributes, sort_paths
+from reprun.repo.blobs import find_sizes
 from reprun.repo.conversions import form_data
 from reprun.repo.discover import Repository
 from reprun.repo.git_config import Settings, ask_settings
 from reprun.repo.refs import objects_dir
-from reprun.repo.sorting import find_pointers, find_sizes, read_index
+from reprun.repo.sorting import find_pointers, read_index
 from reprun.runner.form import closed, form_of
 from reprun.runner.lfs import find_storage, missing, object_path
 from reprun.runner.paths import Home

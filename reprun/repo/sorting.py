@@ -7,6 +7,7 @@ import stat
 from collections.abc import Mapping
 
 from reprun.core.frozen import dataclass, field
+from reprun.repo.blobs import find_sizes, read_blobs
 from reprun.runner.data import sha256_file
 from reprun.runner.lfs import LONGEST_POINTER, parse_pointer
 from reprun.system.files import find_bytes
@@ -79,29 +80,11 @@ def _sort_lfs(found: Sorted, path: str, place: str, sizes: tuple[int, str, int])
         found.differ.append(path)
 
 
-def find_sizes(git: Git, blobs: list[str]) -> dict[str, int]:
-    """object → its size."""
-    if not blobs:
-        return {}
-    asked = "".join(f"{blob}\n" for blob in dict.fromkeys(blobs)).encode("ascii")
-    said = git.run("cat-file", "--batch-check=%(objectname) %(objectsize)", stdin=asked).stdout.decode("ascii")
-    return {blob: int(size) for blob, size in (line.split(" ") for line in said.splitlines())}
-
-
 def find_pointers(git: Git, blobs: set[str], sizes: Mapping[str, int]) -> dict[str, tuple[str, int]]:
     """object → (SHA-256, size) of what it stands for, where it is a Git LFS pointer."""
     small = [blob for blob in sorted(blobs) if sizes[blob] <= LONGEST_POINTER]
-    if not small:
-        return {}
-    said = git.run("cat-file", "--batch", stdin="".join(f"{blob}\n" for blob in small).encode("ascii")).stdout
-    found, at = {}, 0
-    for blob in small:
-        at = said.index(b"\n", at) + 1
-        pointer = parse_pointer(said[at : at + sizes[blob]])
-        at += sizes[blob] + 1
-        if pointer is not None:
-            found[blob] = pointer
-    return found
+    pointers = ((blob, parse_pointer(content or b"")) for blob, content in zip(small, read_blobs(git, small), strict=True))
+    return {blob: pointer for blob, pointer in pointers if pointer is not None}
 
 
 def _size(top: str, path: str) -> int | None:

@@ -80,7 +80,7 @@ def _await_plan(run: RunDir, launcher: Dict[str, Any]) -> Optional[Dict[str, Any
             pass
         if over:
             return None
-        time.sleep(0.001)
+        time.sleep(0.001 if count < 2000 else 0.02)  # a launch of a huge tree may take minutes
         count += 1
 
 

@@ -6,7 +6,6 @@ Here one cell for each step; `make crash` plays them all. What is checked of eac
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase

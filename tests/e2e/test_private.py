@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from e2e_lab import Reprun, files_with, run, says_nicely, show
-from lab import REPRUN, Run
+from lab import REPRUN, Run, give_away
 
 pytestmark = pytest.mark.e2e
 TOKEN = "hunter2hunter2"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import os
 import subprocess
+import sys
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from lab import Run
+from lab import Run, unprivileged
 
 from reprun.core.errors import RefusedError, UsageError
 from reprun.core.spec import Carried

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from lab import Run, unprivileged
+from lab import Run, give_away, unprivileged
 from snapshot_lab import Faithful, Refused
 
 from reprun.core.errors import RefusedError, UsageError
@@ -168,3 +168,5 @@ def test_a_repository_of_somebody_else(repo: Path, git: Run, private_home: Path,
     assert f"safe.directory {repo}" in caught.value.hint
     (private_home / ".gitconfig").write_text(f"[safe]\n\tdirectory = {repo}\n")
     faithful(repo)
+    for folder in (repo, repo / ".git"):
+        give_away(folder, os.geteuid())

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -174,10 +175,14 @@ def test_a_full_disk_holds_up_the_end_but_loses_nothing(make: Make, tmp_path: Pa
     job: Job = make(*sh('echo up; while ! test -e "$GO"; do sleep 0.02; done; exit 6'), env={"GO": str(tmp_path / "go")})
     process = job.start()
     job.printed("up")
-    aside = Path(f"{job.run.started}.{process.pid}.tmp")
-    aside.mkdir()  # in the way of the file that is written aside
+    in_the_way = [Path(f"{job.run.started}.{number}.{process.pid}.tmp") for number in range(64)]
+    for folder in in_the_way:
+        folder.mkdir()  # where the file would be written aside
     (tmp_path / "go").touch()
     until(lambda: job.words[0] == "running" and not is_alive(job.started["job"]), "the job has ended")
-    aside.rmdir()
+    time.sleep(0.2)
+    assert job.words[0] == "running", "the end is on record although it could not be written"
+    for folder in in_the_way:
+        folder.rmdir()
     assert process.wait(60) == 6
     assert job.words == ("failed", "", 6)
