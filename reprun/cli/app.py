@@ -33,11 +33,18 @@ RUN is a run id, the beginning of one, a name, or @last, @last~2. Every command 
 
 
 class InOrder(TyperGroup):
-    """Lists the commands in the order of the table."""
+    """Lists the commands in the order of the table, and lets Ctrl-C be seen: Typer's `main` makes a bare exit of it."""
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
         """The names, in the order in which one meets them."""
         return [name for name in COMMANDS if name in self.commands]
+
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
+        """Runs the command. Raises `typer.Abort` at Ctrl-C."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise typer.Abort from None
 
 
 def build(wanted: str | None) -> typer.Typer:

@@ -175,6 +175,17 @@ def test_attach_shows_the_log_and_ctrl_c_reaches_the_job(repo: Path, reprun: Rep
     assert wait(reprun, data["run_id"])["state_words"] == "failed 5"
 
 
+def test_ctrl_c_ends_the_following_and_says_that_the_run_goes_on(repo: Path, reprun: Reprun) -> None:
+    data = launch(reprun, "--", "sh", "-c", "echo up; sleep 60")
+    words = [REPRUN, "logs", "-f", data["run_id"]]
+    following = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert following.stdout is not None and following.stdout.readline() == "up\n"
+    os.killpg(following.pid, signal.SIGINT)
+    stderr = following.communicate(timeout=60)[1]
+    assert following.returncode == 130 and "interrupted" in stderr and "reprun status" in stderr
+    assert show(reprun, data["run_id"])["state"] == "running"
+
+
 def test_attach_needs_a_session_and_a_terminal(repo: Path, reprun: Reprun) -> None:
     data = launch(reprun, "--", "sleep", "60")
     no_terminal = reprun("attach", data["run_id"])
