@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
+from reprun.core.errors import ToolError
 from reprun.system.process import Git, Process, beside, translated
 
 MAX_BYTES = 64 << 20  # no record of ours is larger; one from a stranger must not fill the memory
@@ -24,13 +25,17 @@ def read_blobs(git: Git, object_ids: Iterable[str]) -> Iterator[bytes | None]:
 
 
 def find_sizes(git: Git, object_ids: Iterable[str]) -> dict[str, int]:
-    """object → its size in bytes. Each must be there."""
+    """object → its size in bytes. Raises `ToolError` when one is missing."""
     wanted = list(dict.fromkeys(object_ids))
     if not wanted:
         return {}
     asked = "".join(f"{item}\n" for item in wanted).encode("ascii")
     said = git.run("cat-file", "--batch-check=%(objectname) %(objectsize)", stdin=asked).stdout.decode("ascii")
-    return {item: int(size) for item, size in (line.split(" ") for line in said.splitlines())}
+    sizes = dict(line.split(" ") for line in said.splitlines())
+    lost = next((item for item, size in sizes.items() if size == "missing"), None)
+    if lost is not None:
+        raise ToolError(f"git has lost the object {lost}", hint="git fsck")
+    return {item: int(size) for item, size in sizes.items()}
 
 
 def _converse(git: Git, wanted: list[str]) -> Iterator[bytes | None]:

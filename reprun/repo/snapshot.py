@@ -14,6 +14,7 @@ from reprun.repo.branch import put_on_branch
 from reprun.repo.conversions import find_conversions
 from reprun.repo.discover import Repository
 from reprun.repo.flags import set_flags
+from reprun.repo.git_at_work import await_rest, find_busy, index_state
 from reprun.repo.guard import Guard
 from reprun.repo.index_copy import date_index, scratch_folder
 from reprun.repo.parent import Parent
@@ -121,6 +122,7 @@ def _commit_stable_tree(parts: list[Part], wish: Wish, guard: Guard) -> tuple[st
         new.update(new_in(parts))
         guard.check(together(parts, additions), new)
         apply_all(parts, additions)
+        before = [index_state(part.repository) for part in parts]
         with looking_at_all_again(parts):
             for part in parts:
                 part.tree = part.write_tree()
@@ -128,9 +130,12 @@ def _commit_stable_tree(parts: list[Part], wish: Wish, guard: Guard) -> tuple[st
                 tree = _whole(parts)
                 commit = _commit(parts[0].repository, wish, tree, parts[0].parent)
         guard.check_staged(entries, new)
-        moved = find_moved(parts)
+        busy = [lock for part, state in zip(parts, before, strict=True) if (lock := find_busy(part.repository, state))]
+        moved = [*find_moved(parts), *busy]
         if not moved:
             return tree, commit, entries
+        for lock in busy:
+            await_rest(lock)
         for part in parts:
             date_index(part.git, part.before)  # or git would pass over what was written in the second of the first look
     raise RefusedError(
