@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
+
+Attached = Callable[[], Iterable[bytes]]  # makes the bytes that go with a request; again when the request is repeated
 
 
 class Host(Protocol):
-    """A machine on which the runner answers."""
+    """A machine on which the runner answers. `name` is the user's word for it; `is_here` says that it is this machine."""
 
     name: str
+    is_here: bool
 
-    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def ask(self, request: Mapping[str, Any], attached: Attached | None = None) -> dict[str, Any]:
         """Sends one request to the runner and returns its answer.
 
-        Raises `UnreachableError` when it is not known whether the request arrived, and what the runner refused as the
-        error of its kind.
+        Every request may be repeated: what it does is named by a run id or a digest. Raises `UnreachableError` when it is not
+        known whether the request arrived, and what the runner refused as the error of its kind.
         """
         ...
 
@@ -24,7 +27,7 @@ class Host(Protocol):
         ...
 
     def python(self) -> str:
-        """The interpreter that runs the runner there."""
+        """The interpreter that runs the runner there; empty when the runner knows best."""
         ...
 
     def attach(self, words: list[str]) -> list[str]:

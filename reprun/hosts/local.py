@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from reprun.core.errors import ToolError
+from reprun.hosts.base import Attached
 from reprun.runner.errors import RunnerError
 from reprun.runner.main import handle
 from reprun.system.process import translated
@@ -17,17 +17,12 @@ class LocalHost:
     """The machine that reprun itself runs on."""
 
     name = "local"
+    is_here = True
 
-    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Answers in this process. Raises what `Host.ask` says; a full or forbidden disk becomes a `ToolError`."""
-        try:
-            with translated():
-                return handle(dict(request))
-        except OSError as error:
-            what = f"{error.filename} (it is in REPRUN_HOME) cannot be used" if error.filename else f"the {request['op']} failed"
-            raise ToolError(
-                f"{what}: {error.strerror}", hint="reprun doctor, or export REPRUN_HOME=<a folder of yours>"
-            ) from error
+    def ask(self, request: Mapping[str, Any], attached: Attached | None = None) -> dict[str, Any]:
+        """Answers in this process. Raises what `Host.ask` says; a full or forbidden disk is a `ToolError`."""
+        with translated():
+            return handle({**request, "attached": attached()} if attached else dict(request))
 
     def warm(self, request: Mapping[str, Any]) -> None:
         """Starts the supervisor, and lets a thread verify the newest worktree while the launch waits for git."""
@@ -47,5 +42,5 @@ class LocalHost:
 
 def _try(request: Mapping[str, Any]) -> None:
     """A failure ahead of time means nothing: the launch will meet it in its turn, and say what is wrong."""
-    with suppress(OSError, RunnerError):
+    with suppress(RunnerError):
         handle(dict(request))

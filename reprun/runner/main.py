@@ -6,13 +6,19 @@ import os
 import sys
 from typing import Any, Callable, Dict, List
 
+from reprun.runner.errors import RunnerError
 from reprun.runner.paths import Home, home
 
 
 def handle(request: Dict[str, Any]) -> Dict[str, Any]:
-    """Answers one request. Raises `RunnerError`; anything else is a fault of ours."""
+    """Answers one request. Raises `RunnerError`, also for a full or forbidden disk; anything else is a fault of ours."""
     place = Home(request.get("home") or home())
-    return _OPERATIONS[request["op"]](place, request)
+    try:
+        return _OPERATIONS[request["op"]](place, request)
+    except OSError as error:
+        what = "%s (it is in REPRUN_HOME) cannot be used" % error.filename if error.filename else "the %s failed" % request["op"]
+        hint = "reprun doctor, or export REPRUN_HOME=<a folder of yours>"
+        raise RunnerError("tool", "%s: %s" % (what, error.strerror), hint) from error
 
 
 def main(argv: List[str]) -> None:
@@ -31,6 +37,12 @@ def main(argv: List[str]) -> None:
         serve(sys.stdin.buffer, sys.stdout.buffer)
         return
     sys.exit("usage: runner supervise RUN_DIR [PID START]")
+
+
+def _hello(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.hello import hello
+
+    return hello(place, request)
 
 
 def _prepare(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
@@ -109,6 +121,6 @@ def _remove(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
 
 
 _OPERATIONS: Dict[str, Callable[[Home, Dict[str, Any]], Dict[str, Any]]] = {
-    "early": _early, "warm": _warm, "prepare": _prepare, "start": _start, "state": _state, "stop": _stop,
+    "hello": _hello, "early": _early, "warm": _warm, "prepare": _prepare, "start": _start, "state": _state, "stop": _stop,
     "facts": _facts, "read": _read, "survey": _list, "remove": _remove, "publish": _publish,
 }  # fmt: skip

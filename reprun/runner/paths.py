@@ -18,6 +18,11 @@ def home(environ: Optional[Mapping[str, str]] = None) -> str:
     return os.path.realpath(env.get("REPRUN_HOME") or os.path.join(os.path.expanduser("~"), ".local", "share", "reprun"))
 
 
+def shared_folder() -> str:
+    """A folder of this user with a short path, for sockets; `check_socket` makes it."""
+    return _SHARED % os.getuid()
+
+
 class Home:
     """The folders below `$REPRUN_HOME`."""
 
@@ -54,13 +59,13 @@ class Home:
             if place and len(os.fsencode(path)) <= _LONGEST_SOCKET:
                 return path
         # tmux's own way: a folder of this user in /tmp, whose owner is checked before it is used (see `check_socket`).
-        return os.path.join(_SHARED % os.getuid(), name)
+        return os.path.join(shared_folder(), name)
 
 
 def check_socket(path: str) -> None:
     """Makes the folder of the socket, 0700; raises `OSError` for one that belongs to somebody else or is a link."""
     folder = os.path.dirname(path)
-    if folder != _SHARED % os.getuid():
+    if folder != shared_folder():
         os.makedirs(folder, mode=0o700, exist_ok=True)
         return
     try:

@@ -16,6 +16,7 @@ from reprun.runner.files import ensure_dir, write_atomic, write_json
 from reprun.runner.interpreter import find_interpreter, probe, which
 from reprun.runner.paths import Home
 from reprun.runner.privacy import check_home
+from reprun.runner.receive import known_commits, receive
 from reprun.runner.state import find_state
 from reprun.runner.store import ensure_store
 from reprun.runner.submit import collect_early, submit
@@ -36,10 +37,16 @@ def warm(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def prepare(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
-    """Makes the run folder and the worktree, and answers with everything the manifest has to say of this host."""
+    """Makes the run folder and the worktree, and answers with everything the manifest has to say of this host.
+
+    Where the code does not come with the request, and is not here, the answer is only `lacks`, the commits that are here.
+    """
     check_home(home)
     asked = ask_gpus() if request.get("gpus") not in ("", None, "none") else None
-    store = ensure_store(home, request["key"], request["objects"], request["object_format"])
+    objects = request.get("objects", "")
+    store = ensure_store(home, request["key"], objects, request["object_format"])
+    if not (os.path.isdir(objects) if objects else receive(store, request)):
+        return {"lacks": known_commits(store)}
     tree = {"store": store, "trees": home.trees(request["key"]), "form": request.get("form", {})}
     run = home.run(request["run_id"])
     ensure_dir(run.output)

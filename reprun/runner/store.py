@@ -10,10 +10,13 @@ from reprun.runner.paths import Home
 
 
 def ensure_store(home: Home, key: str, objects: str, object_format: str) -> str:
-    """The bare repository for dev repository `key`; its objects are borrowed from the folder `objects` of this machine."""
+    """The bare repository for dev repository `key`; where the folder `objects` of the dev repository is on this machine, its
+    objects are borrowed."""
     store = home.store(key)
     if not os.path.isdir(os.path.join(store, "objects", "info")):
         _make(store, object_format)
+    if not objects:
+        return store
     alternates = os.path.join(store, "objects", "info", "alternates")
     # A path with a newline or a leading quote has to be quoted as git quotes it; our caller refuses such names.
     wanted = os.fsencode(objects) + b"\n"
@@ -50,7 +53,8 @@ def _make(store: str, object_format: str) -> None:
     aside = "%s.%d.tmp" % (store, os.getpid())
     remove_tree(aside)
     git = Git(os.path.dirname(store))
-    git.run("init", "--quiet", "--bare", "--template=", "--object-format=" + object_format, aside)
+    words = [] if object_format == "sha1" else ["--object-format=" + object_format]  # which git before 2.29 does not know
+    git.run("init", "--quiet", "--bare", "--template=", *words, aside)
     os.chmod(aside, 0o700)
     settings = find_bytes(os.path.join(aside, "config")) or b""
     # Shared files are hard links: linking changes their ctime, and a job's `git status` must not rehash them for that.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from typing import Any, Dict, List, Set
 
@@ -64,7 +65,7 @@ def supervise_words(run: RunDir, python: str, early: bool = False) -> List[str]:
 
 
 def _words(home: Home, run: RunDir, request: Dict[str, Any], early: bool = False) -> List[str]:
-    places = {SUPERVISE: supervise_words(run, request["python"], early), SOCKET: [home.socket()]}
+    places = {SUPERVISE: supervise_words(run, request["python"] or sys.executable, early), SOCKET: [home.socket()]}
     return [part for word in request["submit"] for part in places.get(word, [word])]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Thread
 from typing import NoReturn
 
@@ -33,6 +33,55 @@ def run(
     """Runs a program to its end, from an argument list. Raises `ToolError` when `check` is set and it fails."""
     with translated():
         return _run(argv, cwd=cwd, env=env, stdin=stdin, check=check)
+
+
+class Conversation:
+    """A program that is talked with for a while. Its standard error is a file: a process that it leaves behind may keep it open.
+
+    It is a session of its own, so that Ctrl-C reaches us and not what it leaves behind for the next command.
+    """
+
+    def __init__(self, argv: Sequence[str]) -> None:
+        import subprocess
+        import tempfile
+
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115  # it is there as long as the conversation
+        try:
+            self._process = subprocess.Popen(
+                list(argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, start_new_session=True, bufsize=0
+            )
+        except OSError as error:
+            raise ToolError(f"{argv[0]} cannot be started: {error.strerror}", hint=f"install {argv[0]}") from error
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._input, self.output = self._process.stdin, self._process.stdout.fileno()
+
+    def write(self, data: bytes) -> None:
+        """Sends everything. Raises `OSError` when the program is gone."""
+        left = memoryview(data)
+        while left:
+            left = left[self._input.write(left) or 0 :]
+
+    def end(self) -> int | None:
+        """Ends the input and waits a moment for the program's exit status; None when it does not go."""
+        import subprocess
+
+        with suppress(OSError):
+            self._input.close()
+        try:
+            return self._process.wait(2)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return None
+
+    def kill(self) -> None:
+        """Ends the program at once."""
+        self._process.kill()
+        self._process.wait()
+
+    def said(self) -> str:
+        """What it wrote on standard error, the last part of it."""
+        self._said.seek(max(0, self._said.seek(0, os.SEEK_END) - 10_000))
+        return self._said.read().decode("utf-8", "replace")
 
 
 @contextmanager

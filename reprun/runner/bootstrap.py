@@ -1,0 +1,76 @@
+"""The first words on a host: finds the runner that the dev side speaks of, or takes it in, and lets it serve.
+
+Sent as text in one constant command, so this must be small, and old interpreters must be able to read it as far as saying that
+they are too old. It is told by one line of JSON on standard input (`nonce`, `digest`, `home`) and answers in frames, which start
+with the nonce: what shell files print before is passed over.
+"""
+
+import json
+import os
+import sys
+
+MARK = "\x1ereprun"
+
+
+def say(nonce, message):  # type: ignore[no-untyped-def]  # Python 3.5 cannot read what it would take to type this
+    """Writes one frame."""
+    text = json.dumps(message).encode()
+    data = ("%s %s %d\n" % (MARK, nonce, len(text))).encode() + text
+    while data:
+        data = data[os.write(1, data) :]
+
+
+def take(source, place):  # type: ignore[no-untyped-def]
+    """Reads the runner, a zip file, and unpacks it aside; then it is put in place in one step."""
+    import io
+    import shutil
+    import zipfile
+
+    left, parts = int(source.readline()), []
+    while left:
+        part = source.read(left)
+        if not part:
+            sys.exit(1)
+        parts.append(part)
+        left -= len(part)
+    aside = "%s.%d.tmp" % (place, os.getpid())
+    os.makedirs(aside, 0o700)
+    try:
+        with zipfile.ZipFile(io.BytesIO(b"".join(parts))) as archive:
+            archive.extractall(aside)
+        os.rename(aside, place)
+    except OSError:
+        shutil.rmtree(aside, True)
+        if not os.path.isdir(place):  # another launch may have been quicker
+            raise
+
+
+def main():  # type: ignore[no-untyped-def]
+    """Answers until standard input ends."""
+    source = open(0, "rb", 0, closefd=False)  # noqa: SIM115  # unbuffered: what follows the line belongs to the runner
+    hello = json.loads(source.readline().decode())
+    nonce = hello["nonce"]
+    if sys.version_info < (3, 8):
+        say(nonce, {"old": "%d.%d.%d" % sys.version_info[:3]})
+        return
+    home = hello["home"] or os.environ.get("REPRUN_HOME") or "~/.local/share/reprun"
+    os.environ["REPRUN_HOME"] = home = os.path.realpath(os.path.expanduser(home))
+    os.umask(0o077)
+    place = os.path.join(home, "runners", hello["digest"])
+    try:
+        has = os.path.isdir(place)
+        say(nonce, {"has": has})
+        if not has:
+            take(source, place)
+    except OSError as error:
+        text = "%s cannot be used: %s" % (error.filename or home, error.strerror)
+        say(nonce, {"error": {"kind": "tool", "message": text, "hint": ""}})
+        return
+    sys.path.append(place)
+    from reprun.runner.serve import serve
+
+    serve(source, nonce)
+
+
+if __name__ == "__main__":
+    main()
