@@ -11,6 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 mode=${1:-dev}
 venv=${VENV:-.venv}
+PATH=$PATH:/usr/sbin:/sbin  # sshd and ip are there, and not on the path of everybody
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -55,10 +56,28 @@ install_packages() {
   say "installing system packages: $*"
   # A source of packages that is down does not matter when the others have what is needed.
   "${apt[@]}" update >"$log" 2>&1 </dev/null || say "apt-get update failed, going on with the known packages"
-  if ! "${apt[@]}" install -y --no-install-recommends "$@" >>"$log" 2>&1 </dev/null; then
-    cat "$log" >&2; rm -f "$log"; die "apt-get could not install: $*"
-  fi
+  local refuse=
+  case " $* " in *" openssh-server "*) refuse=$(refuse_services "${root[@]}") ;; esac
+  local rc=0
+  "${apt[@]}" install -y --no-install-recommends "$@" >>"$log" 2>&1 </dev/null || rc=$?
+  case " $* " in *" openssh-server "*) keep_ssh_off "$refuse" "${root[@]}" >>"$log" 2>&1 || true ;; esac
+  if [ "$rc" != 0 ]; then cat "$log" >&2; rm -f "$log"; die "apt-get could not install: $*"; fi
   rm -f "$log"
+}
+
+# The tests start an sshd of their own on a loopback port. The package would start one that the network can reach, now and
+# at each boot, on a machine that had none: it is kept from that.
+refuse_services() {  # prints the file that it made, if it made one
+  local policy=/usr/sbin/policy-rc.d
+  if [ -e "$policy" ]; then return; fi
+  printf '#!/bin/sh\nexit 101\n' | "$@" tee "$policy" >/dev/null && "$@" chmod 755 "$policy"
+  printf '%s\n' "$policy"
+}
+
+keep_ssh_off() {
+  local policy=$1; shift
+  if [ -n "$policy" ]; then "$@" rm -f "$policy"; fi
+  if command -v systemctl >/dev/null; then "$@" systemctl disable ssh.service ssh.socket; fi
 }
 
 has_pip() { "$venv/bin/python" -m pip --version >/dev/null 2>&1; }
@@ -95,7 +114,7 @@ install_reprun() {
 tools=(git:git tmux:tmux)
 case $mode in
   demo) ;;
-  dev) tools+=(ps:procps git-lfs:git-lfs) ;;
+  dev) tools+=(ps:procps git-lfs:git-lfs ssh:openssh-client sshd:openssh-server tcsh:tcsh fish:fish zsh:zsh ip:iproute2) ;;
   *) die "usage: scripts/setup.sh demo|dev" ;;
 esac
 

@@ -5,6 +5,7 @@
 - `home`: a fresh `$REPRUN_HOME` with a short path. At the end its tmux server and every process that mentions it are killed.
 - `git("status")`: git in the current folder (or `cwd=`), its output as text. `reprun("ls", "--json")`: the installed command,
   an `Answer` with `rc stdout stderr json data`.
+- `ssh_lab`: makes hosts with a real sshd, `ssh_lab.host("gpu1", shell="fish")`, see ssh_lab.py. `ssh_host`: one of them, plain.
 
 Helpers that are no fixtures (`until`, …) are in lab.py: `from lab import until`.
 """
@@ -21,11 +22,13 @@ from pathlib import Path
 
 import pytest
 from lab import ABILITIES, Answer, Run, end_processes_of, run_reprun
+from ssh_lab import SshHost, SshLab
 
 from reprun.runner.files import remove_tree
 from reprun.runner.paths import Home
 
-_TOOLS = {"repo": {"git"}, "git": {"git"}, "home": {"git", "tmux"}}  # what the fixtures need
+# What the fixtures need.
+_TOOLS = {"repo": {"git"}, "git": {"git"}, "home": {"git", "tmux"}, "ssh_lab": {"ssh", "ssh-keygen", "sshd"}}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -104,3 +107,17 @@ def home(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def reprun(home: Path) -> Callable[..., Answer]:
     """The installed command: `reprun("launch", "--json", "--", "true", cwd=…, env={…})`."""
     return run_reprun
+
+
+@pytest.fixture
+def ssh_lab() -> Iterator[SshLab]:
+    """Hosts of ssh_lab.py. At the end everything on them is killed."""
+    lab = SshLab()
+    yield lab
+    lab.close()
+
+
+@pytest.fixture
+def ssh_host(ssh_lab: SshLab) -> SshHost:
+    """A host that is called gpu1, with bash and an empty HOME."""
+    return ssh_lab.host("gpu1")

@@ -122,8 +122,15 @@ def give_away(path: os.PathLike[str] | str, user: int = 12345) -> None:
     subprocess.run([*become, "chown", "-h", f"{user}:{user}", str(path)], check=True)
 
 
+def find_sshd() -> str | None:
+    """The path of sshd, which wants to be started by it; its folder is not on everybody's PATH."""
+    return shutil.which("sshd", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
+
+
 # What a test can need besides programs: it is a skip on a laptop where it is missing, and a failure in CI.
-ABILITIES: dict[str, Callable[[], bool]] = {"ptrace": can_trace, "chown": can_give_away}
+ABILITIES: dict[str, Callable[[], bool]] = {
+    "ptrace": can_trace, "chown": can_give_away, "sshd": lambda: find_sshd() is not None,
+}  # fmt: skip
 
 
 def unprivileged(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
