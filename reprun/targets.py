@@ -22,20 +22,31 @@ class Target:
 
 
 def get_target(name: str, tables: Mapping[str, Mapping[str, Any]]) -> Target:
-    """The target called `name`: `local`, or one of `[targets.NAME]`. Raises `UsageError` for one that nobody described."""
-    from reprun.hosts.local import LocalHost
+    """The target called `name`: `local`, one of `[targets.NAME]`, or `user@host` as ssh knows it.
 
-    table = tables.get(name, {})
-    if name != "local" and name not in tables:
-        known = ", ".join(sorted({"local", *tables}))
-        raise UsageError(f"there is no target {show(name)!r}", hint=f"known targets: {known}; add [targets.NAME] to reprun.toml")
-    host = str(table.get("host", "local"))
-    if host not in ("local", "localhost"):
-        raise UsageError(
-            f"the target {show(name)!r} is on another machine, {show(host)!r}: this version runs on this machine only",
-            hint="--on local",
-        )
-    return Target(name, LocalHost(), _scheduler(str(table.get("scheduler", "tmux"))))
+    Raises `UsageError` for one that nobody described.
+    """
+    table = tables.get(name)
+    if table is None:
+        table = {"host": "local"} if name == "local" else {"host": name}
+        if name != "local" and "@" not in name and not name.startswith("ssh://"):
+            known = ", ".join(show(one) for one in sorted({"local", *tables}))
+            lines = f'[targets.{show(name)}]\n       host = "{show(name)}"'
+            hint = f"known targets: {known}; for a new one, in reprun.toml:\n       {lines}"
+            raise UsageError(f"there is no target {show(name)!r}", hint=hint)
+    return Target(name, _host(name, table), _scheduler(str(table.get("scheduler", "tmux"))))
+
+
+def _host(name: str, table: Mapping[str, Any]) -> Host:
+    address = str(table.get("host", "local"))
+    if address in ("local", "localhost"):
+        from reprun.hosts.local import LocalHost
+
+        return LocalHost()
+    from reprun.hosts.ssh import PATIENCE, Access, SshHost
+
+    patience = float(table.get("timeout", PATIENCE))
+    return SshHost(name, Access(address, str(table.get("python", "python3")), str(table.get("home", "")), patience))
 
 
 def _scheduler(name: str) -> Scheduler:

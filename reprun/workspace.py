@@ -33,6 +33,7 @@ class Workspace:
     settings: Settings
     cwd: str
     notes: list[str] = field(default_factory=list, repr=False, compare=False)  # what a reader of records should be told
+    targets: dict[str, Target] = field(default_factory=dict, repr=False, compare=False)  # those that were opened
 
     @property
     def index_path(self) -> str:
@@ -53,8 +54,10 @@ class Workspace:
         return f"{plain or 'repository'}-{digest}"
 
     def target(self, name: str) -> Target:
-        """The target of that name."""
-        return get_target(name, self.settings.targets)
+        """The target of that name; the same one each time, since a host may hold a connection."""
+        if name not in self.targets:
+            self.targets[name] = get_target(name, self.settings.targets)
+        return self.targets[name]
 
     def journal(self, run_id: str) -> Journal:
         """The journal of a run."""

@@ -41,7 +41,7 @@ def launch(workspace: Workspace, spec: RunSpec, run_id: str = "", tell: Tell = i
     from reprun.commands import steps  # loaded while the target warms up
     from reprun.preflight.clearing import clear
 
-    with steps.explained(workspace, attempt):
+    with steps.explained(workspace, target, attempt):
         snapshot, prepared = steps.ensure_prepared(workspace, target, spec, attempt, tell)
         cleared = clear(attempt, spec, prepared)
         sealed = steps.ensure_manifest(workspace, target, spec, snapshot, prepared, cleared)

@@ -141,7 +141,7 @@ def plan_of(workspace: Workspace, spec: RunSpec, prepared: Mapping[str, Any], se
         "umask": umask(),
         "worktree": worktree,
         "hash_limit": spec.hash_limit,
-        "publish": workspace.repository.common_dir,
+        "publish": workspace.repository.common_dir if sealed.manifest.table("target").get("host") == "local" else "",
     }
 
 

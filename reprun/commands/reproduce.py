@@ -116,14 +116,15 @@ def _carried_now(workspace: Workspace, spec: RunSpec, get: bool) -> tuple[Carrie
 
 def _as_it_would_be(workspace: Workspace, manifest: Manifest, spec: RunSpec, trusted: bool) -> Side:
     """The records that the new run would get here and now, as far as they can be known without starting it."""
-    answer = workspace.target(spec.target).host.ask(
+    host = workspace.target(spec.target).host
+    answer = host.ask(
         {
             "op": "facts",
             "argv": list(spec.argv) if trusted else ["python3"],
             "pass_env": list(workspace.settings.pass_env),
             "variables": spec.variables if trusted else {},
             "data": list(spec.data) if trusted else [],
-            "data_base": workspace.repository.top,
+            **({"data_base": workspace.repository.top} if host.is_here else {}),
         }
     )
     data = dict(manifest.data)

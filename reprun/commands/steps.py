@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from reprun.commands.beginning import submission_of
+from reprun.commands.delivery import ask_with_code
 from reprun.commands.records import Sealed, manifest_data, plan_of
 from reprun.core.errors import NotFoundError, RefusedError, ReprunError, ToolError
 from reprun.core.frozen import replace
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def explained(workspace: Workspace, attempt: Attempt) -> Iterator[None]:
+def explained(workspace: Workspace, target: Target, attempt: Attempt) -> Iterator[None]:
     """Adds to every error whether something may be running and which command goes on.
 
     What is refused at the first attempt, or fails before there is a snapshot to go on with, leaves nothing behind; a launch
@@ -36,12 +37,12 @@ def explained(workspace: Workspace, attempt: Attempt) -> Iterator[None]:
         yield
     except RefusedError:
         if attempt.first:
-            forget(workspace, attempt.run_id)
+            forget(workspace, target, attempt.run_id)
         raise
     except ReprunError as error:
         if attempt.first and _has_no_snapshot(workspace, attempt.run_id):
             with suppress(ReprunError):
-                forget(workspace, attempt.run_id)
+                forget(workspace, target, attempt.run_id)
             error.hint = "; ".join(part for part in (error.hint, "nothing was started, launch again") if part)
             raise
         again = f"reprun resume {attempt.run_id}"
@@ -57,10 +58,10 @@ def _has_no_snapshot(workspace: Workspace, run_id: str) -> bool:
         return False
 
 
-def forget(workspace: Workspace, run_id: str) -> None:
+def forget(workspace: Workspace, target: Target, run_id: str) -> None:
     """Takes back a run that was refused: its refs, its journal, its empty folder."""
     refs.delete_refs(workspace.repository, run_id)
-    workspace.target("local").host.ask({"op": "remove", "key": workspace.key, "runs": [run_id]})
+    target.host.ask({"op": "remove", "key": workspace.key, "runs": [run_id]})
     workspace.journal(run_id).remove()
 
 
@@ -141,12 +142,14 @@ def _conversions(workspace: Workspace, spec: RunSpec, run_id: str) -> dict[str, 
 def prepare(workspace: Workspace, target: Target, spec: RunSpec, snapshot: Snapshot, run_id: str) -> dict[str, Any]:
     """Lets the target make the worktree and tell what the manifest has to say of it."""
     repository = workspace.repository
-    return target.host.ask(
+    return ask_with_code(
+        workspace,
+        target.host,
+        snapshot,
         {
             "op": "prepare",
             "run_id": run_id,
             "key": workspace.key,
-            "objects": refs.objects_dir(repository),
             "object_format": repository.object_format,
             "commit": snapshot.commit,
             "cwd": spec.cwd,
@@ -157,9 +160,8 @@ def prepare(workspace: Workspace, target: Target, spec: RunSpec, snapshot: Snaps
             "pass_env": list(workspace.settings.pass_env),
             "gpus": spec.gpus,
             "data": list(spec.data),
-            "data_base": repository.top,
             **{name: snapshot.conversions[name] for name in ("form", "expected", "accept") if name in snapshot.conversions},
-        }
+        },
     )
 
 

@@ -136,8 +136,3 @@ def table(where: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise wrong(where, "a table", value, hint=f"write it as [{where.rpartition(' ')[2]}]")
     return value
-
-
-def tables(where: str, value: Any) -> dict[str, dict[str, Any]]:
-    """A table of tables, whose contents are for others to check."""
-    return {name: dict(table(f"{where}.{name}", item)) for name, item in table(where, value).items()}

@@ -36,6 +36,18 @@ def _metrics(where: str, value: Any) -> dict[str, dict[str, float]]:
     return {name: _checked(item, _TOLERANCE, f"{where}.{name}") for name, item in names.items()}
 
 
+def _targets(where: str, value: Any) -> dict[str, dict[str, Any]]:
+    names = fields.table(where, value)
+    return {name: _checked(item, _TARGET, f"{where}.{name}") for name, item in names.items()}
+
+
+_TARGET: dict[str, fields.Check] = {
+    "host": fields.text,
+    "scheduler": fields.text,
+    "python": fields.text,
+    "home": fields.text,
+    "timeout": fields.number,
+}
 _TOLERANCE: dict[str, fields.Check] = {"rtol": fields.number, "atol": fields.number}
 
 
@@ -57,5 +69,5 @@ SCHEMA: dict[str, fields.Check] = {
     "snapshot": _section(filters=fields.choice("exact", "committed")),
     "launch": _section(grace=fields.number),
     "verdict": _section(**_TOLERANCE, ignore=fields.list_of(fields.text), metrics=_metrics),
-    "targets": fields.tables,
+    "targets": _targets,
 }

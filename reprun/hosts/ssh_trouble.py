@@ -25,7 +25,7 @@ _ROUTES = {
 def explain(host: str, said: str, status: int | None, answered: bool) -> UnreachableError:
     """The error for a conversation that ended before its time. `answered`: the runner had been there."""
     low = said.lower()
-    if "identification has changed" in low or "host key for" in low and "has changed" in low:
+    if "identification has changed" in low or ("host key for" in low and "has changed" in low):
         return UnreachableError(
             f"{host} shows another host key than the one that is known: it was set up anew, or somebody stands in between",
             hint="compare the fingerprint with whoever runs the machine before anything else",
@@ -48,7 +48,7 @@ def _silent(host: str, said: str, status: int | None) -> UnreachableError:
     """ssh came through, but no runner answered."""
     lines = [line for line in said.splitlines() if line.strip()]
     last = show(lines[-1].strip()) if lines else ""
-    if status in (126, 127) or "not found" in said.lower() and "python3" in said:
+    if status in (126, 127) or ("not found" in said.lower() and "python3" in said):
         return UnreachableError(
             f"python3 cannot be started on {host}" + (f": {last}" if last else ""),
             hint=f'install Python 3.8 or newer there, or say where it is: [targets.{host}] python = "/path/to/python3"',

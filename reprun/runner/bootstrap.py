@@ -5,6 +5,7 @@ they are too old. It is told by one line of JSON on standard input (`nonce`, `di
 with the nonce: what shell files print before is passed over.
 """
 
+import io
 import json
 import os
 import sys
@@ -12,7 +13,7 @@ import sys
 MARK = "\x1ereprun"
 
 
-def say(nonce, message):  # type: ignore[no-untyped-def]  # Python 3.5 cannot read what it would take to type this
+def say(nonce: str, message: "dict[str, object]") -> None:
     """Writes one frame."""
     text = json.dumps(message).encode()
     data = ("%s %s %d\n" % (MARK, nonce, len(text))).encode() + text
@@ -20,9 +21,8 @@ def say(nonce, message):  # type: ignore[no-untyped-def]  # Python 3.5 cannot re
         data = data[os.write(1, data) :]
 
 
-def take(source, place):  # type: ignore[no-untyped-def]
+def take(source: "io.FileIO", place: str) -> None:
     """Reads the runner, a zip file, and unpacks it aside; then it is put in place in one step."""
-    import io
     import shutil
     import zipfile
 
@@ -45,9 +45,9 @@ def take(source, place):  # type: ignore[no-untyped-def]
             raise
 
 
-def main():  # type: ignore[no-untyped-def]
+def main() -> None:
     """Answers until standard input ends."""
-    source = open(0, "rb", 0, closefd=False)  # noqa: SIM115  # unbuffered: what follows the line belongs to the runner
+    source = open(0, "rb", 0, closefd=False)  # unbuffered: what follows the line belongs to the runner
     hello = json.loads(source.readline().decode())
     nonce = hello["nonce"]
     if sys.version_info < (3, 8):

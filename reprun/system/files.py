@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from reprun.core.errors import ToolError
+from reprun.runner import files as _files
 from reprun.runner.files import ensure_dir as _ensure_dir
 from reprun.runner.files import find_bytes as _find_bytes
 from reprun.runner.files import locked as locked
@@ -93,6 +95,21 @@ def make_temporary_folder() -> str:
     import tempfile
 
     return tempfile.mkdtemp(prefix="reprun-")
+
+
+def find_json(path: str) -> dict[str, Any] | None:
+    """The JSON object in a file of ours that can be made anew; None when it is missing or damaged."""
+    try:
+        return _files.read_json(path)
+    except ValueError:
+        return None
+
+
+def write_json(path: str, data: Mapping[str, Any]) -> None:
+    """Writes such a file, and its folder, in one step."""
+    with explained(path, "written"):
+        ensure_dir(os.path.dirname(path))
+        _files.write_json(path, data, durable=False)
 
 
 def list_dir(path: str) -> list[str]:

@@ -45,7 +45,7 @@ class Conversation:
         import subprocess
         import tempfile
 
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115  # it is there as long as the conversation
+        self._said = tempfile.TemporaryFile()  # it is there as long as the conversation
         try:
             self._process = subprocess.Popen(
                 list(argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, start_new_session=True, bufsize=0
