@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,8 @@ from reprun.core.frozen import dataclass
 from reprun.core.text import show
 from reprun.hosts.base import Host
 from reprun.schedulers.base import Scheduler
+
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+")  # a name that TOML and a shell read as it is
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,9 @@ def get_target(name: str, tables: Mapping[str, Mapping[str, Any]]) -> Target:
         table = {"host": "local"} if name == "local" else {"host": name}
         if name != "local" and "@" not in name and not name.startswith("ssh://"):
             known = ", ".join(show(one) for one in sorted({"local", *tables}))
-            lines = f'[targets.{show(name)}]\n       host = "{show(name)}"'
-            hint = f"known targets: {known}; for a new one, in reprun.toml:\n       {lines}"
+            hint = f"known targets: {known}"
+            if _PLAIN.fullmatch(name):
+                hint += f"; for a new one: printf '\\n[targets.{name}]\\nhost = \"{name}\"\\n' >> reprun.toml"
             raise UsageError(f"there is no target {show(name)!r}", hint=hint)
     return Target(name, _host(name, table), _scheduler(str(table.get("scheduler", "tmux"))))
 

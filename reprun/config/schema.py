@@ -47,6 +47,7 @@ _TARGET: dict[str, fields.Check] = {
     "python": fields.text,
     "home": fields.text,
     "timeout": fields.number,
+    "options": fields.table,  # for a scheduler of somebody else, who checks them
 }
 _TOLERANCE: dict[str, fields.Check] = {"rtol": fields.number, "atol": fields.number}
 

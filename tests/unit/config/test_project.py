@@ -41,7 +41,7 @@ atol = 0.2
 [targets.gpu1]
 host = "gpu1.lab"
 scheduler = "tmux"
-extra = { any = 1 }
+options = { any = 1 }
 """
 
 
@@ -83,7 +83,7 @@ def test_every_key(files):
     assert settings.pass_env == ("WANDB_API_KEY", "AWS_*")
     assert settings.env == {"A": "x y", "B": "3", "C": "0.5", "D": "true", "E": ""}
     assert (settings.hash_limit, settings.grace) == (2 << 30, 2.5)
-    assert settings.targets == {"gpu1": {"host": "gpu1.lab", "scheduler": "tmux", "extra": {"any": 1}}}
+    assert settings.targets == {"gpu1": {"host": "gpu1.lab", "scheduler": "tmux", "options": {"any": 1}}}
 
 
 def test_tolerances(files):

@@ -12,6 +12,7 @@ import pytest
 import reprun.runner
 
 FILES = sorted(Path(reprun.runner.__file__).parent.glob("*.py"))
+BOOTSTRAP = Path(reprun.runner.__file__).parent / "bootstrap.py"  # its annotations are names or strings
 # (name, since) of what would only fail when it is reached; attributes of anything, for types are not known here.
 ATTRIBUTES = {
     "removeprefix": 9, "removesuffix": 9, "randbytes": 9, "is_relative_to": 9, "readlink": 9, "lcm": 9, "with_stem": 9,
@@ -68,7 +69,11 @@ def test_it_parses_and_uses_nothing_newer(path: Path) -> None:
             assert node.value.id not in BUILTIN_GENERICS, f"line {node.lineno}: {node.value.id}[…] is of 3.9"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_an_old_interpreter_can_read_the_bootstrap_and_say_that_it_is_too_old() -> None:
+    ast.parse(BOOTSTRAP.read_text(), feature_version=(3, 5))
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path != BOOTSTRAP], ids=lambda path: path.name)
 def test_annotations_are_not_evaluated(path: Path) -> None:
     tree = ast.parse(path.read_text())
     annotated = [node for node in ast.walk(tree) if isinstance(node, ast.AnnAssign) or getattr(node, "returns", None)]
