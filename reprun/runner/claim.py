@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from reprun.runner.files import sync_dir
+from reprun.runner.files import read_json, sync_dir
 from reprun.runner.identity import here, is_alive, own, same_boot
 from reprun.runner.paths import RunDir
 
@@ -23,7 +23,7 @@ _GENERATIONS = 1000
 def claim(run: RunDir) -> Optional[int]:
     """Claims the start for this process: the generation, or None when somebody else has it or the job was started."""
     for generation in range(1, _GENERATIONS):
-        if os.path.lexists(run.started) or os.path.lexists(run.outcome):
+        if was_started(run):
             return None
         try:
             os.symlink(_owner(), run.claim(generation))
@@ -33,8 +33,32 @@ def claim(run: RunDir) -> Optional[int]:
             continue
         sync_dir(run.path)
         # Only the newest generation may start: a slow owner that was taken for dead finds itself overtaken here.
-        return None if os.path.lexists(run.started) else generation
+        return None if was_started(run) else generation
     return None
+
+
+def was_started(run: RunDir) -> bool:
+    """True when a job of this run has executed, or may have."""
+    if os.path.lexists(run.outcome):
+        return True
+    try:
+        started = read_json(run.started)
+    except ValueError:
+        return True
+    return os.path.lexists(run.started) if started is None else not never_ran(run, started)
+
+
+def never_ran(run: RunDir, started: Dict[str, Any]) -> bool:
+    """True when supervisor and job were killed between the start record and the job's first instruction.
+
+    The job makes its log before that instruction. After a reboot a log that is missing says nothing: it may be lost.
+    """
+    if "exit_code" in started or not same_boot(started):
+        return False
+    for process in (started.get("supervisor"), started.get("job")):
+        if not isinstance(process, dict) or not isinstance(process.get("pid"), int) or is_alive(process):
+            return False
+    return not os.path.lexists(run.stdout)  # asked last: who is dead by now has made it, or never will
 
 
 def is_owner(run: RunDir, generation: int) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from typing import Any, Dict, Optional
 
-from reprun.runner.claim import current, owner_lives
+from reprun.runner.claim import current, never_ran, owner_lives
 from reprun.runner.files import read_json
 from reprun.runner.identity import is_alive, same_boot
 from reprun.runner.paths import RunDir
 
 NO_FOLDER = "its launch did not get as far as the target"
+INTERRUPTED = "its launch was interrupted before the start"
 
 
 def find_state(run: RunDir) -> Dict[str, Any]:
@@ -24,7 +25,7 @@ def find_state(run: RunDir) -> Dict[str, Any]:
             if not os.path.lexists(run.outcome):
                 return _before_the_start(run)
         elif not os.path.lexists(run.outcome):
-            answer = _after_the_start(started)
+            answer = _after_the_start(run, started)
             # A supervisor that ended while we looked has written its outcome before it went.
             if answer["state"] != "lost" or not os.path.lexists(run.outcome):
                 return answer
@@ -56,10 +57,10 @@ def _before_the_start(run: RunDir) -> Dict[str, Any]:
     generation, owner = current(run)
     if generation and owner_lives(owner):
         return _answer("starting", "", {})
-    return _answer("unstarted", "its launch was interrupted before the start", {})
+    return _answer("unstarted", INTERRUPTED, {})
 
 
-def _after_the_start(started: Dict[str, Any]) -> Dict[str, Any]:
+def _after_the_start(run: RunDir, started: Dict[str, Any]) -> Dict[str, Any]:
     if started.get("state") == "unknown":
         return _answer("unknown", str(started.get("reason", "")), started)
     exited = "exit_code" in started
@@ -72,4 +73,6 @@ def _after_the_start(started: Dict[str, Any]) -> Dict[str, Any]:
         return _answer("lost", "host rebooted", started)
     if is_alive(started.get("job")):
         return _answer("running", "without its supervisor, which was killed: the exit status will not be known", started)
+    if never_ran(run, started):
+        return _answer("unstarted", INTERRUPTED, {})
     return _answer("lost", "its supervisor was killed", started)

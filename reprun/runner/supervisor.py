@@ -101,11 +101,12 @@ def _fork(run: RunDir, plan: Dict[str, Any]) -> "tuple[int, int]":
 
 def _become_job(run: RunDir, plan: Dict[str, Any], gate: int) -> None:
     os.setsid()
-    out = os.open(run.stdout, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    err = os.open(run.stderr, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     if os.read(gate, 1) != b"!":
         os._exit(125)
     os.close(gate)
+    # This file is the mark of a job that may have run (see `never_ran`), and whoever finds it there does not run a second one.
+    out = os.open(run.stdout, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+    err = os.open(run.stderr, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(out, 1)
     os.dup2(err, 2)

@@ -75,7 +75,27 @@ def test_a_claim_of_somebody_dead_is_no_start(run: RunDir) -> None:
 def test_after_the_start(run: RunDir, record: dict[str, Any], expected: tuple[str, str, object]) -> None:
     known = {"me": own(), "gone": gone()}
     write(run.started, **{**here(), **{key: known.get(str(value), value) for key, value in record.items()}})
+    Path(run.stdout).touch()
     assert state(run) == expected
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        ({"supervisor": "me", "job": "gone"}, "running"),
+        ({"supervisor": "gone", "job": "me"}, "running"),
+        ({"supervisor": "gone", "job": "gone"}, "unstarted"),
+        ({"supervisor": "gone", "job": "gone", "boot_id": "other"}, "lost"),
+        ({"supervisor": "gone", "job": "gone", "exit_code": 0, "state": "finished"}, "finished"),
+        ({}, "lost"),
+        ({"supervisor": {"pid": "x"}, "job": [1]}, "lost"),
+    ],
+)
+def test_after_the_start_without_a_log(run: RunDir, record: dict[str, Any], expected: str) -> None:
+    """The job makes its log before its first instruction: under the same boot there was none without it."""
+    known = {"me": own(), "gone": gone()}
+    write(run.started, **{**here(), **{key: known.get(str(value), value) for key, value in record.items()}})
+    assert state(run)[0] == expected
 
 
 @pytest.mark.parametrize(

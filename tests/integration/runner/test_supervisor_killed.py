@@ -118,14 +118,14 @@ def test_killed_before_the_job_was_let_go(make: Make) -> None:
     child = int(done.stdout)
     until(lambda: start_time(child) is None, "the waiting job ended")
     assert job.state == "unstarted"
-    assert Path(job.run.stdout).read_text() == ""
+    assert not os.path.exists(job.run.stdout)
     assert job.finish()["exit_code"] == 0  # the next supervisor takes over, as nothing ever ran
     assert Path(job.run.stdout).read_text() == "ran\n"
     assert sorted(name for name in os.listdir(job.run.path) if name.startswith("claim")) == ["claim", "claim.2"]
 
 
 def test_killed_between_the_record_and_the_release(make: Make) -> None:
-    """It may have run for all that anybody can tell later: it is lost, and no second supervisor starts it."""
+    """The job makes its log before its first instruction: without it the run is not lost, and the next supervisor starts it."""
     job = make(*sh("echo ran"))
     code = (
         "import os, signal, sys\n"
@@ -135,9 +135,27 @@ def test_killed_between_the_record_and_the_release(make: Make) -> None:
     )
     assert subprocess.run([sys.executable, "-c", code, job.run.path], check=False).returncode == -9
     until(lambda: not is_alive(job.started["job"]), "the waiting job ended")
-    assert job.words == ("lost", "its supervisor was killed", None)
+    assert job.words == ("unstarted", "its launch was interrupted before the start", None)
+    assert job.finish()["exit_code"] == 0
+    assert Path(job.run.stdout).read_text() == "ran\n"
+
+
+def test_a_log_that_is_there_stops_a_second_job(make: Make) -> None:
+    """Whatever else says that the run may start: a job that finds a log had a forerunner, and does nothing."""
+    job = make(*sh("echo again"))
+    Path(job.run.stdout).write_text("first\n")
+    job.supervise().wait(60)
+    assert Path(job.run.stdout).read_text() == "first\n"
+
+
+def test_started_under_another_boot_it_may_have_run(make: Make) -> None:
+    """A machine that lost power may have lost the log too: then nobody can tell, and it is not started again."""
+    job = make(*sh("echo ran"))
+    record = {"state": "running", "boot_id": "another", "init_start": 1, "supervisor": {"pid": 1, "start": 0}, "started": 0}
+    Path(job.run.started).write_text(json.dumps(record))
+    assert job.words == ("lost", "host rebooted", None)
     assert job.supervise().wait(60) == 0
-    assert Path(job.run.stdout).read_text() == ""
+    assert not os.path.exists(job.run.stdout)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null\n"])
@@ -162,12 +180,12 @@ def test_killed_at_random_moments_a_job_runs_at_most_once(make: Make, tmp_path: 
         except subprocess.TimeoutExpired:
             first.kill()
         first.wait(60)
-        job.supervise().wait(60)
+        while job.state == "unstarted":  # a job that waits at the gate of a killed supervisor needs a moment to go
+            job.supervise().wait(60)
         until(lambda job=job: job.state not in ("running", "starting"))
         ran = count.read_text().count("x") if count.exists() else 0
         state = job.words
-        assert ran <= 1, (step, state)
-        assert ran == 1 or state[0] == "lost", (step, state)
+        assert ran == 1, (step, state)
 
 
 def test_a_full_disk_holds_up_the_end_but_loses_nothing(make: Make, tmp_path: Path) -> None:
