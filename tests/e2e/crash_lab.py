@@ -306,7 +306,9 @@ def _finish(place: Place, played: Played, answers: dict[str, Answer]) -> None:
     Path(f"{place.counter}.go").touch()
     states = {}
     for run_id in place.begun():
-        states[run_id] = str(place.reprun("wait", "--json", run_id).json["data"][0]["state"])
+        ended = place.reprun("wait", "--json", run_id).json["data"][0]
+        # 126: a job that found the log of a forerunner, which must not have been there
+        states[run_id] = str(ended["state"]) if ended["exit_code"] != 126 else "started twice"
         played.state = states[run_id]
     _until_quiet(place)
     collected = place.reprun("gc", "--yes", "--json")
@@ -325,7 +327,7 @@ def _finish(place: Place, played: Played, answers: dict[str, Answer]) -> None:
 def _judge(place: Place, played: Played, states: dict[str, str], answers: dict[str, Answer]) -> None:
     """Executed exactly once, or refused; a supervisor or job that was killed may not have got to its first instruction."""
     whose = place.cell.who != "launch"
-    fine = {"finished": (1,), "lost": (0, 1) if whose else (), "": (0,), "failed": (0, 1) if whose else ()}
+    fine = {"finished": (1,), "lost": (1,) if whose else (), "": (0,), "failed": (0, 1) if whose else ()}
     _check(played, f"{played.state or 'forgotten'}, executed {played.count} times", played.count in fine.get(played.state, ()))
     for run_id, state in states.items():
         if state == "finished":
