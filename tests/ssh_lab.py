@@ -7,14 +7,20 @@ Works as root and as any other user, who then is also the one who logs in.
         answer = reprun("launch", "--json", "--on", gpu1.name, "--", "true", env=gpu1.environ)
         assert "tmux" in answer.stderr and not list(gpu1.home.rglob("manifest.json"))
 
+A link that is slow or breaks is made by a relay (relay.py), a host that is lost as a whole by `power_cut()`:
+
+        relay = ssh_lab.relay(gpu1)  # gpu1 is also gpu1-far then, by way of the relay
+        relay.delay_ms = 25
+        relay.when(relay.cut, "client", packets=30)
+
 `.environ` serves all hosts of the lab: they have one ssh_config. It says only what the user of a real host would have said: no
 BatchMode, no time limit, no multiplexing. HOME on the host is an empty folder, and REPRUN_HOME is not set there.
 """
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 import shlex
 import shutil
 import socket
@@ -24,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import SECONDS, end_processes_of
+from relay import Relay
 from ssh_daemon import Daemon
 from ssh_login import Login
 
@@ -35,7 +42,7 @@ HostKey {folder}/host_key
 PidFile none
 AuthorizedKeysFile {folder}/authorized_keys
 StrictModes no
-UsePAM no
+UsePAM {pam}
 UseDNS no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
@@ -48,7 +55,8 @@ SetEnv HOME={folder}/nobody
 ForceCommand {folder}/login
 {settings}
 """
-# A key exchange that costs little: the usual one is 100 ms of processor time for each connection.
+# A key exchange that costs little: the usual one is 100 ms of processor time for each connection. With this cipher the length
+# of a packet is not hidden, so that a relay can count packets.
 _CLIENT = """Host {name}
   HostName {address}
   Port {port}
@@ -59,6 +67,7 @@ _CLIENT = """Host {name}
   IdentityFile {lab}/user_key
   IdentitiesOnly yes
   KexAlgorithms curve25519-sha256
+  Ciphers aes128-gcm@openssh.com
 """
 
 
@@ -71,6 +80,7 @@ class SshLab:
         self.config = self.folder / "ssh_config"
         self.known_hosts = self.folder / "known_hosts"
         self.hosts: dict[str, SshHost] = {}
+        self.relays: list[Relay] = []
         make_key(self.folder / "user_key")
         self.config.touch()
         self.known_hosts.touch()
@@ -82,16 +92,25 @@ class SshLab:
         host.start()
         return host
 
+    def relay(self, host: SshHost, name: str = "") -> Relay:
+        """A relay that leads to the host, which is also known as `relay.name` then: gpu1-far, or what is asked for."""
+        relay = Relay(("127.0.0.1", host.port), name or f"{host.name}-far")
+        self.relays.append(relay)
+        self.add(relay.name, host, ("127.0.0.1", relay.port))
+        return relay
+
     def add(self, name: str, host: SshHost, address: tuple[str, int]) -> None:
         """A name for a host in the ssh_config, with an address that leads to it."""
         text = _CLIENT.format(
-            name=name, address=address[0], port=address[1], user=getpass.getuser(), alias=host.name, lab=self.folder,
+            name=name, address=address[0], port=address[1], user=user_name(), alias=host.name, lab=self.folder,
         )  # fmt: skip
         with self.config.open("a") as file:
             file.write(text)
 
     def close(self) -> None:
         """Ends all hosts, with whatever still runs on them, and the client's connections."""
+        for relay in self.relays:
+            relay.close()
         for host in self.hosts.values():
             host.power_cut()
         end_processes_of(str(self.folder))
@@ -112,7 +131,9 @@ class SshHost:
         login.write(self.folder)
         address = ("127.0.0.1", self.port)
         config = self.folder / "sshd_config"
-        config.write_text(_SSHD.format(address=address[0], port=self.port, folder=self.folder, settings=settings))
+        config.write_text(
+            _SSHD.format(address=address[0], port=self.port, folder=self.folder, pam=_pam(), settings=settings),
+        )
         shutil.copy(lab.folder / "user_key.pub", self.authorized_keys)
         self.daemon = Daemon(config, address)
         self.new_host_key()
@@ -179,6 +200,19 @@ class SshHost:
 def make_key(path: Path) -> None:
     """A new pair of keys at `path` and `path`.pub."""
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], stdin=subprocess.DEVNULL, check=True)
+
+
+def _pam() -> str:
+    """Without PAM, which adds variables and messages of this machine; sshd then refuses an account that has no password, as
+    root often is, when it may read the passwords."""
+    if os.geteuid() == 0 and f"\n{user_name()}:!" in "\n" + Path("/etc/shadow").read_text():
+        return "yes"
+    return "no"
+
+
+def user_name() -> str:
+    """Who logs in: who runs the tests."""
+    return pwd.getpwuid(os.geteuid()).pw_name
 
 
 def free_port() -> int:

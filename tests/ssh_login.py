@@ -72,7 +72,7 @@ class Login:
         places = list(_PLACES)
         if self.without:
             places = [str(_links(folder / "programs", set(self.without)))]
-        return ["PATH=" + os.pathsep.join([*map(os.fspath, self.path), *places])]
+        return ["PATH=" + os.pathsep.join([*(os.fspath(place) for place in self.path), *places])]
 
 
 def _links(folder: Path, without: set[str]) -> Path:
