@@ -6,6 +6,7 @@
 - `git("status")`: git in the current folder (or `cwd=`), its output as text. `reprun("ls", "--json")`: the installed command,
   an `Answer` with `rc stdout stderr json data`.
 - `ssh_lab`: makes hosts with a real sshd, `ssh_lab.host("gpu1", shell="fish")`, see ssh_lab.py. `ssh_host`: one of them, plain.
+- `net_lab`: the same with a network, a disk and an identity of their own for each host, see netlab.py. Root only.
 
 Helpers that are no fixtures (`until`, …) are in lab.py: `from lab import until`.
 """
@@ -22,13 +23,15 @@ from pathlib import Path
 
 import pytest
 from lab import ABILITIES, Answer, Run, end_processes_of, run_reprun
+from netlab import NetLab
 from ssh_lab import SshHost, SshLab
 
 from reprun.runner.files import remove_tree
 from reprun.runner.paths import Home
 
 # What the fixtures need.
-_TOOLS = {"repo": {"git"}, "git": {"git"}, "home": {"git", "tmux"}, "ssh_lab": {"ssh", "ssh-keygen", "sshd"}}
+_SSH = {"ssh", "ssh-keygen", "sshd"}
+_TOOLS = {"repo": {"git"}, "git": {"git"}, "home": {"git", "tmux"}, "ssh_lab": _SSH, "net_lab": {*_SSH, "netns", "nsenter"}}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -121,3 +124,11 @@ def ssh_lab() -> Iterator[SshLab]:
 def ssh_host(ssh_lab: SshLab) -> SshHost:
     """A host that is called gpu1, with bash and an empty HOME."""
     return ssh_lab.host("gpu1")
+
+
+@pytest.fixture
+def net_lab() -> Iterator[NetLab]:
+    """Hosts of netlab.py. The test itself is in their network."""
+    lab = NetLab()
+    yield lab
+    lab.close()

@@ -127,9 +127,25 @@ def find_sshd() -> str | None:
     return shutil.which("sshd", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
 
 
+def can_isolate() -> bool:
+    """True for root, where the kernel gives namespaces of their own and a network device in them."""
+    trial = ["unshare", "--net", "--uts", "--mount", "--ipc", "--pid", "--fork", "--mount-proc"]
+    trial += ["sh", "-c", "mount --bind / / && ip tuntap add t mode tun"]
+    try:
+        return os.geteuid() == 0 and subprocess.run(trial, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+def old_tool(name: str) -> str:
+    """The folder with an old tool that scripts/old_tools.sh got, for the front of PATH: "git-2.25" or "python-3.8"."""
+    return os.path.join(sys.prefix, "old", name)
+
+
 # What a test can need besides programs: it is a skip on a laptop where it is missing, and a failure in CI.
 ABILITIES: dict[str, Callable[[], bool]] = {
-    "ptrace": can_trace, "chown": can_give_away, "sshd": lambda: find_sshd() is not None,
+    "ptrace": can_trace, "chown": can_give_away, "sshd": lambda: find_sshd() is not None, "netns": can_isolate,
+    "git-2.25": lambda: os.path.isdir(old_tool("git-2.25")), "python-3.8": lambda: os.path.isdir(old_tool("python-3.8")),
 }  # fmt: skip
 
 

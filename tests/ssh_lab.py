@@ -94,7 +94,7 @@ class SshLab:
 
     def relay(self, host: SshHost, name: str = "") -> Relay:
         """A relay that leads to the host, which is also known as `relay.name` then: gpu1-far, or what is asked for."""
-        relay = Relay(("127.0.0.1", host.port), name or f"{host.name}-far")
+        relay = Relay(host.address, name or f"{host.name}-far")
         self.relays.append(relay)
         self.add(relay.name, host, ("127.0.0.1", relay.port))
         return relay
@@ -120,24 +120,22 @@ class SshLab:
 class SshHost:
     """One host. Its sshd runs until `stop()`; `power_cut()` ends everything on it, and `start()` boots it again."""
 
-    def __init__(self, lab: SshLab, name: str, login: Login, settings: str = "") -> None:
+    def __init__(self, lab: SshLab, name: str, login: Login, settings: str = "", address: tuple[str, int] | None = None) -> None:
         self.lab, self.name, self.config = lab, name, lab.config
         self.folder = lab.folder / name
         self.folder.mkdir()
         (self.folder / "nobody").mkdir()  # HOME of the shell that only starts the login script
         self.home = login.home_in(self.folder)
         self.authorized_keys = self.folder / "authorized_keys"
-        self.port = free_port()
+        self.address = address or ("127.0.0.1", free_port())
         login.write(self.folder)
-        address = ("127.0.0.1", self.port)
+        values = {"address": self.address[0], "port": self.address[1], "folder": self.folder, "pam": _pam()}
         config = self.folder / "sshd_config"
-        config.write_text(
-            _SSHD.format(address=address[0], port=self.port, folder=self.folder, pam=_pam(), settings=settings),
-        )
+        config.write_text(_SSHD.format(**values, settings=settings))
         shutil.copy(lab.folder / "user_key.pub", self.authorized_keys)
-        self.daemon = Daemon(config, address)
+        self.daemon = Daemon(config)
         self.new_host_key()
-        lab.add(name, self, address)
+        lab.add(name, self, self.address)
         self.know()
 
     @property

@@ -33,7 +33,8 @@ class Login:
     """What a login on the host is like.
 
     `rc` is the text of the file that the shell reads at its start. The programs named by `without` are not on PATH, `python3`
-    being every Python. `path` are folders in front of PATH. `home` is the name of the folder that is HOME.
+    being every Python. `path` are folders in front of PATH. `home` is the name of the folder that is HOME. `clock`, as "+1d" or
+    "-1d", makes every program see another time, but files get the true one; it needs faketime.
     """
 
     shell: str = "bash"
@@ -41,6 +42,7 @@ class Login:
     without: tuple[str, ...] = ()
     path: tuple[str | os.PathLike[str], ...] = ()
     home: str = "home"
+    clock: str = ""
 
     def home_in(self, folder: Path) -> Path:
         """HOME of the host whose files are in `folder`."""
@@ -57,13 +59,19 @@ class Login:
             (home / place).write_text(self.rc)
         shell = shutil.which(self.shell, path=os.pathsep.join(_PLACES))
         assert shell is not None, f"no {self.shell} here: say needs({self.shell!r}) before"
-        environ = [f"HOME={home}", f"SHELL={shell}", *self._path(folder)]
+        environ = [f"HOME={home}", f"SHELL={shell}", *self._path(folder), *self._clock()]
         script = folder / "login"
         script.write_text(
             _SCRIPT.format(home=shlex.quote(str(home)), environ=shlex.join(environ), shell=shlex.quote(shell)),
         )
         script.chmod(0o755)
         return script
+
+    def _clock(self) -> list[str]:
+        if not self.clock:
+            return []
+        library = next(place for place in Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+        return [f"LD_PRELOAD={library}", f"FAKETIME={self.clock}", "DONT_FAKE_MONOTONIC=1"]
 
     def _path(self, folder: Path) -> list[str]:
         """PATH=…, or nothing where the one that sshd makes will do."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lab import processes_of, until
+from lab import old_tool, processes_of, until
 from ssh_lab import SshHost, SshLab
 from ssh_login import SHELLS
 
@@ -67,6 +70,29 @@ def test_programs_can_be_put_in_front(ssh_lab: SshLab, tmp_path: Path) -> None:
     (tmp_path / "git").write_text("#!/bin/sh\necho mine\n")
     (tmp_path / "git").chmod(0o755)
     assert ssh_lab.host(path=(tmp_path,)).run("git --version; tmux -V").stdout.startswith(b"mine\ntmux")
+
+
+@pytest.mark.needs("git-2.25")
+def test_git_can_be_old(ssh_lab: SshLab, repo: Path) -> None:
+    host = ssh_lab.host(path=(old_tool("git-2.25"),))
+    assert host.run("git --version").stdout == b"git version 2.25.1\n"
+    assert host.run("git init -q --bare there && git -C there rev-parse --git-dir").stdout == b".\n"
+    push = ["git", "push", "-q", f"{host.name}:there", "HEAD:refs/heads/main"]
+    subprocess.run(push, env={**os.environ, "GIT_SSH_COMMAND": shlex.join(host.command)}, check=True)
+    assert b"commit" in host.run("git -C there cat-file -t main").stdout
+
+
+@pytest.mark.needs("python-3.8")
+def test_python_can_be_old(ssh_lab: SshLab) -> None:
+    said = ssh_lab.host(path=(old_tool("python-3.8"),)).run("python3 -c 'import hashlib,json,sys; print(sys.version_info[:2])'")
+    assert said.stdout == b"(3, 8)\n"
+
+
+@pytest.mark.needs("faketime")
+@pytest.mark.parametrize(("clock", "days"), [("+1d", 1), ("-1d", -1)])
+def test_the_clock_can_be_wrong(ssh_lab: SshLab, clock: str, days: int) -> None:
+    said = ssh_lab.host(clock=clock).run("date +%s; python3 -c 'import time; print(int(time.time()))'").stdout.split()
+    assert [round((int(seconds) - time.time()) / 86400) for seconds in said] == [days, days]
 
 
 def test_what_was_asked_arrives_as_it_is(ssh_host: SshHost) -> None:
