@@ -108,12 +108,12 @@ class Switch(threading.Thread):
 
     def _send(self, packet: bytes, cable: Cable) -> None:
         target = self._cables.get(packet[16:20]) if packet[0] >> 4 == 4 else None
-        if target is not None and cable.of and target.to:
+        if target is not None and cable.of:
             self._count += 1
             heapq.heappush(self._due, (time.monotonic() + cable.delay + target.delay, self._count, packet, target))
 
     def _hand_over(self) -> None:
-        """Writes what is due. A cable that was cut meanwhile loses it."""
+        """Writes what is due; a cable that is cut loses it."""
         with self._lock:
             while self._due and self._due[0][0] <= time.monotonic() + 0.0002:
                 packet, cable = heapq.heappop(self._due)[2:]

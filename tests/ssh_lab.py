@@ -128,6 +128,7 @@ class SshHost:
         self.home = login.home_in(self.folder)
         self.authorized_keys = self.folder / "authorized_keys"
         self.address = address or ("127.0.0.1", free_port())
+        self.port = self.address[1]
         login.write(self.folder)
         values = {"address": self.address[0], "port": self.address[1], "folder": self.folder, "pam": _pam()}
         config = self.folder / "sshd_config"

@@ -34,6 +34,8 @@ def test_home_and_environment_are_those_of_a_fresh_login(ssh_lab: SshLab, shell:
     assert said["HOME"] == str(host.home)
     assert said["SHELL"].endswith(f"/{shell}")
     assert {"SSH_CLIENT", "SSH_CONNECTION", "USER", "PATH"} <= set(said)
+    if shell == "dash":  # others set more
+        assert set(said) <= {"HOME", "SHELL", "PATH", "PWD", "USER", "LOGNAME", "MAIL", "SSH_CLIENT", "SSH_CONNECTION"}
     assert not [name for name in said if name.startswith(("REPRUN", "PYTEST", "SSH_ORIGINAL"))]
     assert host.run("/bin/pwd -P").stdout.decode() == f"{host.home}\n"
     assert not list(ssh_lab.folder.rglob("oops"))
@@ -150,6 +152,14 @@ def test_a_connection_that_outlived_its_sshd_can_be_killed(ssh_host: SshHost, st
     assert standing.poll() is None
     ssh_host.kill_connections()
     assert standing.wait(60) == 255
+
+
+def test_a_power_cut_ends_a_connection_without_a_command(ssh_host: SshHost) -> None:
+    words = [*ssh_host.command, "-N", "-o", "BatchMode=yes", ssh_host.name]
+    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as client:
+        until(lambda: b"Accepted publickey" in ssh_host.daemon.log.read_bytes())
+        ssh_host.power_cut()
+        assert client.wait(60) == 255
 
 
 def test_a_power_cut_ends_everything_and_files_stay(ssh_host: SshHost) -> None:
