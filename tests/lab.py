@@ -148,6 +148,9 @@ ABILITIES: dict[str, Callable[[], bool]] = {
     "git-2.25": lambda: os.path.isdir(old_tool("git-2.25")), "python-3.8": lambda: os.path.isdir(old_tool("python-3.8")),
 }  # fmt: skip
 
+# These cannot be installed: a kernel that lets us make networks, and packages of an old Ubuntu, which its archive may drop.
+NOT_EVERYWHERE = frozenset({"netns", "git-2.25", "python-3.8"})
+
 
 def unprivileged(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """Runs words as somebody whom permissions bind: root without the right to pass over them, or just this user."""
