@@ -48,6 +48,8 @@ class Workspace:
         from reprun.runner.files import read_text
 
         where = f"{read_text('/etc/machine-id').strip()}\0".encode() + os.fsencode(self.repository.common_dir)
+        if self.repository.object_format != "sha1":
+            where += f"\0{self.repository.object_format}".encode()  # a store holds objects of one kind
         digest = hashlib.sha256(where).hexdigest()[:16]
         name = os.path.basename(self.repository.top)
         plain = "".join(char if char.isascii() and (char.isalnum() or char in "-_") else "-" for char in name)[:40]

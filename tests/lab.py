@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from hiding import can_hide
+
 T = TypeVar("T")
 Run = Callable[..., str]  # the fixture `git`
 REPRUN = os.path.join(sys.prefix, "bin", "reprun")
@@ -144,12 +146,12 @@ def old_tool(name: str) -> str:
 
 # What a test can need besides programs: it is a skip on a laptop where it is missing, and a failure in CI.
 ABILITIES: dict[str, Callable[[], bool]] = {
-    "ptrace": can_trace, "chown": can_give_away, "sshd": lambda: find_sshd() is not None, "netns": can_isolate,
+    "hiding": can_hide, "ptrace": can_trace, "chown": can_give_away, "sshd": lambda: find_sshd() is not None, "netns": can_isolate,
     "git-2.25": lambda: os.path.isdir(old_tool("git-2.25")), "python-3.8": lambda: os.path.isdir(old_tool("python-3.8")),
 }  # fmt: skip
 
 # These cannot be installed: a kernel that lets us make networks, and packages of an old Ubuntu, which its archive may drop.
-NOT_EVERYWHERE = frozenset({"netns", "git-2.25", "python-3.8"})
+NOT_EVERYWHERE = frozenset({"hiding", "netns", "git-2.25", "python-3.8"})
 
 
 def unprivileged(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from reprun.core.errors import ToolError, UnreachableError
+from reprun.core.errors import ToolError
 from reprun.core.frozen import dataclass, field
 from reprun.core.spec import Snapshot
+from reprun.core.text import human_bytes
 from reprun.hosts.base import Attached, Host
 from reprun.repo import refs
 from reprun.repo.packing import list_known, pack, shallow_text
@@ -17,8 +20,10 @@ from reprun.system.files import find_json, write_json
 if TYPE_CHECKING:
     from reprun.workspace import Workspace
 
+Tell = Callable[[str], None]
 _KEPT = 16  # commits of a host that are remembered; the newest one is nearly always the nearest
-_TRIES = 3
+_TRIES = 4
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
 @dataclass(frozen=True)
@@ -38,15 +43,14 @@ class Delivery:
     attached: Attached | None = None
 
 
-def ask_with_code(workspace: Workspace, host: Host, snapshot: Snapshot, request: dict[str, Any]) -> dict[str, Any]:
+def ask_with_code(workspace: Workspace, host: Host, snapshot: Snapshot, request: dict[str, Any], tell: Tell) -> dict[str, Any]:
     """Sends a `prepare` with the code that it needs. Raises what `Host.ask` raises."""
     if host.is_here:
         return host.ask({**request, **_borrowed(workspace)})
     known = recall(workspace, host)
     for _ in range(_TRIES):
-        if known is None:
-            known = meet(workspace, host)
-        delivery = deliver(workspace, snapshot, known)
+        known = known or meet(workspace, host)
+        delivery = deliver(workspace, snapshot, known, lambda size: tell(f"sending {human_bytes(size)} to {host.name}"))
         try:
             answer = host.ask({**request, **delivery.fields}, delivery.attached)
         except ToolError:
@@ -54,48 +58,65 @@ def ask_with_code(workspace: Workspace, host: Host, snapshot: Snapshot, request:
                 raise
             known = None  # a commit that is remembered is no longer here, and git cannot build on it
             continue
-        if "lacks" not in answer:
-            remember(workspace, host, known, snapshot.commit)
+        if "lacks" in answer:
+            # A host that no longer sees this disk is asked again; another one has just said what it has.
+            known = None if known.shared else Known(tuple(list_known(workspace.repository, answer["lacks"])))
+            continue
+        remember(workspace, host, known, snapshot.commit)
+        if "lacks_contents" not in answer:
             return answer
-        known = None
-    raise UnreachableError(f"{host.name} cannot take in the code of this repository", hint="reprun doctor --on " + host.name)
+        from reprun.commands.contents import send_contents
+
+        known = recall(workspace, host) or known
+        send_contents(workspace, host, request["form"], answer["lacks_contents"], tell)
+    raise ToolError(
+        f"{host.name} cannot take in the code of this repository: it lacks what it was sent",
+        hint=f"reprun doctor --on {host.name}; or remove repos/{workspace.key}.git from the folder of reprun there",
+    )
 
 
-def deliver(workspace: Workspace, snapshot: Snapshot, known: Known) -> Delivery:
-    """The code for a host of which so much is known."""
+def deliver(workspace: Workspace, snapshot: Snapshot, known: Known, told: Callable[[int], None]) -> Delivery:
+    """The code for a host of which so much is known. `told` hears how many bytes have gone."""
     if known.shared:
-        return Delivery(_borrowed(workspace))
+        return Delivery({**_borrowed(workspace), "probe": _probe(workspace)})
     repository, commit = workspace.repository, snapshot.commit
     if commit in known.commits:
         return Delivery()
 
     def attached() -> Iterable[bytes]:
-        return pack(repository, commit, known.commits)
+        sent = 0
+        for piece in pack(repository, commit, known.commits):
+            yield piece
+            sent += len(piece)
+            told(sent)
 
-    return Delivery({"shallow": shallow_text(repository)}, attached)
+    return Delivery({"shallow": shallow_text(repository, commit)}, attached)
 
 
 def meet(workspace: Workspace, host: Host) -> Known:
     """Asks a host what it has."""
-    path = os.path.join(workspace.repository.state_dir, "probe")
-    answer = host.ask({"op": "hello", "key": workspace.key, "probe": [path, _probe(path)]})
+    answer = host.ask({"op": "hello", "key": workspace.key, "probe": _probe(workspace)})
     return Known(tuple(list_known(workspace.repository, answer["commits"])), bool(answer["shared"]))
 
 
 def recall(workspace: Workspace, host: Host) -> Known | None:
-    """What is remembered of a host; None when it is met for the first time."""
-    data = find_json(_memo(workspace, host))
+    """What is remembered of a host; None when it is met for the first time, or nobody can read it."""
     try:
-        return Known(tuple(str(one) for one in data["commits"]), bool(data["shared"])) if data else None
-    except (KeyError, TypeError):
-        return None
+        data = find_json(_memo(workspace, host)) or {}
+        commits, shared = data["commits"], data["shared"]
+        if all(_COMMIT.fullmatch(one) for one in commits):
+            return Known(tuple(commits), shared is True)
+    except (KeyError, TypeError, OSError):
+        pass
+    return None
 
 
 def remember(workspace: Workspace, host: Host, known: Known, commit: str) -> None:
-    """Notes that the host has this commit."""
+    """Notes that the host has this commit. Failing to do so costs the next launch a question, and nothing else."""
     commits = tuple(dict.fromkeys([commit, *known.commits]))[:_KEPT]
-    if commits != known.commits or not os.path.exists(_memo(workspace, host)):
-        write_json(_memo(workspace, host), {"commits": list(commits), "shared": known.shared})
+    if commits != known.commits or recall(workspace, host) != known:
+        with suppress(ToolError):
+            write_json(_memo(workspace, host), {"commits": list(commits), "shared": known.shared})
 
 
 def _borrowed(workspace: Workspace) -> dict[str, Any]:
@@ -105,17 +126,18 @@ def _borrowed(workspace: Workspace) -> dict[str, Any]:
 def _memo(workspace: Workspace, host: Host) -> str:
     from hashlib import sha256
 
-    name = sha256(host.name.encode()).hexdigest()[:16]
+    name = sha256(host.place.encode()).hexdigest()[:16]
     return os.path.join(workspace.repository.state_dir, "hosts", f"{name}.json")
 
 
-def _probe(path: str) -> str:
-    """A text that only this repository has, at a path that only this disk has."""
+def _probe(workspace: Workspace) -> list[str]:
+    """A path that only this disk has, and a text that only this repository has there. Empty where it cannot be kept."""
     from reprun.system.files import ensure_dir, find_bytes, write_atomic
 
+    path = os.path.join(workspace.repository.state_dir, "probe")
     known = find_bytes(path)
-    if known is None:
+    if not known:
         known = os.urandom(16).hex().encode()
         ensure_dir(os.path.dirname(path))
         write_atomic(path, known, durable=False)
-    return known.decode("ascii", "replace")
+    return [path, known.decode("ascii", "replace")]

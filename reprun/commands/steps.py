@@ -80,7 +80,7 @@ def ensure_prepared(
             tell(f"preparing the worktree on {target.name}")
             commit = snapshot.commit
             if not await_gc(repository) or has_all_objects(repository, commit):
-                return snapshot, prepare(workspace, target, spec, snapshot, attempt.run_id)
+                return snapshot, prepare(workspace, target, spec, snapshot, attempt.run_id, tell)
         except ToolError as error:
             lost = not has_all_objects(repository, commit) if commit else await_gc(repository) or "object" in error.message
             if not lost or not can_repeat:
@@ -139,7 +139,9 @@ def _conversions(workspace: Workspace, spec: RunSpec, run_id: str) -> dict[str, 
     return restore_conversions(workspace.repository, spec.conversions, spec.commit).data()
 
 
-def prepare(workspace: Workspace, target: Target, spec: RunSpec, snapshot: Snapshot, run_id: str) -> dict[str, Any]:
+def prepare(
+    workspace: Workspace, target: Target, spec: RunSpec, snapshot: Snapshot, run_id: str, tell: Callable[[str], None]
+) -> dict[str, Any]:
     """Lets the target make the worktree and tell what the manifest has to say of it."""
     repository = workspace.repository
     return ask_with_code(
@@ -162,6 +164,7 @@ def prepare(workspace: Workspace, target: Target, spec: RunSpec, snapshot: Snaps
             "data": list(spec.data),
             **{name: snapshot.conversions[name] for name in ("form", "expected", "accept") if name in snapshot.conversions},
         },
+        tell,
     )
 
 

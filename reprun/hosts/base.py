@@ -9,9 +9,11 @@ Attached = Callable[[], Iterable[bytes]]  # makes the bytes that go with a reque
 
 
 class Host(Protocol):
-    """A machine on which the runner answers. `name` is the user's word for it; `is_here` says that it is this machine."""
+    """A machine on which the runner answers. `name` is the user's word for it; `is_here` says that it is this machine; what is
+    remembered of it is remembered under `place`."""
 
     name: str
+    place: str
     is_here: bool
 
     def ask(self, request: Mapping[str, Any], attached: Attached | None = None) -> dict[str, Any]:

@@ -17,6 +17,7 @@ class LocalHost:
     """The machine that reprun itself runs on."""
 
     name = "local"
+    place = "local"
     is_here = True
 
     def ask(self, request: Mapping[str, Any], attached: Attached | None = None) -> dict[str, Any]:

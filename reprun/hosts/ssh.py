@@ -41,6 +41,7 @@ class SshHost:
 
     def __init__(self, name: str, access: Access) -> None:
         self.name = check_address(access.address, name)
+        self.place = f"{access.address}\0{access.home}"
         self.access = access
         check_python(access.python, name)
         self._session: Session | None = None
@@ -132,5 +133,5 @@ class SshHost:
     def _memo(self) -> str:
         from hashlib import sha256
 
-        digest = sha256(f"{self.access.address}\0{self.access.home}".encode()).hexdigest()[:16]
+        digest = sha256(self.place.encode()).hexdigest()[:16]
         return os.path.join(paths.home(), "cache", f"host-{digest}")

@@ -35,7 +35,8 @@ def _facts(name: str, path: str, memo: Any) -> Dict[str, Any]:
         raise RunnerError(
             "refused",
             "the data %s is not there (%s)" % (name, path),
-            "mend the path in [[data]] of reprun.toml, or bring the data",
+            "mend the path in [[data]] of reprun.toml, or bring the data; on another host a relative path is one of the "
+            "worktree, so data that is not in git needs a path like ~/data/train.csv there",
         )
     total, size, whole = 0, 0, hashlib.sha256()
     for folder, folders, files in os.walk(path):

@@ -47,9 +47,22 @@ def object_path(storage: str, oid: str) -> str:
     return os.path.join(storage, "objects", oid[:2], oid[2:4], oid)
 
 
-def missing(path: str, storage: str) -> RunnerError:
+class LackingError(RunnerError):
+    """A content, by its SHA-256, that is not in the storage, or is damaged there."""
+
+    def __init__(self, oid: str, message: str, hint: str) -> None:
+        super().__init__("refused", message, hint)
+        self.oid = oid
+
+
+def missing(path: str, storage: str, oid: str = "") -> LackingError:
     """The refusal for content that is not there."""
-    return RunnerError("refused", "the content of the Git LFS file %s is not in %s" % (path, storage), "git lfs fetch --all")
+    return LackingError(oid, "the content of the Git LFS file %s is not in %s" % (path, storage), "git lfs fetch --all")
+
+
+def damaged(path: str, source: str, oid: str) -> LackingError:
+    """The refusal for content that is not what it is called."""
+    return LackingError(oid, "the Git LFS object of %s is damaged: %s" % (path, source), "git lfs fsck")
 
 
 def release(git: Git, path: str, known: Iterable[str]) -> None:
@@ -92,9 +105,10 @@ def _copy(source: str, target: str, what: Sequence[str]) -> None:
 
                 shutil.copyfileobj(content, file, _BLOCK)
     except FileNotFoundError:
-        raise missing(name, storage) from None
+        raise missing(name, storage, oid) from None
     if sha256_file(aside) != oid:
-        raise RunnerError("refused", "the Git LFS object of %s is damaged: %s" % (name, source), "git lfs fsck")
+        os.unlink(aside)
+        raise damaged(name, source, oid)
     os.chmod(aside, mode)
     os.rename(aside, target)
 

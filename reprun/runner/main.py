@@ -51,6 +51,12 @@ def _prepare(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     return prepare(place, request)
 
 
+def _take(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.contents import take
+
+    return take(place, request)
+
+
 def _early(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     from reprun.runner.submit import submit_early
 
@@ -121,6 +127,6 @@ def _remove(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
 
 
 _OPERATIONS: Dict[str, Callable[[Home, Dict[str, Any]], Dict[str, Any]]] = {
-    "hello": _hello, "early": _early, "warm": _warm, "prepare": _prepare, "start": _start, "state": _state, "stop": _stop,
-    "facts": _facts, "read": _read, "survey": _list, "remove": _remove, "publish": _publish,
+    "hello": _hello, "take": _take, "early": _early, "warm": _warm, "prepare": _prepare, "start": _start, "state": _state,
+    "stop": _stop, "facts": _facts, "read": _read, "survey": _list, "remove": _remove, "publish": _publish,
 }  # fmt: skip

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, Iterable, List
+from typing import Any, Dict, Iterable, Iterator, List
 
 from reprun.runner.errors import RunnerError
-from reprun.runner.files import find_bytes, write_atomic
+from reprun.runner.files import ensure_dir, find_bytes, locked, remove_tree, sync_dir, write_atomic
 from reprun.runner.git import Git
 from reprun.runner.refs import create_ref
 
 _FEW = 200  # objects: so many are kept one by one, more as a pack, as `git fetch` does it
 _NAMED = 200  # commits that are told to the dev side, the newest
+_LOOSE = 512  # refs: more are put into one file, where git finds them faster
+_BASES = (b"unresolved delta", b"missing", b"bad object")  # what git says of a pack that builds on what is not here
+_FULL = ("No space left on device", "Disk quota exceeded", "File too large")
 
 
 def known_commits(store: str) -> List[str]:
@@ -25,15 +28,17 @@ def known_commits(store: str) -> List[str]:
 def receive(store: str, request: Dict[str, Any]) -> bool:
     """Takes in the pack that is attached and makes the ref of the run. False when objects are still missing after that."""
     git, commit = _git(store), request["commit"]
+    _stand_alone(store)
     _cut_history(store, request.get("shallow", ""))
     pieces = request.get("attached")
-    if pieces is not None and not _unpack(git, pieces):
+    if pieces is not None and not _unpack(git, store, iter(pieces)):
         return False
-    if git.run("rev-list", "--objects", "--quiet", commit, "--not", "--all", check=False).returncode:
+    if not _is_whole(git, commit):
         return False
     said = create_ref(git, store, "refs/reprun/runs/" + request["run_id"], commit)
     if said:
         raise RunnerError("tool", "git cannot keep the commit of %s on the host: %s" % (request["run_id"], said))
+    _gather_refs(git, store)
     return True
 
 
@@ -41,33 +46,94 @@ def _git(store: str) -> Git:
     return Git(store, {"GIT_DIR": store})
 
 
-def _unpack(git: Git, pieces: Iterable[bytes]) -> bool:
-    pieces = iter(pieces)
+def _is_whole(git: Git, commit: str) -> bool:
+    """Whether all that the commit needs is here. What the refs keep was asked before; if one of them is damaged, all is asked."""
+    words = ("rev-list", "--objects", "--quiet", commit)
+    return any(git.run(*words, *rest, check=False).returncode == 0 for rest in (("--not", "--all"), ()))
+
+
+def _unpack(git: Git, store: str, pieces: Iterator[bytes]) -> bool:
     first = next(pieces, b"")
     if not first:
         return True
-    few = int.from_bytes(first[8:12], "big") < _FEW
-    process = git.spawn(*(["unpack-objects", "-q"] if few else ["index-pack", "--stdin", "--fix-thin"]))
+    if int.from_bytes(first[8:12], "big") < _FEW:
+        return _feed(git, ("unpack-objects", "-q"), first, pieces)
+    # Aside, so that a link that breaks leaves nothing in the store.
+    aside = os.path.join(store, "incoming.%d.tmp" % os.getpid())
+    remove_tree(aside)
+    ensure_dir(os.path.join(aside, "pack"))
+    try:
+        outside = git.at(GIT_OBJECT_DIRECTORY=aside, GIT_ALTERNATE_OBJECT_DIRECTORIES=os.path.join(store, "objects"))
+        if not _feed(outside, ("index-pack", "--stdin", "--fix-thin"), first, pieces):
+            return False
+        _take_over(os.path.join(aside, "pack"), ensure_dir(os.path.join(store, "objects", "pack")))
+        return True
+    finally:
+        remove_tree(aside)
+
+
+def _feed(git: Git, words: Iterable[str], first: bytes, pieces: Iterable[bytes]) -> bool:
+    """Gives the pack to git. False when it builds on objects that the dev side wrongly takes to be here."""
+    process = git.spawn(*words)
     assert process.stdin is not None
     try:
-        process.stdin.write(first)
-        for piece in pieces:
-            process.stdin.write(piece)
-    except BrokenPipeError:
-        pass  # git says below why it has stopped to listen
-    _, said = process.communicate()
-    if process.returncode and any(word in said for word in (b"unresolved delta", b"missing", b"bad object")):
-        return False  # it builds on objects that the dev side wrongly takes to be here
-    if process.returncode:
-        lines = said.decode("utf-8", "replace").strip().splitlines()
-        raise RunnerError("tool", "git cannot take in the code on the host: %s" % (lines[-1] if lines else process.returncode))
-    return True
+        try:
+            process.stdin.write(first)
+            for piece in pieces:
+                process.stdin.write(piece)
+        except BrokenPipeError:
+            pass  # git says below why it has stopped to listen
+        _, said = process.communicate()
+    except BaseException:
+        process.kill()
+        process.communicate()
+        raise
+    if process.returncode == 0:
+        return True
+    if any(word in said for word in _BASES):
+        return False
+    raise _failure(git.cwd, said.decode("utf-8", "replace"), process.returncode)
+
+
+def _failure(store: str, said: str, status: int) -> RunnerError:
+    full = [word for word in _FULL if word in said]
+    if full:
+        what = "the code of this repository does not fit into %s: %s" % (store, full[0])
+        return RunnerError("tool", what, "make room there, or name another disk with home in [targets]")
+    lines = [line for line in said.splitlines() if line.startswith(("fatal:", "error:"))] or said.splitlines()
+    return RunnerError("tool", "git cannot take in the code on the host: %s" % (lines[0].strip() if lines else status))
+
+
+def _take_over(source: str, target: str) -> None:
+    """Moves a finished pack; its index comes last, for that is what makes git see it."""
+    for name in sorted(os.listdir(source), key=lambda name: (name.endswith(".idx"), name)):
+        if name.startswith("pack-"):
+            os.rename(os.path.join(source, name), os.path.join(target, name))
+    sync_dir(target)
+
+
+def _gather_refs(git: Git, store: str) -> None:
+    try:
+        if len(os.listdir(os.path.join(store, "refs", "reprun", "runs"))) > _LOOSE:
+            git.run("pack-refs", "--all", check=False)
+    except OSError:
+        pass
+
+
+def _stand_alone(store: str) -> None:
+    """Ends the borrowing of a store that once saw the disk of its dev repository: what is there now may be gone tomorrow."""
+    alternates = os.path.join(store, "objects", "info", "alternates")
+    if os.path.lexists(alternates):
+        os.unlink(alternates)
 
 
 def _cut_history(store: str, shallow: str) -> None:
     """Where the history of the dev repository was cut, it is cut here too; what another clone has cut stays so."""
+    if not shallow:
+        return
     path = os.path.join(store, "shallow")
-    known = (find_bytes(path) or b"").decode("ascii").split()
-    cut = list(dict.fromkeys([*known, *shallow.split()]))
-    if cut != known:
-        write_atomic(path, "".join(commit + "\n" for commit in cut).encode("ascii"))
+    with locked(os.path.join(store, "reprun-shallow.lock"), exclusive=True):
+        known = (find_bytes(path) or b"").decode("ascii", "replace").split()
+        cut = list(dict.fromkeys([*known, *shallow.split()]))
+        if cut != known:
+            write_atomic(path, "".join(commit + "\n" for commit in cut).encode("ascii"))

@@ -8,20 +8,24 @@ from typing import Any, Dict, List
 from reprun.runner.carried import record_of
 from reprun.runner.checkout import Place
 from reprun.runner.collect import place_of
+from reprun.runner.contents import discard, list_lacking, own_storage
 from reprun.runner.data import data_facts
 from reprun.runner.errors import RunnerError
 from reprun.runner.expected import differing, refusal
 from reprun.runner.facts import ask_gpus, host_facts, read_gpus
 from reprun.runner.files import ensure_dir, write_atomic, write_json
+from reprun.runner.filters import check_filters
 from reprun.runner.interpreter import find_interpreter, probe, which
+from reprun.runner.lfs import LackingError
 from reprun.runner.paths import Home
 from reprun.runner.privacy import check_home
 from reprun.runner.receive import known_commits, receive
 from reprun.runner.state import find_state
-from reprun.runner.store import ensure_store
+from reprun.runner.store import ensure_store, sees_objects
 from reprun.runner.submit import collect_early, submit
 from reprun.runner.variables import inherited
 from reprun.runner.worktree import ensure_own_tree, ensure_worktree, exists, remove_worktree, verify_newest
+from reprun.runner.written import MissingObjectError
 
 
 def warm(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
@@ -39,19 +43,48 @@ def warm(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
 def prepare(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     """Makes the run folder and the worktree, and answers with everything the manifest has to say of this host.
 
-    Where the code does not come with the request, and is not here, the answer is only `lacks`, the commits that are here.
+    Where the code does not come with the request, and is not here, the answer is only `lacks`, the commits that are here, or
+    `lacks_contents`, the contents of files that are not here in full.
     """
     check_home(home)
     asked = ask_gpus() if request.get("gpus") not in ("", None, "none") else None
-    objects = request.get("objects", "")
-    store = ensure_store(home, request["key"], objects, request["object_format"])
-    if not (os.path.isdir(objects) if objects else receive(store, request)):
+    is_shared = sees_objects(request)
+    store = ensure_store(home, request["key"], request["objects"] if is_shared else "", request["object_format"])
+    if not is_shared and not receive(store, request):
         return {"lacks": known_commits(store)}
-    tree = {"store": store, "trees": home.trees(request["key"]), "form": request.get("form", {})}
+    form, is_own = dict(request.get("form", {})), False
+    if form.get("lfs") and not (is_shared and os.path.isdir(form["storage"])):
+        form["storage"], is_own = own_storage(store), True
+    tree = {"store": store, "trees": home.trees(request["key"]), "form": form}
+    lacking = list_lacking(form["storage"], form["lfs"]) if is_own and not _has_tree(tree, request["commit"]) else []
+    if lacking:
+        return {"lacks_contents": lacking}
+    try:
+        return {**_make(home, request, tree, is_shared), "gpus": read_gpus(asked)}
+    except LackingError as error:
+        if not is_own:
+            raise
+        discard(form["storage"], error.oid)
+        return {"lacks_contents": list_lacking(form["storage"], form["lfs"])}
+    except MissingObjectError:
+        if is_shared:
+            raise
+        return {"lacks": []}  # the store is damaged: nothing in it is relied on
+
+
+def _has_tree(tree: Dict[str, Any], commit: str) -> bool:
+    place = place_of(tree)
+    return exists(place, place.form.name(commit))
+
+
+def _make(home: Home, request: Dict[str, Any], tree: Dict[str, Any], is_shared: bool) -> Dict[str, Any]:
+    """The run folder and the worktree of a run whose code is here."""
     run = home.run(request["run_id"])
     ensure_dir(run.output)
     commit, writable, carry = request["commit"], request.get("writable", []), request.get("carry", [])
     place = place_of(tree)
+    if not is_shared and not exists(place, place.form.name(commit)):
+        check_filters(place.form)
     differ = _compare(place, request)
     if writable or carry:
         path, name = ensure_own_tree(place, commit, run.run_id, run.tree, writable, carry), run.run_id
@@ -67,23 +100,23 @@ def prepare(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
             "the folder %s is not in the snapshot: git keeps no empty or ignored folders" % request["cwd"],
             "launch from another folder",
         )
+    return {"worktree": tree, "differ": differ, "run_dir": run.path, "cwd": folder, **_facts(home, request, path, folder)}
+
+
+def _facts(home: Home, request: Dict[str, Any], path: str, folder: str) -> Dict[str, Any]:
+    """What there is to say of this host, and of the job there."""
     env = inherited(request.get("pass_env", []))
     seen = {**env, **request.get("variables", {})}
     interpreter = find_interpreter(request["argv"], seen, folder)
     return {
-        "worktree": tree,
-        "differ": differ,
-        "run_dir": run.path,
-        "cwd": folder,
         "inherited": env,
         "host": host_facts(),
         "environment": probe(interpreter, seen, folder, home.cache),
-        "data": data_facts(request.get("data", []), request.get("data_base") or folder, home.cache),
-        "gpus": read_gpus(asked),
+        "data": data_facts(request.get("data", []), request.get("data_base") or path, home.cache),
         "socket": home.socket(),
         "pycache": os.path.join(home.cache, "pycache"),
         "program": which(request["argv"][0], seen, folder) or "",
-        "free_bytes": _free_bytes(run.path),
+        "free_bytes": _free_bytes(home.run(request["run_id"]).path),
     }
 
 

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import os
+from typing import Any, Dict
 
-from reprun.runner.files import ensure_dir, find_bytes, remove_tree, write_atomic
+from reprun.runner.files import ensure_dir, find_bytes, read_text, remove_tree, write_atomic
 from reprun.runner.git import Git
 from reprun.runner.paths import Home
+
+
+def sees_objects(request: Dict[str, Any]) -> bool:
+    """Whether the objects of the dev repository are on a disk of this host, as the request says: a path alone may be that of
+    another repository here, so there is a `probe`, a file and what it holds."""
+    objects, probe = request.get("objects", ""), request.get("probe")
+    return bool(objects) and os.path.isdir(objects) and (probe is None or read_text(probe[0]) == probe[1] != "")
 
 
 def ensure_store(home: Home, key: str, objects: str, object_format: str) -> str:

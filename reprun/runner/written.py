@@ -14,6 +14,11 @@ from reprun.runner.errors import RunnerError
 from reprun.runner.form import Form
 from reprun.runner.git import Git
 
+
+class MissingObjectError(RunnerError):
+    """The repository does not have an object that the checkout needs."""
+
+
 _LACKING = re.compile(rb"unable to read sha1 file of (.*) \([0-9a-f]+\)")
 _FAILED = re.compile(rb"^(?:fatal|error): (.*): smudge filter '?(.*?)'? failed$", re.MULTILINE)
 
@@ -25,7 +30,7 @@ def check_out(git: Git, commit: str) -> None:
         return
     lacking = _LACKING.search(done.stderr)
     if lacking:
-        raise RunnerError(
+        raise MissingObjectError(
             "refused",
             "the repository does not have the content of %s, as in a partial clone" % os.fsdecode(lacking[1]),
             "git diff --shortstat $(git hash-object -t tree /dev/null) HEAD",  # which lets git fetch what it lacks, all at once

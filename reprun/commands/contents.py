@@ -1,0 +1,80 @@
+"""Contents of files on their way to another machine beside the Git objects: those of Git LFS, only what is missing there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from reprun.core.text import human_bytes
+from reprun.hosts.base import Host
+from reprun.runner.lfs import damaged, missing, object_path
+from reprun.system.process import translated
+
+if TYPE_CHECKING:
+    from reprun.workspace import Workspace
+
+Part = tuple[str, int, int, int]  # SHA-256, size of the whole, offset, length
+_BATCH = 64 << 20  # bytes in one request: no more than that is sent twice when the link breaks
+_MANY = 1000  # parts in one request
+_PIECE = 1 << 17
+
+
+def send_contents(
+    workspace: Workspace, host: Host, form: Mapping[str, Any], lacking: Sequence[Sequence[Any]], tell: Callable[[str], None]
+) -> None:
+    """Sends what the host lacks: (SHA-256, bytes that it has) of each. Raises `RefusedError` for what is not here either."""
+    storage = str(form["storage"])
+    known = {str(oid): (path, int(size)) for path, (oid, size) in form["lfs"].items()}
+    wanted = [(str(oid), known[oid][1], int(there)) for oid, there in lacking if oid in known]
+    total = sum(size - there for _, size, there in wanted)
+    sent = 0
+    for parts in _batches(wanted):
+
+        def attached(parts: list[Part] = parts, before: int = sent) -> Iterator[bytes]:
+            gone = before
+            for piece in _read(storage, parts, known):
+                yield piece
+                gone += len(piece)
+                tell(f"sending the files of Git LFS to {host.name}: {human_bytes(gone)} of {human_bytes(total)}")
+
+        answer = host.ask({"op": "take", "key": workspace.key, "parts": parts}, attached)
+        sent += sum(length for *_, length in parts)
+        whole = {oid for oid, _, there in wanted if there == 0}
+        for oid in whole & set(answer["damaged"]):
+            with translated():
+                raise damaged(known[oid][0], object_path(storage, oid), oid)
+
+
+def _batches(wanted: Sequence[tuple[str, int, int]]) -> Iterator[list[Part]]:
+    """All that is wanted, in requests of some size; a large content takes several."""
+    batch: list[Part] = []
+    room = _BATCH
+    for oid, size, there in wanted:
+        at, is_first = there, True
+        while at < size or is_first:
+            length, is_first = min(size - at, room), False
+            batch.append((oid, size, at, length))
+            at, room = at + length, room - length
+            if not room or len(batch) == _MANY:
+                yield batch
+                batch, room = [], _BATCH
+    if batch:
+        yield batch
+
+
+def _read(storage: str, parts: Sequence[Part], known: Mapping[str, tuple[str, int]]) -> Iterator[bytes]:
+    for oid, _, offset, length in parts:
+        path = object_path(storage, oid)
+        with translated():
+            try:
+                with open(path, "rb") as file:
+                    file.seek(offset)
+                    left = length
+                    while left:
+                        piece = file.read(min(left, _PIECE))
+                        if not piece:
+                            raise damaged(known[oid][0], path, oid)
+                        left -= len(piece)
+                        yield piece
+            except FileNotFoundError:
+                raise missing(known[oid][0], storage, oid) from None

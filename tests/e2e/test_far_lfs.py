@@ -1,0 +1,116 @@
+"""Git LFS on a host that cannot see the dev machine's disk: the contents are sent, only what is missing, each verified."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from far_lab import describe, far, run_far, store_of, tree
+from hiding import hiding
+from lab import Answer, Run
+from ssh_lab import SshHost, SshLab
+
+pytestmark = [pytest.mark.usefixtures("home"), pytest.mark.needs("hiding", "sshd", "git-lfs")]
+Reprun = Callable[..., Answer]
+BIG = bytes(range(256)) * 400_000  # more than one request holds
+
+
+@pytest.fixture
+def gpu1(ssh_lab: SshLab, tmp_path: Path, repo: Path, git: Run, private_home: Path, monkeypatch: pytest.MonkeyPatch) -> SshHost:
+    """A host that sees nothing of the dev side, whose repository has files in Git LFS."""
+    host = ssh_lab.host("gpu1", prefix=hiding(tmp_path))
+    describe(host)
+    git("lfs", "install", "--local", "--skip-repo")
+    git("lfs", "track", "*.bin")
+    (repo / "data").mkdir()
+    for name, content in (("one.bin", BIG), ("two.bin", b"two\n"), ("same.bin", b"two\n"), ("empty.bin", b"")):
+        (repo / "data" / name).write_bytes(content)
+    (repo / "data" / "two.bin").chmod(0o755)
+    git("add", "--all")
+    git("commit", "-qm", "with LFS")
+    return host
+
+
+def place(storage: Path, content: bytes) -> Path:
+    """Where a content lies."""
+    oid = sha256(content).hexdigest()
+    return storage / "objects" / oid[:2] / oid[2:4] / oid
+
+
+def test_contents_arrive_and_only_once(gpu1: SshHost, repo: Path, reprun: Reprun) -> None:
+    first = run_far(reprun, gpu1, "--", "true")
+    assert tree(first["worktree"]) == tree(repo) and first["outcome"]["worktree"] == {"modified": False, "paths": []}
+    storage = store_of(gpu1) / "lfs"
+    before = place(storage, BIG).stat()
+    (repo / "data" / "new.bin").write_bytes(b"new")
+    second = run_far(reprun, gpu1, "--", "true")
+    assert tree(second["worktree"]) == tree(repo)
+    assert place(storage, BIG).stat() == before and list((storage / "tmp").iterdir()) == []
+
+
+def test_a_part_that_arrived_is_built_on(gpu1: SshHost, repo: Path, reprun: Reprun) -> None:
+    """What is here already is not sent again: the dev side no longer has those bytes, so it could not."""
+    run_far(reprun, gpu1, "--", "true")
+    storage = store_of(gpu1) / "lfs"
+    part = storage / "tmp" / f"{sha256(BIG).hexdigest()}.part"
+    half = len(BIG) // 2
+    part.write_bytes(BIG[:half])
+    place(storage, BIG).unlink()
+    mine = place(repo / ".git" / "lfs", BIG)
+    mine.chmod(0o644)
+    mine.write_bytes(b"?" * half + BIG[half:])
+    (repo / "train.py").write_text("print('next')\n")
+    _forget_trees(gpu1)
+    assert tree(run_far(reprun, gpu1, "--", "true")["worktree"]) == tree(repo)
+
+
+@pytest.mark.parametrize("wrong", [b"!" + BIG[1:1000], BIG + b"too long", b"!" + BIG[1:]])
+def test_a_part_that_is_damaged_is_sent_anew(gpu1: SshHost, repo: Path, reprun: Reprun, wrong: bytes) -> None:
+    run_far(reprun, gpu1, "--", "true")
+    storage = store_of(gpu1) / "lfs"
+    place(storage, BIG).unlink()
+    (storage / "tmp" / f"{sha256(BIG).hexdigest()}.part").write_bytes(wrong)
+    _forget_trees(gpu1)
+    assert tree(run_far(reprun, gpu1, "--", "true")["worktree"]) == tree(repo)
+
+
+@pytest.mark.parametrize("wrong", [None, b"!" + BIG[1:], b""])
+def test_a_content_that_is_damaged_there_is_sent_anew(gpu1: SshHost, repo: Path, reprun: Reprun, wrong: bytes | None) -> None:
+    run_far(reprun, gpu1, "--", "true")
+    there = place(store_of(gpu1) / "lfs", BIG)
+    there.unlink()
+    if wrong is not None:
+        there.write_bytes(wrong)
+    _forget_trees(gpu1)
+    assert tree(run_far(reprun, gpu1, "--", "true")["worktree"]) == tree(repo)
+    assert there.read_bytes() == BIG
+
+
+@pytest.mark.parametrize("wrong", [BIG[:-1] + b"!", BIG[:-1]])
+def test_a_content_that_is_damaged_here_is_refused(gpu1: SshHost, repo: Path, reprun: Reprun, wrong: bytes) -> None:
+    mine = place(repo / ".git" / "lfs", BIG)
+    mine.chmod(0o644)
+    mine.write_bytes(wrong)
+    answer = far(reprun, gpu1, "--", "true")
+    assert answer.rc == 3 and "data/one.bin" in answer.stdout and "git lfs fsck" in answer.stdout, answer
+    assert not place(store_of(gpu1) / "lfs", BIG).exists()
+    mine.write_bytes(BIG)
+    assert tree(run_far(reprun, gpu1, "--", "true")["worktree"]) == tree(repo)
+
+
+def test_a_reproduction_there(gpu1: SshHost, repo: Path, reprun: Reprun) -> None:
+    data = run_far(reprun, gpu1, "--", "sha256sum", "data/one.bin", "data/two.bin")
+    (repo / "data" / "one.bin").write_bytes(b"other")
+    _forget_trees(gpu1)
+    answer = reprun("reproduce", "--json", data["run_id"], env=gpu1.environ)
+    assert answer.rc in (0, 7), answer
+
+
+def _forget_trees(host: SshHost) -> None:
+    """As after a gc there: the next launch writes its worktree anew."""
+    from reprun.runner.files import remove_tree
+
+    for folder in (host.home / ".local/share/reprun/worktrees").glob("*/*"):
+        remove_tree(str(folder))
