@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from reprun.cli.envelope import answer, say
-from reprun.cli.notes import say_notes
+from reprun.cli.notes import say_backup, say_notes
 from reprun.cli.options import As_json, Run
 from reprun.cli.table import print_table
 from reprun.commands.listing import Listed
@@ -75,6 +75,7 @@ def show_run(run: Run, json: As_json = False) -> int:
     workspace = open_workspace()
     data = find(workspace, workspace.find_run(run))
     say_notes(workspace)
+    say_backup(workspace)
 
     def human() -> None:
         from reprun.cli.showing import print_run
@@ -93,7 +94,9 @@ def status(json: As_json = False) -> int:
     """
     from reprun.commands.listing import unfinished_runs
 
-    listed = unfinished_runs(open_workspace())
+    workspace = open_workspace()
+    listed = unfinished_runs(workspace)
+    say_backup(workspace)
 
     def human() -> None:
         if not listed:

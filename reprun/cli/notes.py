@@ -13,3 +13,13 @@ def say_notes(workspace: Workspace) -> None:
         said = "" if " and put back: " in note else "; reprun doctor --mend puts it back"
         say(f"note: {show(note)}{said}")
     workspace.notes.clear()
+
+
+def say_backup(workspace: Workspace) -> None:
+    """Says that runs did not get to the remote of `[git] push`."""
+    if workspace.settings.push:
+        from reprun.commands.backup import find_trouble
+
+        text, hint = find_trouble(workspace)
+        if text:
+            say(f"note: {text}\nhint: {hint}")

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from reprun.core.errors import ToolError
-from reprun.core.frozen import dataclass, field
+from reprun.core.frozen import dataclass, field, replace
 from reprun.core.spec import Snapshot
 from reprun.core.text import human_bytes
 from reprun.hosts.base import Attached, Host
@@ -60,7 +60,7 @@ def ask_with_code(workspace: Workspace, host: Host, snapshot: Snapshot, request:
             continue
         if "lacks" in answer:
             # A host that no longer sees this disk is asked again; another one has just said what it has.
-            known = None if known.shared else Known(tuple(list_known(workspace.repository, answer["lacks"])))
+            known = None if known.shared else _known(workspace, [] if snapshot.commit in answer["lacks"] else answer["lacks"])
             continue
         remember(workspace, host, known, snapshot.commit)
         if "lacks_contents" not in answer:
@@ -96,7 +96,11 @@ def deliver(workspace: Workspace, snapshot: Snapshot, known: Known, told: Callab
 def meet(workspace: Workspace, host: Host) -> Known:
     """Asks a host what it has."""
     answer = host.ask({"op": "hello", "key": workspace.key, "probe": _probe(workspace)})
-    return Known(tuple(list_known(workspace.repository, answer["commits"])), bool(answer["shared"]))
+    return replace(_known(workspace, answer["commits"]), shared=bool(answer["shared"]))
+
+
+def _known(workspace: Workspace, commits: Iterable[str]) -> Known:
+    return Known(tuple(list_known(workspace.repository, commits)))
 
 
 def recall(workspace: Workspace, host: Host) -> Known | None:

@@ -6,6 +6,7 @@ import os
 import re
 from typing import Any
 
+from reprun.commands.backup import describe_backup, find_trouble
 from reprun.commands.gc import collect_garbage
 from reprun.commands.listing import unfinished_runs
 from reprun.commands.mending import find_damage, mended
@@ -39,6 +40,7 @@ def diagnose(workspace: Workspace, mend: bool = False) -> list[Diagnosis]:
     found += _locks(workspace)
     found += _unfinished(workspace)
     found += _manifests(workspace, mend)
+    found += _backup(workspace)
     found.append(_garbage(workspace))
     return found
 
@@ -125,6 +127,15 @@ def _manifests(workspace: Workspace, mend: bool) -> list[Diagnosis]:
             status = "warn" if damage.can_be_mended else "fail"
             found.append(Diagnosis(subject, status, damage.detail, damage.hint))
     return found
+
+
+def _backup(workspace: Workspace) -> list[Diagnosis]:
+    """What became of the pushes of `[git] push`."""
+    trouble, hint = find_trouble(workspace)
+    if trouble:
+        return [Diagnosis("backup", "warn", trouble, hint)]
+    found = describe_backup(workspace)
+    return [Diagnosis("backup", "ok", found)] if found else []
 
 
 def _garbage(workspace: Workspace) -> Diagnosis:

@@ -48,5 +48,9 @@ def launch(workspace: Workspace, spec: RunSpec, run_id: str = "", tell: Tell = i
         tell("starting the job")
         with beside(lambda: steps.remember(workspace, spec, sealed)):
             job = steps.start(workspace, target, spec, prepared, sealed)
+    if workspace.settings.push:
+        from reprun.commands.backup import back_up
+
+        back_up(workspace)
     tree = prepared["worktree"]
     return Launched(attempt.run_id, spec.name, target.name, snapshot, Worktree(tree["path"], tree["store"]), job)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reprun.commands.backup import back_up
 from reprun.commands.states import get_state
 from reprun.core.errors import NotFoundError
 from reprun.core.outcome import RunState, state_of
@@ -26,6 +27,7 @@ def wait(workspace: Workspace, row: Row) -> RunState:
         unstarted = unstarted + 1 if state.state == "unstarted" else 0
         if state.is_final or state.state == "unknown" or unstarted > 20:
             _await_publication(workspace, row.run_id, state)
+            back_up(workspace)
             return state
         pause(delay)
         delay = min(delay * 1.3, _SLOWEST)

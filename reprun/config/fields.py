@@ -15,6 +15,7 @@ from reprun.core.text import show
 
 Check = Callable[[str, Any], Any]
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_REMOTE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")
 _NAME_GLOB = re.compile(r"[A-Za-z0-9_*?\[\]!-]+")
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([KMGT]?)(i?)B?", re.IGNORECASE)
 
@@ -104,6 +105,13 @@ def inside(where: str, value: Any) -> str:
     if path in ("", ".") or not is_inside(path):
         raise wrong(where, "a path below the top of the repository", value, hint='for example "outputs"')
     return path
+
+
+def remote(where: str, value: Any) -> str:
+    """The name of a Git remote; what a URL may make git do is not for a file in a repository to say."""
+    if not isinstance(value, str) or not _REMOTE.fullmatch(value):
+        raise wrong(where, "the name of a Git remote", value, hint='for example "origin"; git remote lists them')
+    return value
 
 
 def name_glob(where: str, value: Any) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from reprun.core.tolerance import Tolerances
 
 NAME = "reprun.toml"
-_FLAT = ("outputs", "launch", "snapshot")  # sections whose keys are fields of their own
+_FLAT = ("outputs", "launch", "snapshot", "git")  # sections whose keys are fields of their own
 _MERGED = ("env", *_FLAT, "guard", "verdict", "verdict.metrics", "targets")  # below these, key by key
 
 
@@ -32,6 +32,7 @@ class Settings:
     hash_limit: int = 1 << 30
     grace: float = 10
     filters: str = "exact"
+    push: str = ""
     guard: dict[str, Any] = field(default_factory=dict)
     verdict: dict[str, Any] = field(default_factory=dict)
     targets: dict[str, dict[str, Any]] = field(default_factory=dict)

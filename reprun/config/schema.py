@@ -67,6 +67,7 @@ SCHEMA: dict[str, fields.Check] = {
     "env": fields.environment,
     "outputs": _section(hash_limit=fields.size),
     "guard": _section(max_file=fields.size, max_total=fields.size, max_new_files=fields.count, allow=fields.list_of(fields.text)),
+    "git": _section(push=fields.remote),
     "snapshot": _section(filters=fields.choice("exact", "committed")),
     "launch": _section(grace=fields.number),
     "verdict": _section(**_TOLERANCE, ignore=fields.list_of(fields.text), metrics=_metrics),

@@ -133,5 +133,5 @@ class SshHost:
     def _memo(self) -> str:
         from hashlib import sha256
 
-        digest = sha256(self.place.encode()).hexdigest()[:16]
+        digest = sha256(f"{self.access.address}\0{self.access.home}".encode()).hexdigest()[:16]
         return os.path.join(paths.home(), "cache", f"host-{digest}")

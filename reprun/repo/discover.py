@@ -9,6 +9,7 @@ from reprun.core.frozen import dataclass, field
 from reprun.core.text import show
 from reprun.repo.git_config import git_folders, lfs_settings, read_texts
 from reprun.repo.listing import ask_listing
+from reprun.runner.git import trust_git
 from reprun.system.clock import ticks
 from reprun.system.process import Git, Process, translated
 
@@ -80,6 +81,7 @@ def find_repository(cwd: str, asked: Asked | None = None) -> Repository:
         raise RefusedError(f"the path of the repository at {show(top)} holds a line break", hint="move it to a path without one")
     end = _end_of_prefix(lines)
     prefix = "\n".join(lines[4:end])  # the folder that we are in may have a line break in its name
+    trust_git()  # it has answered a question that an old one does not understand
     head, branch = _head(git, lines[end:], done.returncode == 0)
     # Where the tree does not hold its own .git folder (core.worktree), git would find another repository from its top, or none.
     where = {} if git_dir == os.path.join(top, ".git") else {"GIT_DIR": git_dir, "GIT_WORK_TREE": top}

@@ -113,6 +113,21 @@ def locked(path: str, exclusive: bool) -> Iterator[None]:
         os.close(fd)
 
 
+@contextlib.contextmanager
+def try_locked(path: str) -> Iterator[bool]:
+    """`locked` exclusively, or False at once when somebody else has it."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+    finally:
+        os.close(fd)
+
+
 def remove_tree(path: str) -> None:
     """Removes a folder, read-only parts included; a path that is not there is fine."""
     if not os.path.lexists(path):

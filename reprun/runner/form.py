@@ -13,7 +13,9 @@ import os
 import re
 from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
 
+from reprun.runner.errors import RunnerError
 from reprun.runner.files import ensure_dir, find_bytes, write_atomic
+from reprun.runner.git import is_old
 
 TREE_NAME = re.compile(r"[0-9a-f]{40,64}(-[0-9a-f]{16})?")  # what shared trees are called
 _CLOSED = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_ATTR_NOSYSTEM": "1"}
@@ -84,12 +86,25 @@ def closed(form: Form, store: str) -> Dict[str, str]:
                 write_atomic(os.path.join(folder, name), text, durable=False)
         env["GIT_COMMON_DIR"] = folder
         env["GIT_OBJECT_DIRECTORY"] = os.path.join(store, "objects")
-    # By way of the environment a name may hold any character: `-c` would split it at its first `=`.
-    env["GIT_CONFIG_COUNT"] = str(len(settings))
+    return {**env, **(_told_to_old(settings) if is_old() else _told(settings))}
+
+
+def _told(settings: Mapping[str, str]) -> Dict[str, str]:
+    """By way of the environment a name may hold any character: `-c` would split it at its first `=`."""
+    env = {"GIT_CONFIG_COUNT": str(len(settings))}
     for number, (key, value) in enumerate(settings.items()):
         env["GIT_CONFIG_KEY_%d" % number] = key
         env["GIT_CONFIG_VALUE_%d" % number] = value
     return env
+
+
+def _told_to_old(settings: Mapping[str, str]) -> Dict[str, str]:
+    """The same for a git before 2.32: settings as its `-c` hands them on, and no HOME where it would look for others."""
+    if any("=" in key for key in settings):
+        raise RunnerError("refused", "git on this host is older than 2.32, and cannot be told of a filter with = in its name")
+    words = ("%s=%s" % pair for pair in settings.items())
+    quoted = ("'%s'" % word.replace("'", "'\\''").replace("!", "'\\!'") for word in words)
+    return {"GIT_CONFIG_PARAMETERS": " ".join(quoted), "HOME": os.devnull, "XDG_CONFIG_HOME": os.devnull}
 
 
 def _digest(data: Any) -> str:

@@ -8,15 +8,16 @@ have (intent to add, conflicts, index version 4).
 from __future__ import annotations
 
 import os
+import re
 import subprocess
-from typing import Dict, List, Mapping, Optional, Sequence
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from reprun.runner.errors import RunnerError
 from reprun.runner.process import Completed, finish, spawn
 
 _SETTINGS = {
     "core.hooksPath": "/dev/null",
-    "core.fsmonitor": "false",
+    "core.fsmonitor": "",  # which means no to git 2.25 as well, where it is the name of a program
     "core.splitIndex": "false",
     "core.quotePath": "false",
     "core.safecrlf": "false",
@@ -48,6 +49,22 @@ def command(args: Sequence[str], settings: Optional[Mapping[str, str]] = None) -
     for key, value in {**_SETTINGS, **(settings or {})}.items():
         argv += ["-c", "%s=%s" % (key, value)]
     return argv + list(args)
+
+
+_version: List[Tuple[int, ...]] = []
+
+
+def is_old() -> bool:
+    """True for a git before 2.32, which does not know all variables that stand for files of settings."""
+    if not _version:
+        said = finish(spawn(["git", "version"], env=environment()), ["git"]).stdout.decode("ascii", "replace")
+        _version.append(tuple(int(part) for part in re.findall(r"[0-9]+", said)[:2]))
+    return _version[0] < (2, 32)
+
+
+def trust_git() -> None:
+    """Says that git is known to be of this decade: nobody has to ask it."""
+    _version[:] = [(2, 32)]
 
 
 class Git:

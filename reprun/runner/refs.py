@@ -28,8 +28,10 @@ def create_ref(git: Git, common_dir: str, ref: str, object_id: str) -> str:
 
 
 def find_ref(git: Git, ref: str) -> Optional[str]:
-    """The object id that `ref` names."""
-    done = git.run("rev-parse", "--verify", "--quiet", "--end-of-options", ref, check=False)
+    """The object id that `ref`, a full name, stands for."""
+    if not ref.startswith("refs/"):  # rev-parse of git 2.25 does not know where options end
+        return None
+    done = git.run("rev-parse", "--verify", "--quiet", ref, check=False)
     return done.stdout.decode("ascii").strip() or None if done.returncode == 0 else None
 
 

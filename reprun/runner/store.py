@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Dict
 
+from reprun.runner.errors import RunnerError
 from reprun.runner.files import ensure_dir, find_bytes, read_text, remove_tree, write_atomic
 from reprun.runner.git import Git
 from reprun.runner.paths import Home
@@ -62,7 +63,14 @@ def _make(store: str, object_format: str) -> None:
     remove_tree(aside)
     git = Git(os.path.dirname(store))
     words = [] if object_format == "sha1" else ["--object-format=" + object_format]  # which git before 2.29 does not know
-    git.run("init", "--quiet", "--bare", "--template=", *words, aside)
+    done = git.run("init", "--quiet", "--bare", "--template=", *words, aside, check=not words)
+    if done.returncode:
+        remove_tree(aside)
+        raise RunnerError(
+            "tool",
+            "git on the host cannot keep a repository with %s objects: that takes git 2.29" % object_format,
+            "install a newer git there",
+        )
     os.chmod(aside, 0o700)
     settings = find_bytes(os.path.join(aside, "config")) or b""
     # Shared files are hard links: linking changes their ctime, and a job's `git status` must not rehash them for that.

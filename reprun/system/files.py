@@ -14,6 +14,7 @@ from reprun.runner.files import ensure_dir as _ensure_dir
 from reprun.runner.files import find_bytes as _find_bytes
 from reprun.runner.files import locked as locked
 from reprun.runner.files import remove_tree as remove_tree
+from reprun.runner.files import try_locked as try_locked
 from reprun.runner.files import write_atomic as write_atomic
 
 

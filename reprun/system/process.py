@@ -95,6 +95,15 @@ def beside(work: Callable[[], None]) -> Iterator[None]:
         thread.join()
 
 
+def detach(argv: Sequence[str], cwd: str) -> None:
+    """Starts a program that nobody waits for or hears: it goes on when this process ends. Raises `OSError`."""
+    import subprocess
+
+    null = subprocess.DEVNULL
+    process = subprocess.Popen(list(argv), cwd=cwd, stdin=null, stdout=null, stderr=null, start_new_session=True)
+    process.returncode = 0  # nobody will ask
+
+
 def become(argv: Sequence[str]) -> NoReturn:
     """Replaces this process by another program, for `reprun attach`."""
     try:

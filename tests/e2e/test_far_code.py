@@ -18,10 +18,11 @@ Reprun = Callable[..., Answer]
 
 
 @pytest.fixture
-def gpu1(ssh_lab: SshLab, tmp_path: Path, repo: Path) -> SshHost:
+def gpu1(ssh_lab: SshLab, tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch) -> SshHost:
     """A host for which all folders of the dev side are empty."""
     host = ssh_lab.host("gpu1", prefix=hiding(tmp_path))
     describe(host)
+    monkeypatch.setenv("REPRUN_SSH", host.environ["REPRUN_SSH"])
     return host
 
 
