@@ -13,7 +13,7 @@ from reprun.runner.refs import create_ref
 _FEW = 200  # objects: so many are kept one by one, more as a pack, as `git fetch` does it
 _NAMED = 200  # commits that are told to the dev side, the newest
 _LOOSE = 512  # refs: more are put into one file, where git finds them faster
-_BASES = (b"unresolved delta", b"missing", b"bad object")  # what git says of a pack that builds on what is not here
+_BASES = (b"unresolved delta", b"base object")  # what git says of a pack that builds on what is not here
 _FULL = ("No space left on device", "Disk quota exceeded", "File too large")
 
 
