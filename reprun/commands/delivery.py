@@ -81,7 +81,7 @@ def deliver(workspace: Workspace, snapshot: Snapshot, known: Known, told: Callab
         return Delivery({**_borrowed(workspace), "probe": _probe(workspace)})
     repository, commit = workspace.repository, snapshot.commit
     if commit in known.commits:
-        return Delivery()
+        return Delivery({"known": list(known.commits)})
 
     def attached() -> Iterable[bytes]:
         sent = 0
@@ -90,7 +90,7 @@ def deliver(workspace: Workspace, snapshot: Snapshot, known: Known, told: Callab
             sent += len(piece)
             told(sent)
 
-    return Delivery({"shallow": shallow_text(repository, commit)}, attached)
+    return Delivery({"shallow": shallow_text(repository, commit), "known": list(known.commits)}, attached)
 
 
 def meet(workspace: Workspace, host: Host) -> Known:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, Iterable, Iterator, List
+import re
+from typing import Any, Dict, Iterable, Iterator, List, Sequence
 
 from reprun.runner.errors import RunnerError
 from reprun.runner.files import ensure_dir, find_bytes, locked, remove_tree, sync_dir, write_atomic
 from reprun.runner.git import Git
 from reprun.runner.refs import create_ref
 
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _FEW = 200  # objects: so many are kept one by one, more as a pack, as `git fetch` does it
 _NAMED = 200  # commits that are told to the dev side, the newest
 _LOOSE = 512  # refs: more are put into one file, where git finds them faster
@@ -33,7 +35,7 @@ def receive(store: str, request: Dict[str, Any]) -> bool:
     pieces = request.get("attached")
     if pieces is not None and not _unpack(git, store, iter(pieces)):
         return False
-    if not _is_whole(git, commit):
+    if not _is_whole(git, commit, [one for one in request.get("known", []) if one != commit and _COMMIT.fullmatch(one)]):
         return False
     said = create_ref(git, store, "refs/reprun/runs/" + request["run_id"], commit)
     if said:
@@ -46,10 +48,15 @@ def _git(store: str) -> Git:
     return Git(store, {"GIT_DIR": store})
 
 
-def _is_whole(git: Git, commit: str) -> bool:
-    """Whether all that the commit needs is here. What the refs keep was asked before; if one of them is damaged, all is asked."""
+def _is_whole(git: Git, commit: str, known: Sequence[str]) -> bool:
+    """Whether all that the commit needs is here, but for what commits of runs need: that was asked in its time.
+
+    Those that the dev side has built on are asked first, which spares git all the others; if something is wrong with them or
+    with one of the others, everything is asked.
+    """
     words = ("rev-list", "--objects", "--quiet", commit)
-    return any(git.run(*words, *rest, check=False).returncode == 0 for rest in (("--not", "--all"), ()))
+    limits = [["--not", *known]] * bool(known) + [["--not", "--all"], []]
+    return any(git.run(*words, *limit, check=False).returncode == 0 for limit in limits)
 
 
 def _unpack(git: Git, store: str, pieces: Iterator[bytes]) -> bool:
