@@ -92,6 +92,7 @@ def _fill(file: BinaryIO, offset: int, data: Iterable[bytes], path: str) -> None
             while left:
                 left = left[file.write(left) :]
     except OSError as error:
+        os.unlink(path)  # on a disk that is full, a part of something is only in the way
         raise OSError(error.errno, error.strerror, path) from None
 
 

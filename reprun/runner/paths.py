@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 
 TYPE_CHECKING = False  # typing takes 4 ms to import, before the job's first instruction
 if TYPE_CHECKING:
     from typing import Mapping, Optional
 
 _SHARED = "/tmp/reprun-%d"  # noqa: S108  # as tmux does it; `check_socket` looks at its owner
+_NETWORK = frozenset(
+    b"nfs nfs4 cifs smb3 smbfs lustre gpfs beegfs ceph afs 9p virtiofs panfs orangefs glusterfs ocfs2 gfs2 pvfs2 wekafs".split()
+)
 _LONGEST_SOCKET = 100  # Unix sockets allow 107 bytes
 
 
@@ -21,6 +25,22 @@ def home(environ: Optional[Mapping[str, str]] = None) -> str:
 def shared_folder() -> str:
     """A folder of this user with a short path, for sockets; `check_socket` makes it."""
     return _SHARED % os.getuid()
+
+
+def is_on_network(path: str, mounts: str = "/proc/self/mounts") -> bool:
+    """True when other hosts may see the folder too, by the kind of its file system."""
+    try:
+        with open(mounts, "rb") as file:
+            lines = [line.split(b" ") for line in file]
+    except OSError:
+        return False
+    name, longest, kind = os.fsencode(path) + b"/", b"", b""
+    for parts in lines:
+        if len(parts) > 2:
+            place = re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), parts[1]).rstrip(b"/") + b"/"
+            if name.startswith(place) and len(place) >= len(longest):  # a later mount covers an earlier one
+                longest, kind = place, parts[2]
+    return kind.startswith(b"fuse.") or kind in _NETWORK
 
 
 class Home:
@@ -46,12 +66,16 @@ class Home:
         return os.path.join(self.worktrees, key)
 
     def socket(self) -> str:
-        """The tmux socket of this home. A home with a long path gets one elsewhere."""
-        direct = os.path.join(self.root, "tmux.sock")
-        if len(os.fsencode(direct)) <= _LONGEST_SOCKET:
-            return direct
+        """The tmux socket of this home. A home with a long path gets one elsewhere, and so does one on a disk that other hosts
+        may share: a socket leads to a server on one host only, whoever else sees its name."""
         import hashlib
 
+        direct = os.path.join(self.root, "tmux.sock")
+        if is_on_network(self.root):
+            here = os.fsencode("%s\0%s" % (os.uname().nodename, self.root))
+            return os.path.join(shared_folder(), "reprun-%s.sock" % hashlib.sha256(here).hexdigest()[:12])
+        if len(os.fsencode(direct)) <= _LONGEST_SOCKET:
+            return direct
         name = "reprun-%s.sock" % hashlib.sha256(os.fsencode(self.root)).hexdigest()[:12]
         places = [os.environ.get("XDG_RUNTIME_DIR", ""), os.path.join(os.path.expanduser("~"), ".cache")]
         for place in places:

@@ -63,17 +63,17 @@ def _unpack(git: Git, store: str, pieces: Iterator[bytes]) -> bool:
     first = next(pieces, b"")
     if not first:
         return True
-    if int.from_bytes(first[8:12], "big") < _FEW:
-        return _feed(git, ("unpack-objects", "-q"), first, pieces)
-    # Aside, so that a link that breaks leaves nothing in the store.
-    aside = os.path.join(store, "incoming.%d.tmp" % os.getpid())
+    is_few = int.from_bytes(first[8:12], "big") < _FEW
+    # Aside, so that a link that breaks or a disk that is full leaves nothing in the store.
+    aside, objects = os.path.join(store, "incoming.%d.tmp" % os.getpid()), os.path.join(store, "objects")
     remove_tree(aside)
     ensure_dir(os.path.join(aside, "pack"))
     try:
-        outside = git.at(GIT_OBJECT_DIRECTORY=aside, GIT_ALTERNATE_OBJECT_DIRECTORIES=os.path.join(store, "objects"))
-        if not _feed(outside, ("index-pack", "--stdin", "--fix-thin"), first, pieces):
+        outside = git.at(GIT_OBJECT_DIRECTORY=aside, GIT_ALTERNATE_OBJECT_DIRECTORIES=objects)
+        if not _feed(outside, ("unpack-objects", "-q") if is_few else ("index-pack", "--stdin", "--fix-thin"), first, pieces):
             return False
-        _take_over(os.path.join(aside, "pack"), ensure_dir(os.path.join(store, "objects", "pack")))
+        for folder in sorted(os.listdir(aside)):
+            _take_over(os.path.join(aside, folder), os.path.join(objects, folder))
         return True
     finally:
         remove_tree(aside)
@@ -112,11 +112,14 @@ def _failure(store: str, said: str, status: int) -> RunnerError:
 
 
 def _take_over(source: str, target: str) -> None:
-    """Moves a finished pack; its index comes last, for that is what makes git see it."""
-    for name in sorted(os.listdir(source), key=lambda name: (name.endswith(".idx"), name)):
-        if name.startswith("pack-"):
-            os.rename(os.path.join(source, name), os.path.join(target, name))
-    sync_dir(target)
+    """Moves finished objects. Of a pack the index comes last, for that is what makes git see it."""
+    names = sorted(os.listdir(source), key=lambda name: (name.endswith(".idx"), name))
+    if names:
+        ensure_dir(target)
+    for name in names:
+        os.rename(os.path.join(source, name), os.path.join(target, name))
+    if names and os.path.basename(target) == "pack":
+        sync_dir(target)
 
 
 def _gather_refs(git: Git, store: str) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any, Dict, Optional
 
 from reprun.runner.claim import current, never_ran, owner_lives
 from reprun.runner.files import read_json
-from reprun.runner.identity import is_alive, same_boot
+from reprun.runner.identity import elsewhere, is_alive, same_boot
 from reprun.runner.paths import RunDir
 
 NO_FOLDER = "its launch did not get as far as the target"
 INTERRUPTED = "its launch was interrupted before the start"
+
+_FRESH = 60.0  # seconds: some heartbeats of a supervisor
 
 
 def find_state(run: RunDir) -> Dict[str, Any]:
@@ -60,10 +63,24 @@ def _before_the_start(run: RunDir) -> Dict[str, Any]:
     return _answer("unstarted", INTERRUPTED, {})
 
 
+def _on_another_host(run: RunDir, started: Dict[str, Any]) -> Dict[str, Any]:
+    """Of processes elsewhere the only sign is the supervisor's, which touches its record every few seconds."""
+    host = elsewhere(started)
+    try:
+        age = time.time() - os.stat(run.started).st_mtime
+    except OSError:
+        age = -1.0  # it has ended just now
+    if abs(age) < _FRESH:
+        return _answer("running", "on %s" % host, {**started, "exit_code": None})
+    return _answer("unknown", "it was started on %s, and only that host can tell" % host, started)
+
+
 def _after_the_start(run: RunDir, started: Dict[str, Any]) -> Dict[str, Any]:
     if started.get("state") == "unknown":
         return _answer("unknown", str(started.get("reason", "")), started)
     exited = "exit_code" in started
+    if elsewhere(started) and not exited:
+        return _on_another_host(run, started)
     here = same_boot(started)
     if here and is_alive(started.get("supervisor")):
         return _answer("running", "collecting its outputs" if exited else "", {**started, "exit_code": None})
