@@ -157,6 +157,10 @@ _TEMPLATE = """\
 [snapshot]
 #filters = "exact"
 
+# With every launch, push runs to this Git remote as well, in the background.
+[git]
+#push = "origin"
+
 [outputs]
 # Output files up to this size get a sha256.
 #hash_limit = "1 GiB"

@@ -28,6 +28,8 @@ D = true
 E = ""
 [outputs]
 hash_limit = "2 GiB"
+[git]
+push = "origin"
 [launch]
 grace = 2.5
 [verdict]
@@ -82,7 +84,7 @@ def test_every_key(files):
     assert settings.data == ("data/a.csv", "/big/b.bin")
     assert settings.pass_env == ("WANDB_API_KEY", "AWS_*")
     assert settings.env == {"A": "x y", "B": "3", "C": "0.5", "D": "true", "E": ""}
-    assert (settings.hash_limit, settings.grace) == (2 << 30, 2.5)
+    assert (settings.hash_limit, settings.grace, settings.push) == (2 << 30, 2.5, "origin")
     assert settings.targets == {"gpu1": {"host": "gpu1.lab", "scheduler": "tmux", "options": {"any": 1}}}
 
 
