@@ -31,12 +31,12 @@ def identity(pid: int) -> Dict[str, Any]:
 
 
 def here() -> Dict[str, Any]:
-    """The boot, and the start of pid 1: in a restarted container the boot id stays the same. And the name of the host."""
-    return {"boot_id": boot_id(), "init_start": start_time(1), "hostname": os.uname().nodename}
+    """The boot, and the start of pid 1: in a restarted container the boot id stays the same."""
+    return {"boot_id": boot_id(), "init_start": start_time(1)}
 
 
 def elsewhere(record: Dict[str, Any]) -> str:
-    """The host where `record` (as of `here`) was written, if its processes are none of ours to judge: it shares this disk, or is
+    """The host where `record` (`here` and `hostname`) was written, if its processes are none of ours to judge: it shares this disk, or is
     another container. Empty for a record of this host."""
     name = str(record.get("hostname") or "")
     return name if name != os.uname().nodename and not same_boot(record) else ""
