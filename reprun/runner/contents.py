@@ -76,11 +76,14 @@ def _write(storage: str, what: Tuple[str, int], offset: int, data: Iterable[byte
         if there < size:
             return True
         os.fsync(fd)
-    if there == size and sha256_file(part) == oid:
-        ensure_dir(os.path.dirname(place))
-        os.rename(part, place)
+    try:
+        if there == size and sha256_file(part) == oid:
+            ensure_dir(os.path.dirname(place))
+            os.rename(part, place)
+            return True
+        os.unlink(part)
+    except FileNotFoundError:  # another launch was quicker to put it in place, or to find it wrong
         return True
-    os.unlink(part)
     return False
 
 
@@ -92,7 +95,8 @@ def _fill(file: BinaryIO, offset: int, data: Iterable[bytes], path: str) -> None
             while left:
                 left = left[file.write(left) :]
     except OSError as error:
-        os.unlink(path)  # on a disk that is full, a part of something is only in the way
+        if os.path.lexists(path):
+            os.unlink(path)  # on a disk that is full, a part of something is only in the way
         raise OSError(error.errno, error.strerror, path) from None
 
 

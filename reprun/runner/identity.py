@@ -36,8 +36,8 @@ def here() -> Dict[str, Any]:
 
 
 def elsewhere(record: Dict[str, Any]) -> str:
-    """The host where `record` (`here` and `hostname`) was written, if its processes are none of ours to judge: it shares this disk, or is
-    another container. Empty for a record of this host."""
+    """The host where `record` (`here` and `hostname`) was written, if its processes are none of ours to judge: it shares this
+    disk, or is another container. Empty for a record of this host."""
     name = str(record.get("hostname") or "")
     return name if name != os.uname().nodename and not same_boot(record) else ""
 

@@ -52,6 +52,46 @@ def test_a_dirty_tree(gpu1: SshHost, repo: Path, git: Run, reprun: Reprun) -> No
     assert git("--git-dir", str(store_of(gpu1)), "rev-parse", str(data["ref"])) == data["commit"]
 
 
+def test_states_of_the_index(gpu1: SshHost, repo: Path, git: Run, reprun: Reprun) -> None:
+    """What git is told to overlook, what it was told of only, and what is gone."""
+    for name in ("overlooked", "skipped", "staged", "gone", "both"):
+        (repo / name).write_text(name)
+    git("add", "-A")
+    git("commit", "-qm", "files")
+    git("update-index", "--assume-unchanged", "overlooked")
+    git("update-index", "--skip-worktree", "skipped")
+    for name in ("overlooked", "skipped", "staged", "both"):
+        (repo / name).write_text(name + " edited\n")
+    git("add", "staged", "both")
+    (repo / "both").write_text("and again\n")
+    (repo / "gone").unlink()
+    (repo / "intended").write_text("intended\n")
+    git("add", "--intent-to-add", "intended")
+    shutil.rmtree(repo / "conf")
+    (repo / "conf").symlink_to("train.py")
+    before = (repo / ".git" / "index").read_bytes()
+    check(reprun, gpu1, repo)
+    assert (repo / ".git" / "index").read_bytes() == before
+
+
+def test_a_merge_that_is_not_finished_there(gpu1: SshHost, repo: Path, git: Run, reprun: Reprun) -> None:
+    git("add", "-A")
+    git("commit", "-qm", "settings")
+    for name in ("side", "main"):
+        git("switch", "-qC", name, "HEAD" if name == "side" else "HEAD^")
+        (repo / "train.py").write_text(f"print({name!r})\n")
+        git("commit", "-qam", name)
+    git("merge", "side", check=False)
+    assert "<<<<" in (repo / "train.py").read_text()
+    check(reprun, gpu1, repo, "--during-operation", "--", "true")
+
+
+def test_no_commit_at_all(gpu1: SshHost, repo: Path, git: Run, reprun: Reprun) -> None:
+    shutil.rmtree(repo / ".git")
+    git("init", "-q")
+    check(reprun, gpu1, repo)
+
+
 def test_a_submodule(gpu1: SshHost, repo: Path, git: Run, reprun: Reprun, tmp_path: Path) -> None:
     git("init", "-q", str(tmp_path / "inner"))
     (tmp_path / "inner" / "lib.py").write_text("one\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 from far_lab import describe, far, run_far, store_of, tree
 from hiding import hiding
-from lab import Answer, Run
+from lab import REPRUN, Answer, Run
 from ssh_lab import SshHost, SshLab
 
 pytestmark = [pytest.mark.usefixtures("home"), pytest.mark.needs("hiding", "sshd", "git-lfs")]
@@ -99,6 +101,14 @@ def test_a_content_that_is_damaged_here_is_refused(gpu1: SshHost, repo: Path, re
     assert not place(store_of(gpu1) / "lfs", BIG).exists()
     mine.write_bytes(BIG)
     assert tree(run_far(reprun, gpu1, "--", "true")["worktree"]) == tree(repo)
+
+
+def test_launches_at_once(gpu1: SshHost, repo: Path) -> None:
+    words = [REPRUN, "launch", "--json", "--on", "gpu1", "--", "true"]
+    launches = [subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) for _ in range(3)]
+    answers = [json.loads(launch.communicate()[0]) for launch in launches]
+    assert [answer["ok"] for answer in answers] == [True] * 3, answers
+    assert tree(answers[0]["data"]["worktree"]) == tree(repo)
 
 
 def test_a_reproduction_there(gpu1: SshHost, repo: Path, reprun: Reprun) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from far_lab import describe, is_borrowed, run_far, store_of, tree
 from hiding import hiding
-from lab import REPRUN, Answer, Run
+from lab import REPRUN, Answer, Run, until
 from ssh_lab import SshHost, SshLab
 
 from reprun.runner.files import remove_tree
@@ -140,6 +140,25 @@ def test_launches_at_once_to_a_new_host(gpu1: SshHost, repo: Path, reprun: Repru
     assert [answer["ok"] for answer in answers] == [True] * 4, answers
     assert len({answer["data"]["worktree"] for answer in answers}) == 1
     assert tree(answers[0]["data"]["worktree"]) == tree(repo)
+
+
+def test_a_first_push_that_breaks(gpu1: SshHost, repo: Path, git: Run, reprun: Reprun) -> None:
+    """The link is cut in the middle of a pack. Whatever the launch makes of that, nothing wrong is left, and it goes on."""
+    for number in range(300):
+        (repo / f"file{number}").write_bytes(os.urandom(300_000))
+    git("add", "-A")
+    git("commit", "-qm", "large")
+    words = [REPRUN, "launch", "--json", "--on", "gpu1", "--", "true"]
+    launch = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    repos = gpu1.home / ".local/share/reprun/repos"
+    until(lambda: list(repos.glob("*.git/incoming.*/pack/tmp_pack_*")), "a pack is on its way")
+    gpu1.kill_connections()
+    answer = json.loads(launch.communicate()[0])
+    if not answer["ok"]:
+        assert answer["exit_code"] == 4 and "reprun resume" in answer["error"]["hint"], answer
+        assert reprun("resume", "@last").rc == 0
+    until(lambda: not list(repos.glob("*.git/incoming.*")), "what came of the broken push is gone")
+    assert tree(run_far(reprun, gpu1, "--", "true")["worktree"]) == tree(repo)
 
 
 def test_a_disk_that_is_seen_and_then_no_more(ssh_lab: SshLab, tmp_path: Path, repo: Path, reprun: Reprun) -> None:
