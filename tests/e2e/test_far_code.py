@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from far_lab import describe, far, is_borrowed, run_far, store_of, tree
-from hiding import hiding
+from hiding import hide
 from lab import Answer, Run
 from ssh_lab import SshHost, SshLab
 
@@ -20,7 +20,7 @@ Reprun = Callable[..., Answer]
 @pytest.fixture
 def gpu1(ssh_lab: SshLab, tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch) -> SshHost:
     """A host for which all folders of the dev side are empty."""
-    host = ssh_lab.host("gpu1", prefix=hiding(tmp_path))
+    host = hide(ssh_lab.host("gpu1"), tmp_path)
     describe(host)
     monkeypatch.setenv("REPRUN_SSH", host.environ["REPRUN_SSH"])
     return host

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from far_lab import describe, far
-from hiding import hiding
+from hiding import hide
 from lab import Answer, Run
 from ssh_lab import SshHost, SshLab
 
 pytestmark = [pytest.mark.usefixtures("home"), pytest.mark.needs("hiding", "sshd")]
 Reprun = Callable[..., Answer]
-SMALL = 'mount -t tmpfs -o size=40m none "$0" && exec "$@"'
+SMALL = 'mount -t tmpfs -o size=40m none "$0" || exit; exec "$@"'
 
 
 @pytest.fixture
@@ -23,9 +23,7 @@ def gpu1(ssh_lab: SshLab, tmp_path: Path, repo: Path, monkeypatch: pytest.Monkey
     if os.geteuid():
         pytest.skip("a second file system in the namespace takes root")
     host = ssh_lab.host("gpu1")
-    host.stop()
-    host.daemon.prefix = (*hiding(tmp_path), "sh", "-c", SMALL, str(host.home))
-    host.start()
+    hide(host, tmp_path, "sh", "-c", SMALL, str(host.home))
     describe(host)
     monkeypatch.setenv("REPRUN_SSH", host.environ["REPRUN_SSH"])
     (repo / "reprun.toml").write_text((repo / "reprun.toml").read_text() + '[guard]\nmax_file = "1 GiB"\nmax_total = "1 GiB"\n')

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from far_lab import describe, far, run_far, store_of, tree
-from hiding import hiding
+from hiding import hide
 from lab import REPRUN, Answer, Run
 from ssh_lab import SshHost, SshLab
 
@@ -22,7 +22,7 @@ BIG = bytes(range(256)) * 400_000  # more than one request holds
 @pytest.fixture
 def gpu1(ssh_lab: SshLab, tmp_path: Path, repo: Path, git: Run, private_home: Path, monkeypatch: pytest.MonkeyPatch) -> SshHost:
     """A host that sees nothing of the dev side, whose repository has files in Git LFS."""
-    host = ssh_lab.host("gpu1", prefix=hiding(tmp_path))
+    host = hide(ssh_lab.host("gpu1"), tmp_path)
     describe(host)
     monkeypatch.setenv("REPRUN_SSH", host.environ["REPRUN_SSH"])
     git("lfs", "install", "--local", "--skip-repo")

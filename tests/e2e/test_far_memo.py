@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from far_lab import describe, is_borrowed, run_far, store_of, tree
-from hiding import hiding
+from hiding import hide
 from lab import REPRUN, Answer, Run, until
 from ssh_lab import SshHost, SshLab
 
@@ -24,7 +24,7 @@ Reprun = Callable[..., Answer]
 @pytest.fixture
 def gpu1(ssh_lab: SshLab, tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch) -> SshHost:
     """A host that sees nothing of the dev side."""
-    host = ssh_lab.host("gpu1", prefix=hiding(tmp_path))
+    host = hide(ssh_lab.host("gpu1"), tmp_path)
     describe(host)
     monkeypatch.setenv("REPRUN_SSH", host.environ["REPRUN_SSH"])
     return host
@@ -171,10 +171,7 @@ def test_a_disk_that_is_seen_and_then_no_more(ssh_lab: SshLab, tmp_path: Path, r
     objects = store_of(host) / "objects"
     assert not [path for path in objects.rglob("*") if path.is_file() and path.parent.name != "info"]
     assert json.loads(memo(repo).read_text())["shared"] is True
-    host.stop()
-    host.kill_connections()
-    host.daemon.prefix = hiding(tmp_path)
-    host.start()
+    hide(host, tmp_path)
     for text in ("seen", "hidden"):
         edit(repo, text)
         data = run_far(reprun, host, "--", "git", "fsck")

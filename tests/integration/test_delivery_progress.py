@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hiding import hiding
+from hiding import hide
 from lab import Run
 from ssh_lab import SshLab
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.usefixtures("home"), pytest.mark.needs("hiding", "sshd
 
 
 def test_bytes_are_counted(ssh_lab: SshLab, repo: Path, git: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    host = ssh_lab.host("gpu1", prefix=hiding(tmp_path))
+    host = hide(ssh_lab.host("gpu1"), tmp_path)
     monkeypatch.setenv("REPRUN_SSH", host.environ["REPRUN_SSH"])
     (repo / "reprun.toml").write_text('[targets.gpu1]\nhost = "gpu1"\n')
     (repo / "large").write_bytes(os.urandom(2 << 20))
