@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from far_lab import describe, far
+from hidden_lab import describe, far
 from hiding import hide
 from lab import Answer, Run
 from ssh_lab import SshHost, SshLab

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from far_lab import describe, far, run_far, store_of, tree
+from hidden_lab import describe, far, run_far, store_of, tree
 from hiding import hide
 from lab import REPRUN, Answer, Run
 from ssh_lab import SshHost, SshLab

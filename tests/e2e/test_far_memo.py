@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from far_lab import describe, is_borrowed, run_far, store_of, tree
+from hidden_lab import describe, is_borrowed, run_far, store_of, tree
 from hiding import hide
 from lab import REPRUN, Answer, Run, until
 from ssh_lab import SshHost, SshLab

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from far_lab import describe, far, run_far, tree
+from hidden_lab import describe, far, run_far, tree
 from hiding import hide
 from lab import Answer, Run, old_tool
 from ssh_lab import SshHost, SshLab
