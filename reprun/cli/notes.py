@@ -13,3 +13,10 @@ def say_notes(workspace: Workspace) -> None:
         said = "" if " and put back: " in note else "; reprun doctor --mend puts it back"
         say(f"note: {show(note)}{said}")
     workspace.notes.clear()
+
+
+def say_troubles(workspace: Workspace) -> None:
+    """Says once for each target why it could not be asked. Its runs read `unreachable`: that is no error of the command."""
+    for error in workspace.troubles:
+        say(f"note: {show(error.message)}" + (f"; {show(error.hint)}" if error.hint else ""))
+    workspace.troubles.clear()
