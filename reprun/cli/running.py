@@ -9,7 +9,7 @@ import typer
 
 from reprun.cli.envelope import answer, say
 from reprun.cli.options import As_json, Run, Runs
-from reprun.commands.states import get_state, require_link
+from reprun.commands.states import get_state, require_link, require_own
 from reprun.core.errors import RefusedError, UsageError
 from reprun.core.outcome import RunState, exit_status
 from reprun.workspace import open_workspace
@@ -35,6 +35,7 @@ def attach(run: Run) -> int:
     workspace = open_workspace()
     row = workspace.find_run(run)
     state = require_link(workspace, row, get_state(workspace, row))
+    require_own(workspace, row)
     if state.state not in ("running", "starting"):
         raise RefusedError(f"{row.run_id} is {state.words}: there is no session to attach to", hint=f"reprun logs {row.run_id}")
     words = attach_words(workspace, row)
@@ -61,6 +62,7 @@ def stop(
     before = require_link(workspace, row, get_state(workspace, row))
     if before.state != "running":
         return answer(_data(row.run_id, before), lambda: print(f"{row.run_id} is {before.words}: nothing to stop"))
+    require_own(workspace, row)
     state = end(workspace, row, workspace.settings.grace if grace is None else grace)
     workspace.record()
     return answer(_data(row.run_id, state), lambda: print(f"{row.run_id}  {state.words}"))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from reprun.commands.delivery import recall
 from reprun.commands.launch import Launched, Tell, ignore, launch
 from reprun.commands.records import carried_table, spec_from_manifest, variables_table
 from reprun.commands.states import get_state
-from reprun.commands.delivery import recall
 from reprun.core.compare import Difference, Side, differences
 from reprun.core.errors import UsageError
 from reprun.core.frozen import dataclass, replace

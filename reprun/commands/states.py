@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from reprun.commands.asking import Heard, hear
 from reprun.commands.unheard import unasked, unheard
-from reprun.core.errors import ReprunError, UnreachableError
+from reprun.core.errors import RefusedError, ReprunError, UnreachableError
 from reprun.core.outcome import RunState, Sighting
 from reprun.runner.state import NO_FOLDER
 from reprun.store.rows import Row
@@ -69,6 +69,16 @@ def require_link(workspace: Workspace, row: Row, state: RunState) -> RunState:
     error = workspace.troubles.pop() if workspace.troubles else UnreachableError(f"the target {row.target} was not asked")
     error.hint = "; ".join(part for part in (error.hint, f"{row.run_id} is {state.words}") if part)
     raise error
+
+
+def require_own(workspace: Workspace, row: Row) -> None:
+    """Raises `RefusedError` for a run on another machine that this repository has only heard of: it can be watched from here."""
+    if workspace.is_here(row) or workspace.journal(row.run_id).exists():
+        return
+    raise RefusedError(
+        f"{row.run_id} was launched from another repository: it can be watched from here, and no more",
+        hint=f"reprun import --from {row.target}   if it is yours",
+    )
 
 
 def put_away(workspace: Workspace, row: Row, state: RunState) -> None:
