@@ -152,7 +152,7 @@ def test_a_wait_goes_on_when_the_link_does(repo: Path, reprun: Reprun, ssh_host:
     assert waiting.stderr is not None
     assert b"gpu1 cannot be reached" in waiting.stderr.readline()
     (folder(ssh_host, run_id).parent / "end").touch()
-    until(lambda: (folder(ssh_host, run_id) / "outcome.json").exists(), "the run ended by itself")
+    until((folder(ssh_host, run_id) / "outcome.json").exists, "the run ended by itself")
     ssh_host.start()
     assert waiting.wait() == 5
     waiting.stderr.close()
