@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from reprun.core.errors import ReprunError, UnreachableError, UsageError
+from reprun.core.errors import ReprunError, ToolError, UnreachableError, UsageError
 from reprun.core.frozen import dataclass, field
 from reprun.core.outcome import RunState, state_of
 from reprun.core.text import show
@@ -108,5 +108,8 @@ def _ask_one_by_one(asked: Sequence[_Question]) -> list[Heard]:
 def _ask(question: _Question) -> Heard:
     host = question.target.host
     answer = host.ask({"op": "state", "run_ids": question.run_ids, "home": question.home})
-    states = {run_id: state_of(found) for run_id, found in answer["runs"].items()}
-    return Heard(question.target.name, states, str(answer["machine_id"]), str(answer["hostname"]), host.is_here)
+    try:
+        states = {run_id: state_of(answer["runs"][run_id]) for run_id in question.run_ids}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise ToolError(f"{host.name} gave an answer of another shape", hint="reprun doctor") from None
+    return Heard(question.target.name, states, str(answer.get("machine_id", "")), str(answer.get("hostname", "")), host.is_here)

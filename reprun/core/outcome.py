@@ -75,11 +75,12 @@ class RunState:
 
 
 def state_of(answer: dict[str, Any]) -> RunState:
-    """The state as the runner answers it: `{"state", "reason", "exit_code", "record"}`."""
+    """The state as the runner answers it: `{"state", "reason", "exit_code", "record"}`. It may be another machine's."""
+    state, code = answer.get("state"), answer.get("exit_code")
     return RunState(
-        str(answer.get("state", "unknown")),
+        state if state in STATES else "unknown",
         str(answer.get("reason", "")),
-        answer.get("exit_code"),
+        code if isinstance(code, int) else None,
         dict(answer.get("record") or {}),
     )
 
