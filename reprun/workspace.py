@@ -131,7 +131,7 @@ class Workspace:
         if not self.journal(row.run_id).exists():
             return not self._is_watched(row)
         try:
-            return self.target(row.target or "local").host.is_here
+            return self.target(self.place_of(row)[0]).host.is_here
         except UsageError:
             return False
 
