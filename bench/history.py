@@ -11,9 +11,8 @@ from datetime import datetime, timedelta, timezone
 
 from bench.place import REPRUN, environment, remove, run, start_server, wait_idle
 from bench.project import make_project
+from reprun.core.ids import ALPHABET
 from reprun.core.manifest import open_seal, seal
-
-_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 
 
 def make_history(place: str, count: int) -> str:
@@ -23,10 +22,10 @@ def make_history(place: str, count: int) -> str:
     head = run(["git", "rev-parse", "HEAD"], path).decode().strip()
     marks = os.path.join(place, "marks")
     stream = os.path.join(place, "stream")
-    ids = list(_run_ids(count))
+    ids = list(run_ids(count))
     with open(stream, "wb") as file:
         for number, each in enumerate(ids):
-            for mark, text in ((2 * number + 1, _manifest(manifest, run_id, each)), (2 * number + 2, outcome)):
+            for mark, text in ((2 * number + 1, sealed_for(manifest, run_id, each)), (2 * number + 2, outcome)):
                 data = text.replace(run_id.encode(), each.encode()) if text is outcome else text
                 file.write(b"blob\nmark :%d\ndata %d\n%s\n" % (mark, len(data), data))
     with open(stream, "rb") as file:
@@ -65,7 +64,7 @@ def _launch(path: str, home: str) -> None:
     wait_idle(home)
 
 
-def _manifest(manifest: bytes, old: str, new: str) -> bytes:
+def sealed_for(manifest: bytes, old: str, new: str) -> bytes:
     """The same manifest for another run, sealed anew. Its packages are left out, so that 100,000 need not fill the memory."""
     body = open_seal(manifest, old)
     start = body.find(b"packages = [")
@@ -77,11 +76,11 @@ def _manifest(manifest: bytes, old: str, new: str) -> bytes:
     return seal(body.replace(old.encode(), new.encode()))
 
 
-def _run_ids(count: int) -> Iterator[str]:
+def run_ids(count: int) -> Iterator[str]:
     """Ids as of a run each nine minutes; the last is the newest."""
     start = datetime(2026, 1, 1, tzinfo=timezone.utc) - timedelta(minutes=9 * count)
     for number in range(count):
-        rest = "".join(_ALPHABET[(number * 7919 >> 5 * place) % 32] for place in range(6))
+        rest = "".join(ALPHABET[(number * 7919 >> 5 * place) % 32] for place in range(6))
         yield f"{start + timedelta(minutes=9 * number):%Y%m%d-%H%M%S}-{rest}"
 
 

@@ -12,16 +12,19 @@ from reprun.core.text import show
 from reprun.hosts.base import Host
 from reprun.schedulers.base import Scheduler
 
+PATIENCE = 30.0
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")  # a name that TOML and a shell read as it is
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where a run happens: `host` × `scheduler`, under the name that the user gave it."""
+    """Where a run happens: `host` × `scheduler`, under the name that the user gave it. After so many seconds of `patience` a host
+    that does not answer a question counts as unreachable."""
 
     name: str
     host: Host
     scheduler: Scheduler
+    patience: float = PATIENCE
 
 
 def get_target(name: str, tables: Mapping[str, Mapping[str, Any]]) -> Target:
@@ -38,18 +41,18 @@ def get_target(name: str, tables: Mapping[str, Mapping[str, Any]]) -> Target:
             if _PLAIN.fullmatch(name):
                 hint += f"; for a new one: printf '\\n[targets.{name}]\\nhost = \"{name}\"\\n' >> reprun.toml"
             raise UsageError(f"there is no target {show(name)!r}", hint=hint)
-    return Target(name, _host(name, table), _scheduler(str(table.get("scheduler", "tmux"))))
+    patience = float(table.get("timeout", PATIENCE))
+    return Target(name, _host(name, table, patience), _scheduler(str(table.get("scheduler", "tmux"))), patience)
 
 
-def _host(name: str, table: Mapping[str, Any]) -> Host:
+def _host(name: str, table: Mapping[str, Any], patience: float) -> Host:
     address = str(table.get("host", "local"))
     if address in ("local", "localhost"):
         from reprun.hosts.local import LocalHost
 
         return LocalHost()
-    from reprun.hosts.ssh import PATIENCE, Access, SshHost
+    from reprun.hosts.ssh import Access, SshHost
 
-    patience = float(table.get("timeout", PATIENCE))
     return SshHost(name, Access(address, str(table.get("python", "python3")), str(table.get("home", "")), patience))
 
 

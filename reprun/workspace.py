@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from reprun.core.errors import NotFoundError, UsageError
+from reprun.core.errors import NotFoundError, ReprunError, UsageError
 from reprun.core.frozen import dataclass, field
 from reprun.core.manifest import Manifest
 from reprun.core.outcome import RunState
@@ -15,6 +15,8 @@ from reprun.repo import refs
 from reprun.repo.discover import Asked, Repository, find_repository
 from reprun.runner import paths
 from reprun.store.journal import Journal, list_open
+from reprun.store.sightings import Sightings
+from reprun.system.together import Together
 from reprun.targets import Target, get_target
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from reprun.store.index import Index
     from reprun.store.rows import Row
     from reprun.store.scan import Sources
+
+_WATCHING = ("state", "read", "follow")  # requests that only look
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class Workspace:
     cwd: str
     notes: list[str] = field(default_factory=list, repr=False, compare=False)  # what a reader of records should be told
     targets: dict[str, Target] = field(default_factory=dict, repr=False, compare=False)  # those that were opened
+    troubles: list[ReprunError] = field(default_factory=list, repr=False, compare=False)  # why targets could not be asked
+    together: Together = field(default_factory=Together, repr=False, compare=False)
 
     @property
     def index_path(self) -> str:
@@ -65,6 +71,11 @@ class Workspace:
         """The journal of a run."""
         return Journal(self.repository.state_dir, run_id)
 
+    @property
+    def sightings(self) -> Sightings:
+        """What was last seen of runs on other machines."""
+        return Sightings(self.repository.state_dir)
+
     def history(self) -> Index:
         """The index for looking; it is in line with the refs, and looking changes nothing."""
         from reprun.store.scan import view
@@ -95,7 +106,7 @@ class Workspace:
 
     def ask(self, row: Row, **request: Any) -> dict[str, Any]:
         """Asks the target of a run about it, in the place where the run was launched."""
-        target, home = self.place_of(row)
+        target, home = self.watched_place_of(row) if request["op"] in _WATCHING else self.place_of(row)
         return self.target(target).host.ask({**request, "home": home})
 
     def place_of(self, row: Row) -> tuple[str, str | None]:
@@ -111,6 +122,25 @@ class Workspace:
         if place and place != paths.home() and journal.run_dir() not in ("", row.run_dir):
             place = ""
         return row.target or "local", place or None
+
+    def watched_place_of(self, row: Row) -> tuple[str, str | None]:
+        """Where a run can be looked at: as `place_of`; and one that was launched elsewhere, on the target of that name where this
+        user has described one, in the REPRUN_HOME that this user has there. Its manifest decides nothing else."""
+        return (row.target, None) if self._is_watched(row) else self.place_of(row)
+
+    def is_here(self, row: Row) -> bool:
+        """True when it is this machine that is asked about the run; false also for a target that is described no more."""
+        if not self.journal(row.run_id).exists():
+            return not self._is_watched(row)
+        try:
+            return self.target(self.place_of(row)[0]).host.is_here
+        except UsageError:
+            return False
+
+    def _is_watched(self, row: Row) -> bool:
+        if row.target not in self.settings.targets or self.journal(row.run_id).exists():
+            return False
+        return not self.target(row.target).host.is_here
 
     def manifest(self, run_id: str) -> Manifest:
         """The sealed manifest of a run. Raises `NotFoundError` when no copy is whole; a damaged one is noted in `notes`."""
@@ -157,11 +187,19 @@ class Workspace:
 
     def shared_outcome(self, run_id: str) -> RunState | None:
         """The outcome in the object database, checked for its shape: it may come from a colleague."""
+        return self.shared_outcomes([run_id]).get(run_id)
+
+    def shared_outcomes(self, run_ids: Sequence[str]) -> dict[str, RunState]:
+        """The outcomes of those runs that have one in the object database."""
         from reprun.store.outcomes import parse_outcome
 
-        text = next(refs.read_blobs(self.repository.git, [refs.OUTCOMES + run_id]), None)
-        data = None if text is None else parse_outcome(text, run_id)
-        return None if data is None else RunState(data["state"], str(data.get("stopped_by") or ""), data.get("exit_code"), data)
+        found = {}
+        texts = refs.read_blobs(self.repository.git, [refs.OUTCOMES + run_id for run_id in run_ids]) if run_ids else ()
+        for run_id, text in zip(run_ids, texts, strict=False):
+            data = None if text is None else parse_outcome(text, run_id)
+            if data is not None:
+                found[run_id] = RunState(data["state"], str(data.get("stopped_by") or ""), data.get("exit_code"), data)
+        return found
 
     def _sources(self) -> Sources:
         from reprun.config.formats import parse

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from reprun.cli.envelope import answer, say
+from reprun.cli.notes import say_troubles
 from reprun.cli.options import As_json
 from reprun.core.text import human_bytes, show
 from reprun.workspace import current_folder, open_workspace
@@ -97,6 +98,7 @@ def gc(
     keep: Annotated[
         int, typer.Option("--keep", min=0, help="How many unused worktrees to keep: the next launch builds on them.")
     ] = 3,
+    on: Annotated[str, typer.Option("--on", metavar="TARGET", help="What lies on that host.")] = "local",
     json: As_json = False,
 ) -> int:
     """List what nothing needs any more; remove it with --yes. Runs, their commits and their outputs always stay.
@@ -105,9 +107,11 @@ def gc(
 
         reprun gc --yes
     """
-    from reprun.commands.gc import collect_garbage
+    from reprun.commands.gc import collect_garbage_of
 
-    result = collect_garbage(open_workspace(), keep, yes)
+    workspace = open_workspace()
+    result = collect_garbage_of(workspace, on, keep, yes)
+    say_troubles(workspace)
 
     def human() -> None:
         for item in result.found:
@@ -116,6 +120,6 @@ def gc(
         if not result.found:
             print("nothing to remove")
         elif not yes:
-            say("reprun gc --yes removes these")
+            say(f"reprun gc {'' if on == 'local' else f'--on {show(on)} '}--yes removes these")
 
     return answer({"found": [vars(item) for item in result.found], "removed": result.removed}, human)

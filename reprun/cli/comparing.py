@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from reprun.cli.envelope import answer, is_json, say
-from reprun.cli.notes import say_notes
+from reprun.cli.notes import say_notes, say_troubles
 from reprun.cli.options import As_json, Run
 from reprun.core.compare import difference_as_json
 from reprun.core.text import show
@@ -27,7 +27,9 @@ def reproduce(
     tolerance: Annotated[
         list[str], typer.Option("--tolerance", metavar="T", help="1e-3, loss=1e-3, loss=rel:1e-3,abs:1e-6.")
     ] = [],  # noqa: B006
-    on: Annotated[str, typer.Option("--on", metavar="TARGET", help="Where to run.")] = "local",
+    on: Annotated[
+        str, typer.Option("--on", metavar="TARGET", help="Where to run. Default: where a run of yours ran, else here.")
+    ] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask, also when the run comes from somebody else.")] = False,
     json: As_json = False,
 ) -> int:
@@ -46,7 +48,7 @@ def reproduce(
     """
     from reprun.cli.progress import progress
     from reprun.commands.mending import mended
-    from reprun.commands.reproduce import ask_first, finish_reproduction, plan_reproduction, start_reproduction
+    from reprun.commands.reproduce import ask_first, finish_reproduction, plan_reproduction, start_reproduction, target_of
     from reprun.commands.waiting import wait
     from reprun.core.tolerance import parse_tolerance
     from reprun.store.rows import Row
@@ -61,8 +63,9 @@ def reproduce(
         confirm(workspace, stranger)
     if not plan:
         mended(workspace, row.run_id)
-    planned = plan_reproduction(workspace, row, on, trusted=stranger is None or not plan)
+    planned = plan_reproduction(workspace, row, target_of(workspace, row, on), trusted=stranger is None or not plan)
     say_notes(workspace)
+    say_troubles(workspace)
     doubt = (
         ""
         if planned.outcome.state == "finished"
@@ -80,7 +83,7 @@ def reproduce(
         say(f"{launched.run_id} runs {show(' '.join(planned.manifest.argv))} at {launched.snapshot.commit[:12]} again")
     with progress() as tell:
         tell("waiting for the end of the run")
-        end = wait(workspace, Row(launched.run_id, target=on, run_dir=launched.job.run_dir))
+        end = wait(workspace, Row(launched.run_id, target=launched.target, run_dir=launched.job.run_dir))
     workspace.record()
     result = finish_reproduction(workspace, planned, launched, end, tolerance)
     data = {
@@ -130,6 +133,7 @@ def diff(old: Run, new: Run, json: As_json = False) -> int:
     workspace = open_workspace()
     result = diff_runs(workspace, workspace.find_run(old), workspace.find_run(new))
     say_notes(workspace)
+    say_troubles(workspace)
     files = None if result.files is None else [vars(item) for item in result.files]
     data = {
         "old": result.old,

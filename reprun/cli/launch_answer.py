@@ -110,6 +110,8 @@ def _show_plan(workspace: Workspace, spec: Any) -> int:
 
     def human() -> None:
         print("would run  " + " ".join(show(word) for word in spec.argv))
+        if spec.target != "local":
+            print(f"on         {show(spec.target)}, which was not asked")
         print(f"seeds      {spec.seeds.root} ({spec.seeds.origin})")
         print_explanation(explanation, spec.carried)
 

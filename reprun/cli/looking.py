@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from reprun.cli.envelope import answer, say
-from reprun.cli.notes import say_backup, say_notes
-from reprun.cli.options import As_json, Run
+from reprun.cli.notes import say_backup, say_notes, say_troubles
+from reprun.cli.options import As_json, Offline, Run
 from reprun.cli.table import print_table
 from reprun.commands.listing import Listed
 from reprun.store.rows import values_of
@@ -33,6 +33,7 @@ def list_runs(
         list[str], typer.Option("--where", metavar="KEY=VALUE", help="By config value, metric or seed; also != < <= > >=.")
     ] = [],  # noqa: B006
     limit: Annotated[int, typer.Option("-n", "--limit", min=1, max=1_000_000, help="How many at most.")] = 20,
+    offline: Offline = False,
     json: As_json = False,
 ) -> int:
     """List runs, newest first.
@@ -59,7 +60,9 @@ def list_runs(
         tuple(parse_where(text) for text in where),
         limit,
     )
-    listed = find(open_workspace(), wanted)
+    workspace = open_workspace()
+    listed = find(workspace, wanted, offline)
+    say_troubles(workspace)
     return answer([_row_data(item) for item in listed], lambda: _print_runs(listed))
 
 
@@ -76,6 +79,7 @@ def show_run(run: Run, json: As_json = False) -> int:
     data = find(workspace, workspace.find_run(run))
     say_notes(workspace)
     say_backup(workspace)
+    say_troubles(workspace)
 
     def human() -> None:
         from reprun.cli.showing import print_run
@@ -85,8 +89,8 @@ def show_run(run: Run, json: As_json = False) -> int:
     return answer(data, human)
 
 
-def status(json: As_json = False) -> int:
-    """Show what runs now, what was lost, and which launches were interrupted.
+def status(offline: Offline = False, json: As_json = False) -> int:
+    """Show what runs now, what was lost, and which launches were interrupted. All hosts are asked at once.
 
     Example:
 
@@ -95,8 +99,9 @@ def status(json: As_json = False) -> int:
     from reprun.commands.listing import unfinished_runs
 
     workspace = open_workspace()
-    listed = unfinished_runs(workspace)
+    listed = unfinished_runs(workspace, offline)
     say_backup(workspace)
+    say_troubles(workspace)
 
     def human() -> None:
         if not listed:
@@ -134,7 +139,7 @@ def _row_data(item: Listed) -> dict[str, Any]:
     return {
         "run_id": row.run_id, "name": row.name, "why": row.why, "created": row.created, "commit": row.commit_id,
         "branch": row.branch, "parent": row.parent, "target": row.target, "command": row.command, "seed": row.seed,
-        "state": state.state, "reason": state.reason, "exit_code": state.exit_code, "state_words": state.words,
+        **state.data,
         "config": values_of(row.config_json), "metrics": values_of(row.metrics_json),
     }  # fmt: skip
 

@@ -23,3 +23,10 @@ def say_backup(workspace: Workspace) -> None:
         text, hint = find_trouble(workspace)
         if text:
             say(f"note: {text}\nhint: {hint}")
+
+
+def say_troubles(workspace: Workspace) -> None:
+    """Says once for each target why it could not be asked. Its runs read `unreachable`: that is no error of the command."""
+    for error in workspace.troubles:
+        say(f"note: {show(error.message)}" + (f"; {show(error.hint)}" if error.hint else ""))
+    workspace.troubles.clear()

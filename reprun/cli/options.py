@@ -15,4 +15,5 @@ Run = Annotated[
 Runs = Annotated[
     list[str], typer.Argument(metavar="RUN…", help="Run ids, beginnings, names, @last.", autocompletion=complete_run)
 ]
+Offline = Annotated[bool, typer.Option("--offline", help="Ask no other machine: say what was seen last.")]
 As_json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document on standard output.")]

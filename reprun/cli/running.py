@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from reprun.cli.envelope import answer
+from reprun.cli.envelope import answer, say
 from reprun.cli.options import As_json, Run, Runs
-from reprun.commands.states import get_state
+from reprun.commands.states import get_state, require_link, require_own
 from reprun.core.errors import RefusedError, UsageError
 from reprun.core.outcome import RunState, exit_status
 from reprun.workspace import open_workspace
@@ -34,7 +34,8 @@ def attach(run: Run) -> int:
 
     workspace = open_workspace()
     row = workspace.find_run(run)
-    state = get_state(workspace, row)
+    state = require_link(workspace, row, get_state(workspace, row))
+    require_own(workspace, row)
     if state.state not in ("running", "starting"):
         raise RefusedError(f"{row.run_id} is {state.words}: there is no session to attach to", hint=f"reprun logs {row.run_id}")
     words = attach_words(workspace, row)
@@ -58,9 +59,10 @@ def stop(
 
     workspace = open_workspace()
     row = workspace.find_run(run)
-    before = get_state(workspace, row)
+    before = require_link(workspace, row, get_state(workspace, row))
     if before.state != "running":
         return answer(_data(row.run_id, before), lambda: print(f"{row.run_id} is {before.words}: nothing to stop"))
+    require_own(workspace, row)
     state = end(workspace, row, workspace.settings.grace if grace is None else grace)
     workspace.record()
     return answer(_data(row.run_id, state), lambda: print(f"{row.run_id}  {state.words}"))
@@ -73,11 +75,11 @@ def wait(runs: Runs, json: As_json = False) -> int:
 
         reprun wait @last && echo done
     """
-    from reprun.commands.waiting import wait as until_over
+    from reprun.commands.waiting import wait_for as until_over
 
     workspace = open_workspace()
     rows = [workspace.find_run(text) for text in runs]
-    states = [(row.run_id, until_over(workspace, row)) for row in rows]
+    states = list(until_over(workspace, rows, say).items())
     workspace.record()
     status = next((exit_status(state) for _, state in states if exit_status(state)), 0)
 
@@ -89,10 +91,4 @@ def wait(runs: Runs, json: As_json = False) -> int:
 
 
 def _data(run_id: str, state: RunState) -> dict[str, object]:
-    return {
-        "run_id": run_id,
-        "state": state.state,
-        "reason": state.reason,
-        "exit_code": state.exit_code,
-        "state_words": state.words,
-    }
+    return {"run_id": run_id, **state.data}

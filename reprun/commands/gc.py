@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reprun.commands.states import get_state, put_away
+from reprun.commands.states import look, put_away
 from reprun.core.frozen import dataclass, field
 from reprun.repo import refs
 from reprun.repo.mend import find_left_locks, mend_branch
@@ -30,6 +30,15 @@ class Collected:
     removed: list[str] = field(default_factory=list)
 
 
+def collect_garbage_of(workspace: Workspace, target: str, keep: int, remove: bool) -> Collected:
+    """As `collect_garbage` for what lies on the target of that name."""
+    if workspace.target(target).host.is_here:
+        return collect_garbage(workspace, keep, remove)
+    from reprun.commands.gc_far import collect_far
+
+    return collect_far(workspace, target, keep, remove)
+
+
 def collect_garbage(workspace: Workspace, keep: int, remove: bool) -> Collected:
     """Lists spare worktrees (all but the `keep` newest that no unfinished run uses), leftovers of killed processes, and
     launches that were interrupted before their snapshot. Removes them only when `remove` is set. Runs are never removed."""
@@ -39,7 +48,7 @@ def collect_garbage(workspace: Workspace, keep: int, remove: bool) -> Collected:
     torn = [*find_stale_scratch(repository), *list_torn(repository.state_dir)]
     index_locks = find_left_locks(repository)
     ref_locks = find_stale(find_locks(repository.common_dir))
-    dead = _dead_launches(workspace)
+    dead = dead_launches(workspace)
     found = [Rubbish("worktree", tree["path"], tree["bytes"]) for tree in answer["worktrees"]]
     found += [Rubbish("leftover", path) for path in [*answer["leftovers"], *torn]]
     found += [Rubbish("stale lock", path) for path in [*index_locks, *ref_locks]]
@@ -57,25 +66,30 @@ def collect_garbage(workspace: Workspace, keep: int, remove: bool) -> Collected:
     mended = mend_branch(repository)  # it alone knows when the lock on the user's index is ours
     for path in [*torn, *ref_locks]:
         remove_file(path)
-    for run_id in dead:
-        refs.delete_refs(repository, run_id)
-        workspace.journal(run_id).remove()
+    forget_launches(workspace, dead)
     _put_away_started(workspace)
     workspace.record()
     return Collected(found, [*removed, *torn, *mended, *ref_locks, *dead])
+
+
+def forget_launches(workspace: Workspace, dead: list[str]) -> None:
+    """Forgets launches of which nothing ever ran."""
+    for run_id in dead:
+        refs.delete_refs(workspace.repository, run_id)
+        workspace.journal(run_id).remove()
 
 
 def _put_away_started(workspace: Workspace) -> None:
     """Closes the journals of launches that were killed after they had started their run."""
     open_ones = list_open(workspace.repository.state_dir)
     history = workspace.history() if open_ones else None
-    for run_id in open_ones:
-        row = history.find(run_id) if history else None
-        if row is not None:
-            put_away(workspace, row, get_state(workspace, row))
+    rows = [row for run_id in open_ones if history and (row := history.find(run_id)) is not None]
+    states = look(workspace, rows)
+    for row in rows:
+        put_away(workspace, row, states[row.run_id])
 
 
-def _dead_launches(workspace: Workspace) -> list[str]:
+def dead_launches(workspace: Workspace) -> list[str]:
     """Launches that cannot be carried on, and of which nothing ever ran: their process is gone, and there is no snapshot, or
     neither a manifest nor a line of the journal that says what was asked for."""
     open_ones = list_open(workspace.repository.state_dir)

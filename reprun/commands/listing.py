@@ -23,33 +23,36 @@ class Listed:
     state: RunState
 
 
-def list_runs(workspace: Workspace, wanted: Filter) -> list[Listed]:
-    """The newest runs that fit. A filter by state looks at the state of this moment, not at the one in the index."""
+def list_runs(workspace: Workspace, wanted: Filter, offline: bool = False) -> list[Listed]:
+    """The newest runs that fit. A filter by state looks at the state of this moment, not at the one in the index.
+
+    With `offline` no other machine is asked.
+    """
     history = workspace.history()
     if not wanted.state:
-        return _with_states(workspace, history.newest(wanted))
+        return _with_states(workspace, history.newest(wanted), offline)
     everything = history.newest(replace(wanted, state="", limit=0))
-    states = find_states(workspace, everything)
+    states = find_states(workspace, everything, offline)
     fitting = (Listed(row, states[row.run_id]) for row in everything if states[row.run_id].state == wanted.state)
     return list(islice(fitting, wanted.limit))
 
 
-def unfinished_runs(workspace: Workspace) -> list[Listed]:
+def unfinished_runs(workspace: Workspace, offline: bool = False) -> list[Listed]:
     """What is not over: running, starting, interrupted before the start, lost without anybody having said so."""
-    known = _with_states(workspace, workspace.history().unfinished(1000))
+    known = _with_states(workspace, workspace.history().unfinished(1000), offline)
     listed = [item for item in known if not item.state.has_outcome or not item.state.is_final]
     return sorted(listed, key=lambda item: item.row.run_id, reverse=True)
 
 
-def _with_states(workspace: Workspace, rows: Sequence[Row]) -> list[Listed]:
-    states = find_states(workspace, rows)
+def _with_states(workspace: Workspace, rows: Sequence[Row], offline: bool) -> list[Listed]:
+    states = find_states(workspace, rows, offline)
     return [Listed(row, states[row.run_id]) for row in rows]
 
 
 def show_run(workspace: Workspace, row: Row) -> dict[str, Any]:
     """Everything that is recorded of a run: manifest, state, outcome, where things are."""
     state = get_state(workspace, row)
-    data: dict[str, Any] = {"run_id": row.run_id, "state": state.state, "state_words": state.words, "exit_code": state.exit_code}
+    data: dict[str, Any] = {"run_id": row.run_id, **state.data}
     try:
         data["manifest"] = workspace.manifest(row.run_id).data
     except ReprunError as error:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from reprun.commands.delivery import recall
 from reprun.commands.launch import Launched, Tell, ignore, launch
 from reprun.commands.records import carried_table, spec_from_manifest, variables_table
 from reprun.commands.states import get_state
 from reprun.core.compare import Difference, Side, differences
+from reprun.core.errors import UsageError
 from reprun.core.frozen import dataclass, replace
 from reprun.core.manifest import DamagedError, Manifest
 from reprun.core.outcome import RunState
@@ -49,6 +51,22 @@ def ask_first(workspace: Workspace, row: Row) -> Manifest | None:
     """
     kept = workspace.kept(row.run_id)
     return None if workspace.is_ours(kept) else kept.manifest
+
+
+def target_of(workspace: Workspace, row: Row, asked: str) -> str:
+    """Where to reproduce a run: where it is `asked` for, else where a run of this user's own ran, else here.
+
+    Raises `UsageError` when that is described no more.
+    """
+    if asked or ask_first(workspace, row) is not None:
+        return asked or "local"
+    try:
+        return workspace.target(row.target or "local").name
+    except UsageError as error:
+        here = f"reprun reproduce {row.run_id} --on local"
+        raise UsageError(
+            f"{row.run_id} ran on a target that is not in the settings any more: {error.message}", hint=here
+        ) from None
 
 
 def plan_reproduction(workspace: Workspace, row: Row, target: str = "local", trusted: bool = True) -> Plan:
@@ -117,14 +135,17 @@ def _carried_now(workspace: Workspace, spec: RunSpec, get: bool) -> tuple[Carrie
 def _as_it_would_be(workspace: Workspace, manifest: Manifest, spec: RunSpec, trusted: bool) -> Side:
     """The records that the new run would get here and now, as far as they can be known without starting it."""
     host = workspace.target(spec.target).host
+    known = recall(workspace, host)
+    has_tree = host.is_here or (known is not None and known.shared)  # else paths in the tree mean nothing there, as yet
+    asked = [path for path in spec.data if has_tree or path.startswith(("/", "~"))] if trusted else []
     answer = host.ask(
         {
             "op": "facts",
             "argv": list(spec.argv) if trusted else ["python3"],
             "pass_env": list(workspace.settings.pass_env),
             "variables": spec.variables if trusted else {},
-            "data": list(spec.data) if trusted else [],
-            **({"data_base": workspace.repository.top} if host.is_here else {}),
+            "data": asked,
+            **({"data_base": workspace.repository.top} if has_tree else {}),
         }
     )
     data = dict(manifest.data)
@@ -136,7 +157,7 @@ def _as_it_would_be(workspace: Workspace, manifest: Manifest, spec: RunSpec, tru
         "hostname": answer["host"]["hostname"],
         "machine_id": answer["host"]["machine_id"],
     }
-    if answer["data"]:
+    if answer["data"] and len(asked) == len(spec.data):
         data["data"] = answer["data"]
     data["carried"] = carried_table(spec)
     return side_of(data, {"host": answer["host"]})

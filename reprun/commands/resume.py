@@ -5,7 +5,7 @@ from __future__ import annotations
 from reprun.commands.launch import Launched, Tell, ignore, launch
 from reprun.commands.mending import mended
 from reprun.commands.records import spec_from_manifest
-from reprun.commands.states import get_state, put_away
+from reprun.commands.states import get_state, put_away, require_link
 from reprun.commands.steps import get_spec
 from reprun.core.errors import NotFoundError, RefusedError
 from reprun.core.frozen import replace
@@ -19,12 +19,13 @@ from reprun.workspace import Workspace
 def resume(workspace: Workspace, row: Row, tell: Tell = ignore) -> Launched | RunState:
     """Starts the run if it never started, once; else answers with its state and does nothing.
 
-    Raises `RefusedError` when the launch was interrupted before its snapshot: the tree may be another one now.
+    Raises `RefusedError` when the launch was interrupted before its snapshot: the tree may be another one now. And
+    `UnreachableError` when the host cannot be asked whether it has started.
     """
     mend_branch(workspace.repository)
-    state = get_state(workspace, row)
+    state = require_link(workspace, row, get_state(workspace, row))
     put_away(workspace, row, state)
-    if state.state == "lost":
+    if state.state in ("lost", "unknown"):
         raise RefusedError(
             f"{row.run_id} is {state.words}: it may have run, and is not started again", hint=f"reprun reproduce {row.run_id}"
         )

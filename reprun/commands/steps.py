@@ -14,6 +14,7 @@ from reprun.core.frozen import replace
 from reprun.core.manifest import Manifest
 from reprun.core.outcome import state_of
 from reprun.core.spec import Attempt, Job, RunSpec, Snapshot
+from reprun.core.text import show
 from reprun.repo import refs
 from reprun.repo.pruning import await_gc, has_all_objects, keep_blob
 from reprun.repo.snapshot import Wish, take_snapshot
@@ -187,6 +188,7 @@ def ensure_manifest(
     text = next(refs.read_blobs(repository.git, [blob]), None) if blob else None
     if text is not None:
         manifest = parse_manifest(text, run_id)
+        _check_machine(manifest, target, prepared)
         if not workspace.journal(run_id).digest():
             _remember_seal(workspace, run_id, text)
         return Sealed(manifest, text.decode(), cleared)
@@ -195,6 +197,18 @@ def ensure_manifest(
     keep_blob(repository, ref, text)
     _remember_seal(workspace, run_id, text)
     return Sealed(Manifest(data), text.decode(), cleared)
+
+
+def _check_machine(manifest: Manifest, target: Target, prepared: Mapping[str, Any]) -> None:
+    """A run starts on the machine of its manifest, or not at all."""
+    sealed, now = manifest.table("target"), prepared["host"]
+    if sealed.get("machine_id") in (None, "", now["machine_id"]):
+        return
+    raise RefusedError(
+        f"{manifest.run_id} was prepared on {show(str(sealed.get('hostname')))}, and {target.name} leads to another machine now, "
+        f"{show(now['hostname'])}; nothing ran",
+        hint=f"reprun reproduce {manifest.run_id}",
+    )
 
 
 def _remember_seal(workspace: Workspace, run_id: str, text: bytes) -> None:
@@ -207,7 +221,8 @@ def _remember_seal(workspace: Workspace, run_id: str, text: bytes) -> None:
 def start(workspace: Workspace, target: Target, spec: RunSpec, prepared: Mapping[str, Any], sealed: Sealed) -> Job:
     """Hands the run to the target's scheduler. The target starts it once, however often it is asked."""
     run_id, journal = sealed.manifest.run_id, workspace.journal(sealed.manifest.run_id)
-    journal.write("submit", run_dir=prepared["run_dir"])  # from here on it may have started, whatever else is lost
+    machine = {name: prepared["host"][name] for name in ("machine_id", "hostname")}
+    journal.write("submit", run_dir=prepared["run_dir"], **machine)  # from here on it may have started, whatever else is lost
     config = {"name": f"config.{spec.config.format}", "text": spec.config.text} if spec.config else None
     answer = target.host.ask(
         {

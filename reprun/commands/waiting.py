@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from reprun.commands.backup import back_up
-from reprun.commands.states import get_state
+from reprun.commands.launch import Tell, ignore
+from reprun.commands.states import get_state, learned, look
 from reprun.core.errors import NotFoundError
 from reprun.core.outcome import RunState, state_of
 from reprun.repo import refs
@@ -13,24 +14,64 @@ from reprun.store.rows import Row
 from reprun.system.clock import pause
 from reprun.workspace import Workspace
 
-_FIRST, _SLOWEST = 0.005, 0.5
+_FIRST, _SLOWEST, _SLOWEST_FAR = 0.005, 0.5, 2.0
+_FIRST_CUT, _SLOWEST_CUT = 1.0, 30.0  # a host that refuses us must not take us for an attack
 _PUBLISHED = 1.0  # seconds
 _PIECE = 1 << 18  # bytes of a log in one answer
 STREAMS = ("stdout", "stderr")
 
 
-def wait(workspace: Workspace, row: Row) -> RunState:
+def wait(workspace: Workspace, row: Row, tell: Tell = ignore) -> RunState:
     """Blocks until the run is over, with its end where a `git push` finds it, or surely will not start by itself."""
-    delay, unstarted = _FIRST, 0
+    return wait_for(workspace, [row], tell)[row.run_id]
+
+
+def wait_for(workspace: Workspace, rows: Sequence[Row], tell: Tell = ignore) -> dict[str, RunState]:
+    """The ends of the runs, in their order. A host that cannot be reached is tried again until it can, and `tell` hears of it.
+
+    Raises `UsageError` for a run on a target that nobody describes any more.
+    """
+    for row in rows:
+        workspace.target(workspace.watched_place_of(row)[0])
+    ends: dict[str, RunState] = {}
+    unstarted = {row.run_id: 0 for row in rows}
+    rhythm = _Rhythm(all(workspace.is_here(row) for row in rows), tell)
     while True:
-        state = get_state(workspace, row)
-        unstarted = unstarted + 1 if state.state == "unstarted" else 0
-        if state.is_final or state.state == "unknown" or unstarted > 20:
-            _await_publication(workspace, row.run_id, state)
-            back_up(workspace)
-            return state
-        pause(delay)
-        delay = min(delay * 1.3, _SLOWEST)
+        for run_id, state in look(workspace, [row for row in rows if row.run_id not in ends]).items():
+            unstarted[run_id] = unstarted[run_id] + 1 if state.state == "unstarted" and state.link == "ok" else 0
+            if state.is_final or state.state == "unknown" or unstarted[run_id] > 20:
+                ends[run_id] = state
+        if len(ends) == len(unstarted):
+            break
+        rhythm.rest(workspace)
+    for row in rows:
+        if workspace.is_here(row):
+            _await_publication(workspace, row.run_id, ends[row.run_id])
+    back_up(workspace)
+    return {row.run_id: ends[row.run_id] for row in rows}
+
+
+class _Rhythm:
+    """The pauses between two looks: growing, longer over a link, and longest while a host cannot be reached."""
+
+    def __init__(self, is_here: bool, tell: Tell) -> None:
+        self.slowest, self.tell = _SLOWEST if is_here else _SLOWEST_FAR, tell
+        self.delay = _FIRST
+        self.broken: set[str] = set()
+
+    def rest(self, workspace: Workspace) -> None:
+        """Pauses; before that it tells of links that have broken or came back."""
+        broken = {error.message for error in workspace.troubles}
+        workspace.troubles.clear()
+        for message in sorted(broken - self.broken):
+            self.tell(f"{message}; it is tried again, and what runs there goes on")
+        if self.broken and not broken:
+            self.tell("all hosts answer again")
+        if bool(broken) != bool(self.broken):
+            self.delay = _FIRST_CUT if broken else _FIRST
+        self.broken = broken
+        pause(self.delay)
+        self.delay = min(self.delay * 2, _SLOWEST_CUT) if broken else min(self.delay * 1.3, self.slowest)
 
 
 def _await_publication(workspace: Workspace, run_id: str, state: RunState) -> None:
@@ -91,4 +132,4 @@ def require_log(workspace: Workspace, row: Row) -> None:
 
 def stop(workspace: Workspace, row: Row, grace: float) -> RunState:
     """TERM, `grace` seconds, KILL for the run's whole process group; answers with the state afterwards."""
-    return state_of(workspace.ask(row, op="stop", run_id=row.run_id, grace=grace))
+    return learned(workspace, row, state_of(workspace.ask(row, op="stop", run_id=row.run_id, grace=grace)))

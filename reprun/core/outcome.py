@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import gmtime, strftime
 from typing import Any
 
 from reprun.core.frozen import dataclass, field
@@ -11,14 +12,40 @@ STATES = ("unstarted", "starting", "running", "finished", "failed", "stopped", "
 FINAL = frozenset({"finished", "failed", "stopped", "lost"})
 
 
+# What became of the question: it was answered (or nothing had to be asked), the target did not answer, it was not asked.
+LINKS = ("ok", "unreachable", "not asked")
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What was last seen of a run on another machine, `at` so many seconds since the epoch. `ended`: it has an outcome."""
+
+    state: str
+    reason: str = ""
+    exit_code: int | None = None
+    at: float = 0.0
+    ended: bool = False
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """For JSON, with a time as all others are."""
+        moment = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(self.at))
+        return {"state": self.state, "reason": self.reason, "exit_code": self.exit_code, "at": moment}
+
+
 @dataclass(frozen=True)
 class RunState:
-    """A state and the reason for it: `lost`, `host rebooted`. `record` is outcome.json or started.json as far as it exists."""
+    """A state and the reason for it: `lost`, `host rebooted`. `record` is outcome.json or started.json as far as it exists.
+
+    `link` is one of LINKS; `last` is what was seen when the target was last asked, where it could not be asked now.
+    """
 
     state: str
     reason: str = ""
     exit_code: int | None = None
     record: dict[str, Any] = field(default_factory=dict, repr=False)
+    link: str = "ok"
+    last: Sighting | None = None
 
     @property
     def words(self) -> str:
@@ -27,6 +54,14 @@ class RunState:
         if self.state in ("finished", "failed") and self.exit_code is not None:
             text += f" {self.exit_code}"
         return f"{text} ({self.reason})" if self.reason else text
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What every command's JSON says of a state."""
+        return {
+            "state": self.state, "reason": self.reason, "exit_code": self.exit_code, "state_words": self.words,
+            "link": self.link, "last_known": None if self.last is None else self.last.data,
+        }  # fmt: skip
 
     @property
     def is_final(self) -> bool:
@@ -40,11 +75,12 @@ class RunState:
 
 
 def state_of(answer: dict[str, Any]) -> RunState:
-    """The state as the runner answers it: `{"state", "reason", "exit_code", "record"}`."""
+    """The state as the runner answers it: `{"state", "reason", "exit_code", "record"}`. It may be another machine's."""
+    state, code = answer.get("state"), answer.get("exit_code")
     return RunState(
-        str(answer.get("state", "unknown")),
+        state if state in STATES else "unknown",
         str(answer.get("reason", "")),
-        answer.get("exit_code"),
+        code if isinstance(code, int) else None,
         dict(answer.get("record") or {}),
     )
 

@@ -58,3 +58,13 @@ def human_seconds(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def human_ago(seconds: float) -> str:
+    """`just now`, `40 s ago`, `5 min ago`, `3 h ago`, `12 days ago`."""
+    if seconds < 2:
+        return "just now"
+    for limit, size, unit in ((120, 1, "s"), (7200, 60, "min"), (172800, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds // size:.0f} {unit} ago"
+    return f"{seconds // 86400:.0f} days ago"

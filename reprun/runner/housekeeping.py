@@ -8,10 +8,13 @@ from typing import Any, Dict, Iterator, List, Set
 from reprun.runner.checkout import Place
 from reprun.runner.files import read_json, remove_tree
 from reprun.runner.form import TREE_NAME, commit_of
+from reprun.runner.git import Git
 from reprun.runner.identity import is_alive, is_orphan
 from reprun.runner.paths import Home, RunDir
 from reprun.runner.state import find_state
 from reprun.runner.worktree import is_admin_of_nothing, list_trees, remove_admin_of_nothing, remove_worktree
+
+RUNS = "refs/reprun/runs/"
 
 
 def survey(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
@@ -23,6 +26,8 @@ def survey(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
         "worktrees": [{"name": name, "path": place.path(name), "bytes": _bytes(place.path(name))} for name in spare],
         "leftovers": sorted(_leftovers(home, place)),
         "in_use": len(used),
+        "refs": sorted(_refs(home, place)),
+        "unstarted": sorted(_unstarted(home, place)),
     }
 
 
@@ -51,7 +56,36 @@ def remove(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
                 remove_worktree(place, run_id, run.tree)
             remove_tree(run.path)
             removed.append(run.path)
+    removed += _forget(home, place, request.get("refs", []))
     return {"removed": removed}
+
+
+def _refs(home: Home, place: Place) -> Set[str]:
+    """The runs whose commit is kept here, but of which nothing else is: the dev side knows which of them are gone there too."""
+    if not os.path.isdir(place.store):
+        return set()
+    names = Git(place.store, {"GIT_DIR": place.store}).text("for-each-ref", "--format=%(refname)", RUNS).split()
+    return {name[len(RUNS) :] for name in names} - set(_names(home.runs))
+
+
+def _unstarted(home: Home, place: Place) -> Iterator[str]:
+    """The runs of this repository that were prepared and never started: the dev side knows which of them may still be."""
+    for run_id in _names(home.runs):
+        run = home.run(run_id)
+        plan = _plan(run.launch) or {}
+        if plan.get("worktree", {}).get("store") == place.store and find_state(run)["state"] == "unstarted":
+            yield run_id
+
+
+def _forget(home: Home, place: Place, run_ids: List[str]) -> List[str]:
+    """Drops the refs of runs that are gone, and lets git remove what hung on them alone, once it is a day old."""
+    gone = [RUNS + run_id for run_id in run_ids if run_id in _refs(home, place)] if run_ids else []
+    git = Git(place.store, {"GIT_DIR": place.store})
+    for ref in gone:
+        git.run("update-ref", "-d", ref)
+    if gone:
+        git.run("gc", "--quiet", "--prune=1.day.ago", check=False)
+    return gone
 
 
 def _used(home: Home) -> Set[str]:

@@ -76,9 +76,12 @@ def _start(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _state(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    """The runs by their ids, and which machine it is that answers: a name may come to lead to another one."""
+    from reprun.runner.files import read_text
     from reprun.runner.state import find_state
 
-    return {run_id: find_state(place.run(run_id)) for run_id in request["run_ids"]}
+    runs = {run_id: find_state(place.run(run_id)) for run_id in request["run_ids"]}
+    return {"runs": runs, "machine_id": read_text("/etc/machine-id").strip(), "hostname": os.uname().nodename}
 
 
 def _stop(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:

@@ -47,6 +47,11 @@ def pause(seconds: float) -> None:
     time.sleep(seconds)
 
 
+def now_seconds() -> float:
+    """Seconds since the epoch."""
+    return time.time()
+
+
 def now_ns() -> int:
     """Nanoseconds since the epoch, on the clock that file times come from."""
     return time.time_ns()

@@ -41,7 +41,7 @@ def test_answers_are_plain_data(host: Host, request_: Mapping[str, Any]) -> None
 
 
 def test_a_run_that_is_not_there_never_started(host: Host) -> None:
-    assert host.ask({"op": "state", "run_ids": [RUN_ID]})[RUN_ID]["state"] == "unstarted"
+    assert host.ask({"op": "state", "run_ids": [RUN_ID]})["runs"][RUN_ID]["state"] == "unstarted"
 
 
 def test_asking_alters_no_request(host: Host) -> None:

@@ -1,0 +1,63 @@
+"""Several works at once, none of which may hold up the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from threading import Thread
+from typing import Any, Generic, TypeVar
+
+from reprun.core.frozen import dataclass
+from reprun.system.clock import ticks
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Work(Generic[T]):
+    """Something to do, and for how many seconds its end is waited for."""
+
+    do: Callable[[], T]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Done(Generic[T]):
+    """What came of a work: its result, or its error."""
+
+    result: T | None = None
+    error: Exception | None = None
+
+    def get(self) -> T:
+        """The result. Raises the error."""
+        if self.error is not None:
+            raise self.error
+        assert self.result is not None
+        return self.result
+
+
+class Together:
+    """Does works in threads, one thread for each key at any time: what belongs to a key needs no lock.
+
+    A work that takes too long is left alone, and its result is dropped when it comes; until then its key counts as busy.
+    """
+
+    def __init__(self) -> None:
+        self._threads: dict[str, Thread] = {}
+
+    def do(self, works: Mapping[str, Work[Any]]) -> dict[str, Done[Any]]:
+        """What came of each work; one that did not end in its time, or whose key is still busy after that, is left out."""
+        began, done = ticks(), dict[str, Done[Any]]()
+        for key, work in works.items():
+            if key not in self._threads or not self._threads[key].is_alive():
+                self._threads[key] = Thread(target=_into, args=(done, key, work), daemon=True)
+                self._threads[key].start()
+        for key, work in works.items():
+            self._threads[key].join(max(0.0, began + work.seconds - ticks()))
+        return dict(done)
+
+
+def _into(done: dict[str, Done[Any]], key: str, work: Work[Any]) -> None:
+    try:
+        done[key] = Done(work.do())
+    except Exception as error:
+        done[key] = Done(error=error)
