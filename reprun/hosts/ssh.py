@@ -13,14 +13,18 @@ from reprun.hosts.base import Attached
 from reprun.hosts.session import LinkError, NoRunnerError, OldPythonError, Session
 from reprun.hosts.shipping import bootstrap_command, pack_runner, python_command
 from reprun.hosts.ssh_trouble import explain, too_old
-from reprun.hosts.ssh_words import check_address, check_python, ssh_words
+from reprun.hosts.ssh_words import Route, check_address, check_python, find_route, retire
 from reprun.runner import paths
 from reprun.runner.errors import RunnerError
 from reprun.runner.files import write_atomic
+from reprun.runner.main import OTHER_HOME
+from reprun.system.clock import pause, ticks
 from reprun.system.files import find_bytes
 from reprun.system.process import translated
 
 PATIENCE = 30.0
+_DOUBT = 5.0  # seconds to wait for the first words of a host through a connection that stood before
+_PAUSES = (0.0, 0.5, 1.5)  # seconds before a request is repeated: the first repetition costs nothing where only the link was cut
 
 
 @dataclass(frozen=True)
@@ -45,18 +49,24 @@ class SshHost:
         self.access = access
         check_python(access.python, name)
         self._session: Session | None = None
+        self._route: Route | None = None
+        self._has_answered = False  # since this command began: what breaks now is the link
 
     def ask(self, request: Mapping[str, Any], attached: Attached | None = None) -> dict[str, Any]:
         """Sends the request, over a new connection when the one that stood has broken. Raises what `Host.ask` says."""
-        for is_last in (False, False, True):
+        pauses = iter(_PAUSES)
+        until = ticks() + self.access.patience
+        while True:
             try:
                 session = self._ready()
                 session.send(request, attached() if attached else None)
                 return self._read(session)
             except LinkError as error:
-                self.close()
-                if is_last or not error.answered:
+                delay = next(pauses, None) if self._may_repeat(error) else None
+                self._drop(error)
+                if delay is None or (delay and ticks() > until):
                     raise explain(self.name, error.said, error.status, error.answered) from None
+                pause(delay)
             except NoRunnerError:
                 self._forget()
                 self.close()
@@ -64,17 +74,16 @@ class SshHost:
                 self.close()
                 raise too_old(self.name, str(error)) from None
             except BaseException:
-                if attached:
-                    self.close()  # a request may be half sent
+                if self._session is not None and self._session.is_pending:
+                    self.close()
                 raise
-        raise AssertionError
 
     def warm(self, request: Mapping[str, Any]) -> None:
         """Connects, and lets the host begin; nothing is waited for. A failure is met by the first question."""
         try:
             self._session = session = self._open()
             if session.is_settled:
-                session.send({**request, "op": "ahead"})
+                session.hint({**request, "op": "ahead"})
         except (LinkError, ReprunError):
             self._session = None
 
@@ -85,19 +94,21 @@ class SshHost:
     def attach(self, words: list[str]) -> list[str]:
         """The same through ssh, with a terminal. What the words are is hidden from the login shell, which might change them."""
         program = f"import os; w = {words!r}; os.execvp(w[0], w)".encode()
-        return [*ssh_words(self.access.address), "-t", "--", self.access.address, python_command(self.access.python, program)]
+        route = find_route(self.access.address, self.access.patience)
+        return [*route.words, "-t", "--", self.access.address, python_command(self.access.python, program)]
 
     def close(self) -> None:
         """Ends the conversation, if there is one; the connection stays for the next command."""
-        if self._session is not None:
-            self._session.close()
-            self._session = None
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
 
     def _open(self) -> Session:
-        words = [*ssh_words(self.access.address), "-T", "--", self.access.address, bootstrap_command(self.access.python)]
-        shipment = pack_runner()
-        session = Session(words, shipment, self.access.home, self.access.patience)
-        session.is_settled = self._known() == shipment.digest
+        self._route = route = find_route(self.access.address, self.access.patience)
+        words = [*route.words, "-T", "--", self.access.address, bootstrap_command(self.access.python)]
+        shipment, patience = pack_runner(), self.access.patience
+        session = Session(words, shipment, self.access.home, (patience, min(patience, _DOUBT) if route.stood else patience))
+        session.greet(self._known() == shipment.digest)
         return session
 
     def _ready(self) -> Session:
@@ -105,26 +116,47 @@ class SshHost:
         self._session = session = self._session or self._open()
         if not session.is_settled:
             session.settle()
-            os.makedirs(os.path.dirname(self._memo()), mode=0o700, exist_ok=True)
-            write_atomic(self._memo(), session.shipment.digest.encode(), durable=False)
         return session
 
+    def _may_repeat(self, error: LinkError) -> bool:
+        """True where the link has broken, or never was: what stood before this command may lead nowhere by now."""
+        self._has_answered = self._has_answered or error.answered
+        return self._has_answered or (self._route is not None and self._route.stood)
+
+    def _drop(self, error: LinkError) -> None:
+        """Leaves a link that is gone, or silent: then nobody else is to try it."""
+        self.close()
+        if error.status is None and self._route is not None:
+            retire(self._route)
+
     def _read(self, session: Session) -> dict[str, Any]:
-        while True:
-            message = session.receive()
-            if "answer" in message:
-                answer: dict[str, Any] = message["answer"]
-                return answer
-            if "error" in message:
-                found = message["error"]
-                hint = str(found["hint"]).replace("reprun doctor", f"reprun doctor --on {self.name}")
-                with translated():
-                    raise RunnerError(found["kind"], f"{found['message']} (on {self.name})", hint)
-            raise ToolError(f"the runner on {self.name} failed: {str(message.get('fault')).strip().splitlines()[-1]}")
+        message = session.receive()
+        self._has_answered = True
+        if "answer" in message:
+            self._remember(session.shipment.digest)
+            answer: dict[str, Any] = message["answer"]
+            return answer
+        if "error" in message:
+            found = message["error"]
+            hint = str(found["hint"]).replace("reprun doctor", f"reprun doctor --on {self.name}").replace(*self._other_home())
+            with translated():
+                raise RunnerError(found["kind"], f"{found['message']} (on {self.name})", hint)
+        raise ToolError(f"the runner on {self.name} failed: {str(message.get('fault')).strip().splitlines()[-1]}")
+
+    def _other_home(self) -> tuple[str, str]:
+        """What the runner says of its own machine, and what it means on another one."""
+        return OTHER_HOME, f'[targets.{self.name}] home = "/a/folder/of/yours"'
 
     def _known(self) -> str:
         """The digest of the runner that this host had when it was last asked."""
         return (find_bytes(self._memo()) or b"").decode("utf-8", "replace")
+
+    def _remember(self, digest: str) -> None:
+        """A memo, which may fail."""
+        if self._known() != digest:
+            with suppress(OSError):
+                os.makedirs(os.path.dirname(self._memo()), mode=0o700, exist_ok=True)
+                write_atomic(self._memo(), digest.encode(), durable=False)
 
     def _forget(self) -> None:
         with suppress(FileNotFoundError):

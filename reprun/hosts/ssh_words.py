@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from hashlib import sha256
 
-from reprun.core.errors import UsageError
+from reprun.core.errors import ReprunError, UsageError
+from reprun.core.frozen import dataclass
 from reprun.core.text import show
 from reprun.runner.paths import check_socket, shared_folder
 from reprun.system.process import run
@@ -16,13 +18,14 @@ _ADDRESS = re.compile(r"(ssh://)?[A-Za-z0-9_][A-Za-z0-9_.@:%+\[\]-]*")
 _PROGRAM = re.compile(r"[A-Za-z0-9_./~+-]+")
 _OPTIONS = {
     "BatchMode": "yes",  # nobody is there to be asked
-    "ConnectTimeout": "10",
-    "ServerAliveInterval": "5",
     "ServerAliveCountMax": "3",
     "ClearAllForwardings": "yes",
     "LogLevel": "ERROR",  # a user's QUIET would leave us without the reason of a failure
 }
 _PERSIST = "600"  # seconds that the connection stays open after its last use
+_CONNECT, _ALIVE = 10, 5  # seconds to connect, and between signs of life of a link, for a host that may be silent for longer
+_STOP = 2.0
+_LOCALE = ("LANG", "LANGUAGE")
 
 
 def check_address(address: str, name: str) -> str:
@@ -58,22 +61,63 @@ def client(environ: Mapping[str, str] = os.environ) -> list[str]:
         raise UsageError(f"REPRUN_SSH cannot be read: {error}", hint="export REPRUN_SSH='ssh -F /a/config'") from None
 
 
-def ssh_words(address: str) -> list[str]:
-    """An ssh command up to the words that the host is given. It goes through the connection that is open already."""
-    options = {**_OPTIONS, **_sharing(address)}
-    return [*client(), "-a", "-x", *(word for key, value in options.items() for word in ("-o", f"{key}={value}"))]
+@dataclass(frozen=True)
+class Route:
+    """How a host is reached: `words` are the ssh command up to the name. `socket` is where our connection is shared, empty
+    where the user shares one or nobody does; `stood` says that it was there before."""
+
+    address: str
+    words: tuple[str, ...]
+    socket: str
+    stood: bool
 
 
-def _sharing(address: str) -> dict[str, str]:
-    """How the connection is shared: as the user has set it up, else through a socket of ours."""
-    path = _socket(address)
-    if not os.path.exists(path) and _has_own(address):
-        return {}
+def find_route(address: str, patience: float) -> Route:
+    """The way through the connection that is open already, else one that makes it for those who come after.
+
+    A host that is given less `patience` is also asked more often for a sign of life.
+    """
+    from math import ceil
+
+    options = {
+        **_OPTIONS,
+        "ConnectTimeout": str(max(1, min(_CONNECT, ceil(patience)))),
+        "ServerAliveInterval": str(max(1, min(_ALIVE, int(patience / 3)))),
+    }
+    socket = _socket(address)
+    stood = os.path.exists(socket)
+    if (not stood and _has_own(address)) or not _is_usable(socket):
+        socket, stood = "", False
+    else:
+        options |= {"ControlMaster": "auto", "ControlPath": socket, "ControlPersist": _PERSIST}
+    words = (*client(), "-a", "-x", *(word for key, value in options.items() for word in ("-o", f"{key}={value}")))
+    return Route(address, words, socket, stood)
+
+
+def retire(route: Route) -> None:
+    """Our connection is no longer offered to new commands; what goes on through it is left alone. The next one makes another."""
+    if not route.socket or not os.path.exists(route.socket):
+        return
+    try:
+        words = [*client(), "-O", "stop", "-o", f"ControlPath={route.socket}", "--", route.address]
+        run(words, check=False, timeout=_STOP)
+    except ReprunError:
+        pass  # whoever holds it hangs
+    with suppress(OSError):
+        os.unlink(route.socket)
+
+
+def environment() -> dict[str, str]:
+    """What ssh is started with. The language of this machine, which ssh_config of Debian sends, is not that of the host."""
+    return {name: value for name, value in os.environ.items() if name not in _LOCALE and not name.startswith("LC_")}
+
+
+def _is_usable(path: str) -> bool:
     try:
         check_socket(path)
     except OSError:
-        return {}  # the folder is somebody else's: each command makes a connection of its own
-    return {"ControlMaster": "auto", "ControlPath": path, "ControlPersist": _PERSIST}
+        return False  # the folder is somebody else's: each command makes a connection of its own
+    return True
 
 
 def _socket(address: str) -> str:

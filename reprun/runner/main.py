@@ -9,6 +9,8 @@ from typing import Any, Callable, Dict, List
 from reprun.runner.errors import RunnerError
 from reprun.runner.paths import Home, home
 
+OTHER_HOME = "export REPRUN_HOME=<a folder of yours>"
+
 
 def handle(request: Dict[str, Any]) -> Dict[str, Any]:
     """Answers one request. Raises `RunnerError`, also for a full or forbidden disk; anything else is a fault of ours."""
@@ -17,7 +19,7 @@ def handle(request: Dict[str, Any]) -> Dict[str, Any]:
         return _OPERATIONS[request["op"]](place, request)
     except OSError as error:
         what = "%s (it is in REPRUN_HOME) cannot be used" % error.filename if error.filename else "the %s failed" % request["op"]
-        hint = "reprun doctor, or export REPRUN_HOME=<a folder of yours>"
+        hint = "reprun doctor, or " + OTHER_HOME
         raise RunnerError("tool", "%s: %s" % (what, error.strerror), hint) from error
 
 
