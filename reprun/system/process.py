@@ -36,7 +36,7 @@ def run(
     check: bool = True,
     timeout: float | None = None,
 ) -> Completed:
-    """Runs a program to its end, from an argument list. Raises `ToolError` when it takes too long, or fails and `check` is set."""
+    """Runs a program to its end, from an argument list. Raises `ToolError` when it takes too long or, with `check`, fails."""
     with translated():
         return _run(argv, cwd=cwd, env=env, stdin=stdin, check=check, timeout=timeout)
 
