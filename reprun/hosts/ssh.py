@@ -107,7 +107,8 @@ class SshHost:
         self._route = route = find_route(self.access.address, self.access.patience)
         words = [*route.words, "-T", "--", self.access.address, bootstrap_command(self.access.python)]
         shipment, patience = pack_runner(), self.access.patience
-        session = Session(words, shipment, self.access.home, (patience, min(patience, _DOUBT) if route.stood else patience))
+        doubt = min(patience, _DOUBT) if route.stood else max(patience, route.connect + 1)  # ssh itself says why it gave up
+        session = Session(words, shipment, self.access.home, (patience, doubt))
         session.greet(self._known() == shipment.digest)
         return session
 

@@ -64,12 +64,13 @@ def client(environ: Mapping[str, str] = os.environ) -> list[str]:
 @dataclass(frozen=True)
 class Route:
     """How a host is reached: `words` are the ssh command up to the name. `socket` is where our connection is shared, empty
-    where the user shares one or nobody does; `stood` says that it was there before."""
+    where the user shares one or nobody does; `stood` says that it was there before. `connect` is how many seconds ssh tries."""
 
     address: str
     words: tuple[str, ...]
     socket: str
     stood: bool
+    connect: int
 
 
 def find_route(address: str, patience: float) -> Route:
@@ -79,9 +80,10 @@ def find_route(address: str, patience: float) -> Route:
     """
     from math import ceil
 
+    connect = max(1, min(_CONNECT, ceil(patience)))
     options = {
         **_OPTIONS,
-        "ConnectTimeout": str(max(1, min(_CONNECT, ceil(patience)))),
+        "ConnectTimeout": str(connect),
         "ServerAliveInterval": str(max(1, min(_ALIVE, int(patience / 3)))),
     }
     socket = _socket(address)
@@ -91,7 +93,7 @@ def find_route(address: str, patience: float) -> Route:
     else:
         options |= {"ControlMaster": "auto", "ControlPath": socket, "ControlPersist": _PERSIST}
     words = (*client(), "-a", "-x", *(word for key, value in options.items() for word in ("-o", f"{key}={value}")))
-    return Route(address, words, socket, stood)
+    return Route(address, words, socket, stood, connect)
 
 
 def retire(route: Route) -> None:
