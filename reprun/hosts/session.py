@@ -11,6 +11,7 @@ from typing import Any
 from reprun.hosts.shipping import Shipment
 from reprun.hosts.ssh_words import environment
 from reprun.runner.bootstrap import MARK
+from reprun.system.clock import ticks
 from reprun.system.process import Conversation
 
 _BEAT = 0.2  # the part of its patience after which the host gives a sign of life
@@ -42,6 +43,7 @@ class Session:
         self.conversation = Conversation(words, environment())
         self.shipment = shipment
         self.patience, self.doubt = limits
+        self.until: float | None = None  # when the host must have answered: what shell files print is no sign of life
         self.nonce = os.urandom(12).hex()
         self.buffer = bytearray()
         self.answered = False
@@ -109,6 +111,7 @@ class Session:
         return message
 
     def _read_frame(self) -> dict[str, Any]:
+        self.until = self.until or ticks() + self.doubt
         head = f"{MARK} {self.nonce} ".encode()
         while True:
             at = self.buffer.find(head)
@@ -147,8 +150,8 @@ class Session:
         poll.register(self.conversation.output, select.POLLIN)
         if sending:
             poll.register(self.conversation.input, select.POLLOUT)
-        patience = self.patience if self.answered else self.doubt
-        ready = dict(poll.poll(patience * 1000))
+        left = self.patience if self.answered or self.until is None else self.until - ticks()
+        ready = dict(poll.poll(left * 1000)) if left > 0 else {}
         if not ready:
             self.conversation.kill()
             raise LinkError(self.conversation.said(), None, self.answered)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from reprun.core.errors import UnreachableError
 from reprun.core.text import show
 
+_LONG = re.compile("[0-9a-f]{100,}")  # the text of our own command
 _ROUTES = {
     "could not resolve hostname": ("its name is not known", "ping {host}, or HostName in ~/.ssh/config"),
     "connection refused": ("nothing listens there: ssh is not running, or has another port", "ssh -v {host} true"),
@@ -47,18 +50,21 @@ def explain(host: str, said: str, status: int | None, answered: bool) -> Unreach
 def _silent(host: str, said: str, status: int | None) -> UnreachableError:
     """ssh came through, but no runner answered."""
     lines = [line for line in said.splitlines() if line.strip()]
-    last = show(lines[-1].strip()) if lines else ""
+    last = show(_LONG.sub("…", lines[-1].strip())[:300]) if lines else ""
     if status in (126, 127) or ("not found" in said.lower() and "python3" in said):
         return UnreachableError(
             f"python3 cannot be started on {host}" + (f": {last}" if last else ""),
             hint=f'install Python 3.8 or newer there, or say where it is: [targets.{host}] python = "/path/to/python3"',
         )
     if status is None:
-        return UnreachableError(f"{host} does not answer: it took the connection and then said nothing")
-    if status == 0:
+        return UnreachableError(
+            f"{host} does not answer: it took the connection and then said nothing",
+            hint=f"ssh {host} echo works   must say so and end; where it waits, an rc file there reads all input",
+        )
+    if status not in (1, 255) and not last:
         return UnreachableError(
             f"the login shell of {host} ended before it ran anything",
-            hint=f"an rc file there calls exit or exec, or reads all input: ssh {host} true; echo works",
+            hint=f"ssh {host} echo works   must say so; where it is silent, an rc file there calls exit or exec",
         )
     return UnreachableError(f"{host} cannot be asked: {last or f'ssh ended with {status}'}", hint=f"ssh -v {host} true")
 

@@ -49,8 +49,11 @@ def take(source: "io.FileIO", place: str) -> None:
 def main() -> None:
     """Answers until standard input ends."""
     source = open(0, "rb", 0, closefd=False)  # unbuffered: what follows the line belongs to the runner
-    hello = json.loads(source.readline().decode())
-    nonce = hello["nonce"]
+    try:
+        hello = json.loads(source.readline().decode())
+        nonce = hello["nonce"]
+    except ValueError:
+        sys.exit("the request did not arrive whole: a shell file there reads from standard input")
     if sys.version_info < (3, 8):
         say(nonce, {"old": "%d.%d.%d" % sys.version_info[:3]})
         return
