@@ -12,7 +12,7 @@ from reprun.core.frozen import dataclass
 from reprun.hosts.base import Attached
 from reprun.hosts.session import LinkError, NoRunnerError, OldPythonError, Session
 from reprun.hosts.shipping import bootstrap_command, pack_runner, python_command
-from reprun.hosts.ssh_trouble import explain, too_old
+from reprun.hosts.ssh_trouble import explain, may_pass, too_old
 from reprun.hosts.ssh_words import Route, check_address, check_python, find_route, retire
 from reprun.runner import paths
 from reprun.runner.errors import RunnerError
@@ -50,7 +50,7 @@ class SshHost:
         check_python(access.python, name)
         self._session: Session | None = None
         self._route: Route | None = None
-        self._has_answered = False  # since this command began: what breaks now is the link
+        self._is_known = False  # it answered, or a connection to it stood: what fails now is the link
 
     def ask(self, request: Mapping[str, Any], attached: Attached | None = None) -> dict[str, Any]:
         """Sends the request, over a new connection when the one that stood has broken. Raises what `Host.ask` says."""
@@ -121,8 +121,8 @@ class SshHost:
 
     def _may_repeat(self, error: LinkError) -> bool:
         """True where the link has broken, or never was: what stood before this command may lead nowhere by now."""
-        self._has_answered = self._has_answered or error.answered
-        return self._has_answered or (self._route is not None and self._route.stood)
+        self._is_known = self._is_known or error.answered or (self._route is not None and self._route.stood)
+        return self._is_known or may_pass(error.said, error.status)
 
     def _drop(self, error: LinkError) -> None:
         """Leaves a link that is gone, or silent: then nobody else is to try it."""
@@ -132,7 +132,7 @@ class SshHost:
 
     def _read(self, session: Session) -> dict[str, Any]:
         message = session.receive()
-        self._has_answered = True
+        self._is_known = True
         if "answer" in message:
             self._remember(session.shipment.digest)
             answer: dict[str, Any] = message["answer"]

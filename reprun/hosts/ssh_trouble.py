@@ -7,6 +7,7 @@ import re
 from reprun.core.errors import UnreachableError
 from reprun.core.text import show
 
+_BROKEN = ("connection reset", "connection closed", "closed by remote host", "broken pipe")
 _LONG = re.compile("[0-9a-f]{100,}")  # the text of our own command
 _ROUTES = {
     "could not resolve hostname": ("its name is not known", "ping {host}, or HostName in ~/.ssh/config"),
@@ -47,6 +48,12 @@ def explain(host: str, said: str, status: int | None, answered: bool) -> Unreach
     return _silent(host, said, status)
 
 
+def may_pass(said: str, status: int | None) -> bool:
+    """True for a connection that broke while it was made: trying again may help, as it does where too many come at once."""
+    low = said.lower()
+    return status == 255 and (not low.strip() or any(word in low for word in _BROKEN))
+
+
 def _silent(host: str, said: str, status: int | None) -> UnreachableError:
     """ssh came through, but no runner answered."""
     lines = [line for line in said.splitlines() if line.strip()]
@@ -61,7 +68,9 @@ def _silent(host: str, said: str, status: int | None) -> UnreachableError:
             f"{host} does not answer: it took the connection and then said nothing",
             hint=f"ssh {host} echo works   must say so and end; where it waits, an rc file there reads all input",
         )
-    if status not in (1, 255) and not last:
+    if status == 255 and not last:
+        return UnreachableError(f"{host} closed the connection", hint=f"ssh -v {host} true")
+    if status != 1 and not last:
         return UnreachableError(
             f"the login shell of {host} ended before it ran anything",
             hint=f"ssh {host} echo works   must say so; where it is silent, an rc file there calls exit or exec",
