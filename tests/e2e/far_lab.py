@@ -6,10 +6,13 @@ all tests of a module share one host, so at the end of the last test it has wait
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,7 @@ class Far:
         self.name = self.relay.name
         self.repo, self.count = lab.folder / "dev" / "project", lab.folder / "count"
         self._make_repository(patch)
+        self.said = ""  # by the last error
         self.count.touch()
         self.describe()
 
@@ -50,12 +54,19 @@ class Far:
 
     def describe(self, timeout: int = 2, **more: str) -> None:
         """Writes the target into reprun.toml."""
-        lines = "".join(f"{key} = '{value}'\n" for key, value in more.items())
+        lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in more.items())
         (self.repo / "reprun.toml").write_text(f'[targets.{self.name}]\nhost = "{self.name}"\ntimeout = {timeout}\n{lines}')
 
-    def call(self, *words: str) -> Answer:
+    def move(self, name: str, **login: Any) -> None:
+        """From now on it is another host of the lab, without a relay."""
+        for pid in masters(self.name):
+            os.kill(pid, 9)
+        self.host, self.name = self.lab.host(name, **login), name
+        self.describe()
+
+    def call(self, *words: str, **how: Any) -> Answer:
         """The installed command."""
-        return run_reprun(*words)
+        return run_reprun(*words, **how)
 
     def words(self, *job: str) -> list[str]:
         """The words of a launch of the job, from a tree that was edited just before."""
@@ -84,7 +95,8 @@ class Far:
         """The launch failed in the documented way. Returns the id of the run that its hint speaks of."""
         assert answer.rc == code and "Traceback" not in answer.stderr + answer.stdout, answer
         error = answer.json["error"]
-        assert error["message"] and "\n" not in error["message"] and "reprun resume " in error["hint"], answer
+        self.said = str(error["message"])
+        assert self.said and "\n" not in self.said and "reprun resume " in error["hint"], answer
         return str(error["hint"]).split("reprun resume ")[1].split()[0]
 
     def mend(self, run_id: str) -> None:
@@ -93,7 +105,6 @@ class Far:
             answer = self.call("resume", run_id)
             assert answer.rc == 0, answer
         self.await_job(run_id)
-        assert self.state(run_id) == "finished"
 
     def state(self, run_id: str) -> str:
         """The state of a run that is over."""
@@ -106,9 +117,22 @@ class Far:
         end_processes_of(str(self.repo.parent))
 
 
+@contextmanager
+def open_far() -> Iterator[Far]:
+    """A host in a lab of its own, for the tests of a module."""
+    lab = SshLab()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            far = Far(lab, patch)
+            yield far
+            far.close()
+    finally:
+        lab.close()
+
+
 def ssh_clients(lab: SshLab) -> list[int]:
     """The ssh processes that a reprun has started and that are no master of a connection."""
-    return [pid for pid, text in _commands() if str(lab.config) in text and "[mux]" not in text and text.startswith("ssh\0")]
+    return [pid for pid, text in commands() if str(lab.config) in text and "[mux]" not in text and text.startswith("ssh\0")]
 
 
 def masters(name: str) -> list[int]:
@@ -116,10 +140,11 @@ def masters(name: str) -> list[int]:
     from reprun.hosts.ssh_words import find_route
 
     socket = find_route(name, 2.0).socket
-    return [pid for pid, text in _commands() if socket in text and "[mux]" in text]
+    return [pid for pid, text in commands() if socket in text and "[mux]" in text]
 
 
-def _commands() -> list[tuple[int, str]]:
+def commands() -> list[tuple[int, str]]:
+    """The processes of this machine with their command lines."""
     found = []
     for name in os.listdir("/proc"):
         if name.isdigit():

@@ -8,12 +8,10 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
-from far_lab import JOB, Far, masters, ssh_clients
-from lab import REPRUN, Answer, processes_of, until
-from ssh_lab import SshLab
+from far_lab import JOB, Far, commands, masters, open_far, ssh_clients
+from lab import REPRUN, Answer, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("git", "tmux"), pytest.mark.timeout(300)]
 QUIET = 0.3  # seconds: after them a host has done what it was asked
@@ -22,12 +20,8 @@ MOST = 40  # packets of a launch
 
 @pytest.fixture(scope="module")
 def hosts() -> Iterator[Far]:
-    lab = SshLab()
-    with pytest.MonkeyPatch.context() as patch:
-        far = Far(lab, patch)
+    with open_far() as far:
         yield far
-        far.close()
-    lab.close()
 
 
 @pytest.fixture
@@ -224,7 +218,7 @@ def test_a_command_that_is_ended_leaves_only_the_connection(far: Far, number: in
 
 def early(far: Far) -> list[int]:
     """Supervisors on the host that wait for a plan, or have a job."""
-    return [pid for pid in processes_of(str(far.host.folder)) if "supervise" in Path(f"/proc/{pid}/cmdline").read_text()]
+    return [pid for pid, text in commands() if str(far.host.folder) in text and "\0supervise\0" in text]
 
 
 @pytest.mark.parametrize("round_trip", [50, 300])
