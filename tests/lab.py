@@ -171,6 +171,7 @@ ABILITIES: dict[str, Callable[[], bool]] = {
     "ptrace": can_trace, "chown": can_give_away, "sshd": lambda: find_sshd() is not None, "netns": can_isolate,
     "hiding": can_hide, "mount": can_mount,
     "git-2.25": lambda: os.path.isdir(old_tool("git-2.25")), "python-3.8": lambda: os.path.isdir(old_tool("python-3.8")),
+    "mount": can_mount,
 }  # fmt: skip
 
 # These cannot be installed: a kernel that lets us make networks, and packages of an old Ubuntu, which its archive may drop.
