@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from hostile import hostile
 from ssh_lab import SshLab
 from ssh_login import SHELLS
 
-from reprun.core.errors import ReprunError
+from reprun.core.errors import ReprunError, ToolError
 from reprun.hosts.base import Host
 from reprun.hosts.local import LocalHost
 from reprun.hosts.ssh import Access, SshHost
@@ -94,6 +95,16 @@ def test_after_a_refusal_the_next_request_is_answered(host: Host, home: Path) ->
             request = {"op": "read", "run_id": RUN_ID + "/stdout.log", "stream": "stdout", "offset": 0, "limit": 1}
             host.ask(request, lambda: [b"unread" * 100_000])
         assert RUN_ID in host.ask({"op": "state", "run_ids": [RUN_ID]})
+
+
+def test_after_an_attachment_that_broke_off_the_next_request_is_answered(host: Host) -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"a piece"
+        raise ToolError("git was killed")
+
+    with suppress(ToolError):  # who does not read it does not meet the error
+        host.ask({"op": "state", "run_ids": ["other"]}, broken)
+    assert list(host.ask({"op": "state", "run_ids": [RUN_ID]})) == [RUN_ID]
 
 
 def test_its_python_is_a_program(host: Host) -> None:

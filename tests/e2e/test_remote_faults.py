@@ -203,9 +203,10 @@ def test_commands_that_connect_at_the_same_time(far: Far) -> None:
 def test_a_command_that_is_ended_leaves_only_the_connection(far: Far, number: int) -> None:
     """No ssh of it goes on, nor what it had begun on the host; the connection serves the next command."""
     held = masters(far.name)
-    far.relay.when(far.relay.cut, "client", packets=6)
+    far.relay.when(far.relay.cut, "client", packets=4)
     process = subprocess.Popen([REPRUN, *far.words()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     assert far.relay.fired.wait(60)
+    until(lambda: early(far), "the host has begun")
     process.send_signal(number)
     process.wait(60)
     far.relay.heal()
