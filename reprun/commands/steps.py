@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from reprun.commands.beginning import submission_of
 from reprun.commands.delivery import ask_with_code
 from reprun.commands.records import Sealed, manifest_data, plan_of
-from reprun.core.errors import NotFoundError, RefusedError, ReprunError, ToolError
+from reprun.core.errors import NotFoundError, RefusedError, ReprunError, ToolError, UnreachableError
 from reprun.core.frozen import replace
 from reprun.core.manifest import Manifest
 from reprun.core.outcome import state_of
@@ -37,7 +37,8 @@ def explained(workspace: Workspace, target: Target, attempt: Attempt) -> Iterato
         yield
     except RefusedError:
         if attempt.first:
-            forget(workspace, target, attempt.run_id)
+            with suppress(UnreachableError):  # why it is refused is worth more than why it cannot be taken back
+                forget(workspace, target, attempt.run_id)
         raise
     except ReprunError as error:
         if attempt.first and _has_no_snapshot(workspace, attempt.run_id):
