@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import time
 from collections import Counter
@@ -60,7 +61,7 @@ class Far:
     def move(self, name: str, **login: Any) -> None:
         """From now on it is another host of the lab, without a relay."""
         for pid in masters(self.name):
-            os.kill(pid, 9)
+            os.kill(pid, signal.SIGTERM)
         self.host, self.name = self.lab.host(name, **login), name
         self.describe()
 
@@ -113,7 +114,7 @@ class Far:
     def close(self) -> None:
         """Ends what is left of the connections."""
         for pid in masters(self.name):
-            os.kill(pid, 9)
+            os.kill(pid, signal.SIGTERM)
         end_processes_of(str(self.repo.parent))
 
 
