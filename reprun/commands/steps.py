@@ -48,7 +48,8 @@ def explained(workspace: Workspace, target: Target, attempt: Attempt) -> Iterato
             raise
         again = f"reprun resume {attempt.run_id}"
         if again not in error.hint:
-            error.hint = "; ".join(part for part in (error.hint, f"nothing is running yet, to go on: {again}") if part)
+            between = "\n" if "#" in error.hint else "; "  # a comment of a shell ends with its line
+            error.hint = between.join(part for part in (error.hint, f"nothing is running yet, to go on: {again}") if part)
         raise
 
 

@@ -8,16 +8,17 @@ from contextlib import suppress
 from typing import Any
 
 from reprun.core.errors import ReprunError, ToolError
-from reprun.core.frozen import dataclass
+from reprun.core.frozen import dataclass, replace
 from reprun.hosts.base import Attached
+from reprun.hosts.remedies import on_host
 from reprun.hosts.session import LinkError, NoRunnerError, OldPythonError, Session
 from reprun.hosts.shipping import bootstrap_command, pack_runner, python_command
+from reprun.hosts.ssh_sharing import describe_way
 from reprun.hosts.ssh_trouble import explain, may_pass, too_old
 from reprun.hosts.ssh_words import Route, check_address, check_python, find_route, retire
 from reprun.runner import paths
 from reprun.runner.errors import RunnerError
 from reprun.runner.files import write_atomic
-from reprun.runner.main import OTHER_HOME
 from reprun.system.clock import pause, ticks
 from reprun.system.files import find_bytes
 from reprun.system.process import translated
@@ -45,8 +46,9 @@ class SshHost:
 
     def __init__(self, name: str, access: Access) -> None:
         self.name = check_address(access.address, name)
-        self.place = f"{access.address}\0{access.home}"
-        self.access = access
+        self.place = f"{self.name}\0{access.home}"
+        self.access = replace(access, address=self.name)
+        self.target = name  # what the user calls it
         check_python(access.python, name)
         self._session: Session | None = None
         self._route: Route | None = None
@@ -65,14 +67,14 @@ class SshHost:
                 delay = next(pauses, None) if self._may_repeat(error) else None
                 self._drop(error)
                 if delay is None or (delay and ticks() > until):
-                    raise explain(self.name, error.said, error.status, error.answered) from None
+                    raise explain(self.name, error.said, error.status, error.answered, self.target) from None
                 pause(delay)
             except NoRunnerError:
                 self._forget()
                 self.close()
             except OldPythonError as error:
                 self.close()
-                raise too_old(self.name, str(error)) from None
+                raise too_old(self.name, str(error), self.target) from None
             except BaseException:
                 if self._session is not None and self._session.is_pending:
                     self.close()
@@ -96,6 +98,14 @@ class SshHost:
         program = f"import os; w = {words!r}; os.execvp(w[0], w)".encode()
         route = find_route(self.access.address, self.access.patience)
         return [*route.words, "-t", "--", self.access.address, python_command(self.access.python, program)]
+
+    def describe(self) -> dict[str, str]:
+        """What ssh makes of the address. Raises `ToolError` when ssh cannot be started."""
+        return describe_way(self.name)
+
+    def remedy(self, hint: str) -> str:
+        """The same through ssh."""
+        return on_host(hint, self.name, self.target)
 
     def close(self) -> None:
         """Ends the conversation, if there is one; the connection stays for the next command."""
@@ -122,7 +132,7 @@ class SshHost:
     def _may_repeat(self, error: LinkError) -> bool:
         """True where the link has broken, or never was: what stood before this command may lead nowhere by now."""
         self._is_known = self._is_known or error.answered or (self._route is not None and self._route.stood)
-        return self._is_known or may_pass(error.said, error.status)
+        return self._is_known or may_pass(self.name, error.said, error.status)
 
     def _drop(self, error: LinkError) -> None:
         """Leaves a link that is gone, or silent: then nobody else is to try it."""
@@ -139,14 +149,9 @@ class SshHost:
             return answer
         if "error" in message:
             found = message["error"]
-            hint = str(found["hint"]).replace("reprun doctor", f"reprun doctor --on {self.name}").replace(*self._other_home())
             with translated():
-                raise RunnerError(found["kind"], f"{found['message']} (on {self.name})", hint)
+                raise RunnerError(found["kind"], f"{found['message']} (on {self.name})", self.remedy(str(found["hint"])))
         raise ToolError(f"the runner on {self.name} failed: {str(message.get('fault')).strip().splitlines()[-1]}")
-
-    def _other_home(self) -> tuple[str, str]:
-        """What the runner says of its own machine, and what it means on another one."""
-        return OTHER_HOME, f'[targets.{self.name}] home = "/a/folder/of/yours"'
 
     def _known(self) -> str:
         """The digest of the runner that this host had when it was last asked."""

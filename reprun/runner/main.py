@@ -101,6 +101,12 @@ def _facts(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     return inspect(place, request)
 
 
+def _examine(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.examine import examine
+
+    return examine(place, request)
+
+
 def _read(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     """A piece of a log. Bytes travel as Latin-1, which JSON keeps one to one."""
     path = getattr(place.run(request["run_id"]), {"stdout": "stdout", "stderr": "stderr"}[request["stream"]])
@@ -130,5 +136,5 @@ def _remove(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
 
 _OPERATIONS: Dict[str, Callable[[Home, Dict[str, Any]], Dict[str, Any]]] = {
     "hello": _hello, "take": _take, "early": _early, "warm": _warm, "prepare": _prepare, "start": _start, "state": _state,
-    "stop": _stop, "facts": _facts, "read": _read, "survey": _list, "remove": _remove, "publish": _publish,
+    "stop": _stop, "facts": _facts, "examine": _examine, "read": _read, "survey": _list, "remove": _remove, "publish": _publish,
 }  # fmt: skip

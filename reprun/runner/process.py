@@ -49,9 +49,9 @@ def spawn(
     except FileNotFoundError:
         if cwd is not None and not os.path.isdir(cwd):
             raise RunnerError("missing", "the folder %s is not there" % cwd) from None
-        raise RunnerError(
-            "tool", "%s is not installed" % argv[0], "install it, for example: sudo apt-get install %s" % argv[0]
-        ) from None
+        from reprun.runner.tools import install_line
+
+        raise RunnerError("tool", "%s is not installed" % argv[0], install_line(argv[0])) from None
     except OSError as error:
         raise RunnerError("tool", "%s cannot be started: %s" % (argv[0], error.strerror)) from None
 
