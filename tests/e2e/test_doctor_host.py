@@ -86,20 +86,10 @@ def test_programs_that_are_missing(project: Path, ssh_lab: SshLab, reprun: Repru
     assert list(found) == ALL and [name for name, item in found.items() if item["status"] != "ok"] == list(missing)
     for name in missing:
         assert found[name]["detail"] == "is not installed"
-        assert (
-            found[name]["hint"].startswith(f"ssh -F {host.config} ")
-            and f" gpu1 {'apt-get' if _is_root() else ''}" in found[name]["hint"]
-        )
-        assert f" install -y {name}" in found[name]["hint"] or f" {name}" in found[name]["hint"]
+        assert found[name]["hint"].startswith(f"ssh -F {host.config} ") and f" {name}" in found[name]["hint"]
     answer = reprun("launch", "--on", "gpu1", "--", "true", env=host.environ)
     assert answer.rc == 5 and f"error: {missing[0]} is not installed (on gpu1)" in answer.stderr, answer
     assert f" hint: {found[missing[0]]['hint']}" in answer.stderr
-
-
-def _is_root() -> bool:
-    import os
-
-    return os.geteuid() == 0
 
 
 @pytest.mark.parametrize(("name", "said"), [("git", "git version 2.20.1"), ("tmux", "tmux 1.8")])
@@ -152,13 +142,14 @@ def test_a_home_that_cannot_be(project: Path, ssh_host: SshHost, reprun: Reprun)
     assert found["home"]["status"] == "fail" and "[targets.gpu1] home" in found["home"]["hint"], found
 
 
+_CLOCK = "import time; real = time.time; time.time = lambda: real() {} 90000"
+_DISK = "import os; s = list(os.statvfs('/')); s[{}] = {}; os.statvfs = lambda _: os.statvfs_result(s)"
 CHANGED = [
-    ("a clock ahead", "import time; real = time.time; time.time = lambda: real() + 90000", "clock", "ahead of the one here", "set-ntp"),
-    ("a clock behind", "import time; real = time.time; time.time = lambda: real() - 90000", "clock", "behind the one here", "set-ntp"),
-    ("a full disk", "import os; s = list(os.statvfs('/')); s[4] = 10; os.statvfs = lambda _: os.statvfs_result(s)", "disk", "only ", "gc"),
-    ("no inodes", "import os; s = list(os.statvfs('/')); s[5:8] = 9999999, 7, 7; os.statvfs = lambda _: os.statvfs_result(s)", "disk",
-     "room for only 7 more files", "gc"),
-]  # fmt: skip
+    ("a clock ahead", _CLOCK.format("+"), "clock", "ahead of the one here", "set-ntp"),
+    ("a clock behind", _CLOCK.format("-"), "clock", "behind the one here", "set-ntp"),
+    ("a full disk", _DISK.format("4", "10"), "disk", "only ", "gc"),
+    ("no inodes", _DISK.format("5:8", "9999999, 7, 7"), "disk", "room for only 7 more files", "gc"),
+]
 
 
 @pytest.mark.parametrize(("change", "subject", "detail", "hint"), [row[1:] for row in CHANGED], ids=[row[0] for row in CHANGED])
