@@ -90,7 +90,7 @@ def plain(line: str) -> str:
     """A line of output without what differs from run to run: ids, hashes, numbers, spaces."""
     line = re.sub(r"\b\d{8}-\d{6}-[0-9a-z]{6}\b", "ID", line)
     line = re.sub(r"\b[0-9a-f]{7,64}\b", "HASH", line)
-    return " ".join(re.sub(r"\d+", "0", line).split())
+    return " ".join(re.sub(r"\d+(?:\.\d+)*", "0", line).split())
 
 
 def find_missing(expected: list[str], printed: list[str]) -> str:
