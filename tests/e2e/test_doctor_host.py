@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from e2e_lab import Reprun, fingerprint
+from lab import REPRUN
+from netlab import NetLab
 from ssh_lab import SshHost, SshLab
 
 pytestmark = pytest.mark.e2e
@@ -170,3 +172,35 @@ def test_gpus(project: Path, ssh_lab: SshLab, reprun: Reprun, tmp_path: Path) ->
     program(tmp_path / "bin", "nvidia-smi", "#!/bin/sh\necho 'Driver/library version mismatch'\nexit 18\n")
     found = examine(reprun, host, 0)
     assert found["gpu"]["status"] == "warn" and "version mismatch" in found["gpu"]["detail"]
+
+
+def test_another_machine(project: Path, net_lab: NetLab, reprun: Reprun) -> None:
+    host = net_lab.host("gpu1")
+    found = examine(reprun, host, 0)
+    assert found["machine"]["detail"].endswith("it has a disk of its own")
+    host.make_home_read_only()
+    found = examine(reprun, host, 3)
+    assert [name for name, item in found.items() if item["status"] == "fail"] == ["home"]
+    assert "cannot be written" in found["home"]["detail"] and "[targets.gpu1] home" in found["home"]["hint"]
+
+
+def test_a_home_that_never_could_be_written(project: Path, net_lab: NetLab, reprun: Reprun) -> None:
+    host = net_lab.host("gpu1")
+    host.make_home_read_only()
+    found = examine(reprun, host, 3)
+    assert found["home"]["status"] == "fail" and "Read-only file system" in found["home"]["detail"]
+    assert "[targets.gpu1] home" in found["home"]["hint"]
+
+
+def test_a_small_disk(project: Path, net_lab: NetLab, reprun: Reprun) -> None:
+    host = net_lab.host("gpu1")
+    host.limit_home("50m")
+    found = examine(reprun, host, 0)
+    assert found["disk"]["status"] == "warn" and found["disk"]["detail"].startswith("only "), found
+
+
+@pytest.mark.needs("netns", "unshare")
+def test_a_machine_without_a_network(project: Path, home: Path) -> None:
+    words = ["unshare", "-n", REPRUN, "doctor", "--on", "somebody@10.1.2.3"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 4 and "cannot be reached: this machine has no network to it" in done.stdout, done
