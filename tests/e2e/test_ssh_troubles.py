@@ -130,6 +130,12 @@ def test_no_key_at_all(gpu1: SshHost, reprun: Reprun, monkeypatch: pytest.Monkey
     assert hint[0].startswith("ssh-keygen -t ed25519 ") and hint[1].startswith(f"ssh-copy-id -F {gpu1.config} gpu1")
 
 
+def test_a_user_who_wants_no_messages_is_told_all_the_same(gpu1: SshHost, reprun: Reprun) -> None:
+    gpu1.config.write_text("LogLevel QUIET\n" + gpu1.config.read_text())
+    denied(gpu1)
+    assert ask(reprun, gpu1, "gpu1 does not accept a key of yours").startswith("ssh-copy-id ")
+
+
 def test_nothing_listens(gpu1: SshHost, reprun: Reprun) -> None:
     gpu1.stop()
     hint = ask(reprun, gpu1, "gpu1 cannot be reached: nothing listens there: its ssh is not running, or has another port")
