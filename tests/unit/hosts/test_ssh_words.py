@@ -26,6 +26,12 @@ def test_nothing_that_a_shell_or_ssh_would_read_otherwise(check: object) -> None
     assert refused > 250
 
 
-@pytest.mark.parametrize("address", ["gpu1", "user@gpu1", "ssh://user@gpu1:2222", "10.0.0.1", "user@[::1]", "fe80::1%eth0", "_x"])
+@pytest.mark.parametrize(
+    "address", ["gpu1", "user@gpu1", "ssh://user@gpu1:2222", "10.0.0.1", "::1", "user@::1", "fe80::1%eth0", "_x"]
+)
 def test_addresses(address: str) -> None:
     assert check_address(address, "x") == address
+
+
+def test_brackets_are_for_ssh_uris_only() -> None:
+    assert check_address("user@[::1]", "x") == "user@::1" and check_address("[::1]", "x") == "::1"
