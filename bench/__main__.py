@@ -7,13 +7,13 @@ import os
 import sys
 from collections.abc import Iterator
 
-from bench import answers, asking, launching, storage
+from bench import answers, asking, far, launching, storage
 from bench.place import REPRUN, compile_package, scratch
 from bench.project import FILE_KIB
 from bench.report import Measure, render, write_json
 
 RESULTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "results", "latest.json")
-PARTS = ("launch", "answers", "storage", "asking")
+PARTS = ("launch", "far", "answers", "storage", "asking")
 
 
 def main() -> int:
@@ -52,6 +52,8 @@ def _measure(part: str, place: str, *, quick: bool, kib: int) -> Iterator[list[M
         yield from launching.measure(place, 100, 9, kib)
         if not quick:
             yield from launching.measure(place, 10_000, 7, kib)
+    elif part == "far":
+        yield from far.measure(place, 100, 9, kib)
     elif part == "answers":
         yield from answers.measure(place, (100, 10_000) if quick else (100, 10_000, 100_000), 15)
     elif part == "asking":

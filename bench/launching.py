@@ -32,16 +32,35 @@ class Side:
         stamp = os.path.join(self.home, f"stamp.{self.runs}")
         # It stays for a moment, as real jobs do: what follows its end is no part of a launch.
         job = ["sh", "-c", 'date +%s%N >"$1"; exec sleep 0.6', "sh", stamp]
-        ours = [REPRUN, "launch", "--", *job]
-        words = ours if self.kind == "reprun" else ["sh", FLOOR, self.path, self.home, f"run-{self.runs}", *job]
-        env = environment(self.home)
+        words, env = self.words(job), self.environment()
         begin = time.time_ns()
         prompt = timed(words, self.path, env)
+        self.at_prompt(count)
         first = (_read_stamp(stamp) - begin) / 1e6
-        wait_idle(self.home)
+        wait_idle(self.server)
         if count:
             self.samples[FIRST].append(first)
             self.samples[PROMPT].append(prompt)
+
+    @property
+    def server(self) -> str:
+        """Where the tmux server of the jobs is."""
+        return self.home
+
+    def words(self, job: list[str]) -> list[str]:
+        """The launch."""
+        return (
+            [REPRUN, "launch", "--", *job]
+            if self.kind == "reprun"
+            else ["sh", FLOOR, self.path, self.home, f"run-{self.runs}", *job]
+        )
+
+    def environment(self) -> dict[str, str]:
+        """What it runs with."""
+        return environment(self.home)
+
+    def at_prompt(self, count: bool) -> None:
+        """Called when a launch has returned."""
 
     def drop_trees(self) -> None:
         """The script's trees take room in memory: 10,000 files each time. reprun's share theirs, and it may use them."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from hiding import can_hide
@@ -139,6 +142,25 @@ def can_isolate() -> bool:
         return False
 
 
+def find_old_python() -> str | None:
+    """The path of a Python that is older than the runner can use."""
+    names = [f"python3.{minor}" for minor in (7, 6, 5)]
+    found = [shutil.which(name) for name in names]
+    home = Path(pwd.getpwuid(os.getuid()).pw_dir)
+    found += [str(path) for name in names for path in home.glob(f".pyenv/versions/3.*/bin/{name}")]
+    return next((path for path in found if path and "shims" not in path), None)
+
+
+def can_mount() -> bool:
+    """True where a file system can be mounted."""
+    if os.geteuid() != 0:
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], capture_output=True, check=False).returncode:
+            return False
+        return subprocess.run(["umount", folder], check=False).returncode == 0
+
+
 def old_tool(name: str) -> str:
     """The folder with an old tool that scripts/old_tools.sh got, for the front of PATH: "git-2.25" or "python-3.8"."""
     return os.path.join(sys.prefix, "old", name)
@@ -147,12 +169,12 @@ def old_tool(name: str) -> str:
 # What a test can need besides programs: it is a skip on a laptop where it is missing, and a failure in CI.
 ABILITIES: dict[str, Callable[[], bool]] = {
     "ptrace": can_trace, "chown": can_give_away, "sshd": lambda: find_sshd() is not None, "netns": can_isolate,
-    "hiding": can_hide,
+    "hiding": can_hide, "mount": can_mount,
     "git-2.25": lambda: os.path.isdir(old_tool("git-2.25")), "python-3.8": lambda: os.path.isdir(old_tool("python-3.8")),
 }  # fmt: skip
 
-# These cannot be installed: a kernel that lets us make networks, and packages of an old Ubuntu, which its archive may drop.
-NOT_EVERYWHERE = frozenset({"hiding", "netns", "git-2.25", "python-3.8"})
+# These cannot be installed: a kernel that lets us make networks and mounts, and packages of an old Ubuntu, which its archive may drop.
+NOT_EVERYWHERE = frozenset({"hiding", "mount", "netns", "git-2.25", "python-3.8"})
 
 
 def unprivileged(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:

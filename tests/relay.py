@@ -60,6 +60,15 @@ class Relay:
         """What "client" or "server" said so far."""
         return self._line.counts[side]
 
+    @property
+    def turns(self) -> int:
+        """How often the client spoke first or after the server had, since `forget_turns`: of each round trip, the way there."""
+        return self._line.turns
+
+    def forget_turns(self) -> None:
+        """Begins to count anew."""
+        self._line.turns, self._line.speaker = 0, ""
+
     def cut(self) -> None:
         """From now on nothing arrives, and nobody is told."""
         self._do(self._line.open.clear)

@@ -52,6 +52,8 @@ class Line:
     open: asyncio.Event = field(default_factory=asyncio.Event)
     delay: float = 0.0  # seconds, one way
     trigger: Trigger | None = None
+    turns: int = 0  # how often the client spoke after the server had
+    speaker: str = ""
     counts: dict[str, Count] = field(default_factory=lambda: {"client": Count(), "server": Count()})
 
 
@@ -127,6 +129,8 @@ class Connection:
             await sink.drain()
             self.line.counts[side].octets += len(data)
             self.line.counts[side].packets += ended
+            self.line.turns += side == "client" != self.line.speaker
+            self.line.speaker = side
             if trigger is not None and trigger is self.line.trigger and trigger.is_met(ended, len(data)):
                 self.line.trigger = None
                 trigger.do()

@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
+from reprun.cli.complete import complete_target
 from reprun.cli.envelope import answer, say
 from reprun.cli.notes import say_troubles
 from reprun.cli.options import As_json
+from reprun.core.errors import UsageError
 from reprun.core.text import human_bytes, show
 from reprun.workspace import current_folder, open_workspace
 
@@ -68,29 +70,40 @@ def snapshot(
 
 def doctor(
     mend: Annotated[bool, typer.Option("--mend", help="Put back manifests of which another copy is whole.")] = False,
+    on: Annotated[str, typer.Option("--on", metavar="TARGET", help="Check a host instead.", autocompletion=complete_target)] = "",
     json: As_json = False,
 ) -> int:
-    """Check tools, places and records, and explain what is half done. Exit status 3 when something must be mended.
+    """Check tools, places and records, or a host; explain what is half done. Exit status 3 when something must be mended.
 
     Examples:
 
         reprun doctor
 
         reprun doctor --mend
-    """
-    from reprun.commands.doctor import diagnose
 
-    found = diagnose(open_workspace(), mend)
-    bad = any(item.status == "fail" for item in found)
+        reprun doctor --on gpu1
+    """
+    workspace, is_known = open_workspace(), True
+    if on and mend:
+        raise UsageError("records are mended on this machine: --mend does not go with --on", hint="reprun doctor --mend")
+    if on:
+        from reprun.commands.examining import examine_host
+
+        found, is_known = examine_host(workspace, on)
+    else:
+        from reprun.commands.doctor import diagnose
+
+        found = diagnose(workspace, mend)
+    bad = 3 if any(item.status == "fail" for item in found) else 0
 
     def human() -> None:
         for item in found:
             mark = {"ok": "ok  ", "warn": "look", "fail": "FAIL"}[item.status]
             print(f"{mark}  {show(item.subject).ljust(12)}  {show(item.detail)}")
-            if item.hint and item.status != "ok":
-                print(f"      {' ' * 12}  {show(item.hint)}")
+            for line in item.hint.splitlines() if item.status != "ok" else ():
+                print(f"      {' ' * 12}  {show(line)}")
 
-    return answer([vars(item) for item in found], human, 3 if bad else 0)
+    return answer([vars(item) for item in found], human, bad if is_known else 4)
 
 
 def gc(

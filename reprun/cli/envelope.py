@@ -59,7 +59,8 @@ def failed(exit_code: int, message: str, hint: str = "") -> int:
             pass  # then at least people are told
     say(f"{_style('error:', '31;1')} {show_block(message)}")
     if hint:
-        say(f"{_style(' hint:', '36')} {show_block(hint)}")
+        lines = show_block(hint).replace("\n", "\n       ")
+        say(f"{_style(' hint:', '36')} {lines}")
     return exit_code
 
 

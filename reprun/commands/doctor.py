@@ -3,39 +3,28 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import Any
 
 from reprun.commands.backup import describe_backup, find_trouble
+from reprun.commands.diagnosis import OLDEST, Diagnosis, judge_tool
 from reprun.commands.gc import collect_garbage
 from reprun.commands.listing import unfinished_runs
 from reprun.commands.mending import find_damage, mended
-from reprun.core.frozen import dataclass
 from reprun.core.select import Filter
 from reprun.core.text import human_bytes
 from reprun.repo.mend import find_left_locks
 from reprun.runner.refs import find_locks, find_stale
+from reprun.runner.tools import install_line
 from reprun.workspace import Workspace
 
-OLDEST = {"git": (2, 25), "tmux": (2, 6)}
 _LOOKED_AT = 1000  # how many of the newest runs have their manifests read
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """One thing that was looked at: `status` is ok, warn or fail; `hint` mends it."""
-
-    subject: str
-    status: str
-    detail: str
-    hint: str = ""
 
 
 def diagnose(workspace: Workspace, mend: bool = False) -> list[Diagnosis]:
     """Looks at tools, places, settings, the records and what interrupted commands left. Changes nothing, unless it is to `mend`:
     then it puts back copies of manifests that were damaged."""
     facts = workspace.target("local").host.ask({"op": "facts", "argv": ["python3"], "tools": True})
-    found = [_tool(name, facts["tools"].get(name, "")) for name in OLDEST]
+    found = [judge_tool(name, facts["tools"].get(name, ""), install_line(name)) for name in OLDEST]
     found += [_home(facts), _python(facts), _repository(workspace), _settings(workspace)]
     found += _locks(workspace)
     found += _unfinished(workspace)
@@ -43,15 +32,6 @@ def diagnose(workspace: Workspace, mend: bool = False) -> list[Diagnosis]:
     found += _backup(workspace)
     found.append(_garbage(workspace))
     return found
-
-
-def _tool(name: str, said: str) -> Diagnosis:
-    numbers = re.search(r"(\d+)\.(\d+)", said)
-    if numbers is None:
-        return Diagnosis(name, "fail", "is not installed", f"sudo apt-get install {name}")
-    if (int(numbers[1]), int(numbers[2])) < OLDEST[name]:
-        return Diagnosis(name, "fail", f"{said} is older than {'.'.join(map(str, OLDEST[name]))}", f"install a newer {name}")
-    return Diagnosis(name, "ok", said)
 
 
 def _home(facts: dict[str, Any]) -> Diagnosis:

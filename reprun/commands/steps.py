@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from reprun.commands.beginning import submission_of
 from reprun.commands.delivery import ask_with_code
 from reprun.commands.records import Sealed, manifest_data, plan_of
-from reprun.core.errors import NotFoundError, RefusedError, ReprunError, ToolError
+from reprun.core.errors import NotFoundError, RefusedError, ReprunError, ToolError, UnreachableError
 from reprun.core.frozen import replace
 from reprun.core.manifest import Manifest
 from reprun.core.outcome import state_of
@@ -38,7 +38,8 @@ def explained(workspace: Workspace, target: Target, attempt: Attempt) -> Iterato
         yield
     except RefusedError:
         if attempt.first:
-            forget(workspace, target, attempt.run_id)
+            with suppress(UnreachableError):  # why it is refused is worth more than why it cannot be taken back
+                forget(workspace, target, attempt.run_id)
         raise
     except ReprunError as error:
         if attempt.first and _has_no_snapshot(workspace, attempt.run_id):
@@ -48,7 +49,8 @@ def explained(workspace: Workspace, target: Target, attempt: Attempt) -> Iterato
             raise
         again = f"reprun resume {attempt.run_id}"
         if again not in error.hint:
-            error.hint = "; ".join(part for part in (error.hint, f"nothing is running yet, to go on: {again}") if part)
+            between = "\n" if "#" in error.hint else "; "  # a comment of a shell ends with its line
+            error.hint = between.join(part for part in (error.hint, f"nothing is running yet, to go on: {again}") if part)
         raise
 
 

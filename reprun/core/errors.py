@@ -30,9 +30,16 @@ class RefusedError(ReprunError):
 
 
 class UnreachableError(ReprunError):
-    """The target cannot be reached or asked: what happens there is unknown, not over."""
+    """The target cannot be reached or asked: what happens there is unknown, not over.
+
+    `reached`: a login works, and the host itself has to be mended.
+    """
 
     exit_code = 4
+
+    def __init__(self, message: str, *, hint: str = "", reached: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.reached = reached
 
 
 class ToolError(ReprunError):

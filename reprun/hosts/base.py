@@ -35,3 +35,11 @@ class Host(Protocol):
     def attach(self, words: list[str]) -> list[str]:
         """The command on this machine that shows a session there."""
         ...
+
+    def describe(self) -> dict[str, str]:
+        """How it is reached, for people: `address`, `user`, `hostname`, `port`, `jumps`, `sharing`; nothing for this machine."""
+        ...
+
+    def remedy(self, hint: str) -> str:
+        """A hint of the runner, as somebody in front of this machine types it."""
+        ...

@@ -40,6 +40,14 @@ class LocalHost:
         """Nothing has to be added."""
         return words
 
+    def describe(self) -> dict[str, str]:
+        """There is none."""
+        return {}
+
+    def remedy(self, hint: str) -> str:
+        """It is this machine."""
+        return hint
+
 
 def _try(request: Mapping[str, Any]) -> None:
     """A failure ahead of time means nothing: the launch will meet it in its turn, and say what is wrong."""

@@ -9,9 +9,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reprun.hosts.shipping import Shipment
+from reprun.hosts.ssh_words import environment
 from reprun.runner.bootstrap import MARK
 from reprun.system.clock import ticks
 from reprun.system.process import Conversation
+
+_BEAT = 0.2  # the part of its patience after which the host gives a sign of life
 
 
 class LinkError(Exception):
@@ -33,21 +36,33 @@ class NoRunnerError(Exception):
 
 
 class Session:
-    """`patience` is how many seconds of silence mean that the host hangs."""
+    """`limits`: how many seconds of silence mean that the host hangs, and the same until it has first answered, which are fewer
+    where a connection is used that stood before: the network may be another one since."""
 
-    def __init__(self, words: list[str], shipment: Shipment, home: str, patience: float) -> None:
-        self.conversation = Conversation(words)
+    def __init__(self, words: list[str], shipment: Shipment, home: str, limits: tuple[float, float]) -> None:
+        self.conversation = Conversation(words, environment())
         self.shipment = shipment
-        self.patience = patience
+        self.patience, self.doubt = limits
+        self.until: float | None = None  # when the host must have answered: what shell files print is no sign of life
         self.nonce = os.urandom(12).hex()
-        self.buffer = b""
+        self.buffer = bytearray()
         self.answered = False
         self.is_settled = False  # the host is known to have the runner
-        hello = {"nonce": self.nonce, "digest": shipment.digest, "home": home}
+        self.is_pending = False  # a request is half sent, or its answer has not come: what is read next would be another's
+        self.home = home
+
+    def greet(self, is_settled: bool) -> None:
+        """The first words. Without `is_settled` the host is sent the runner if it says that it has none, see `settle`."""
+        self.is_settled = is_settled
+        hello = {
+            "nonce": self.nonce, "digest": self.shipment.digest, "home": self.home, "waits": is_settled,
+            "beat": self.patience * _BEAT,
+        }  # fmt: skip
         self._write(json.dumps(hello).encode() + b"\n")
 
     def send(self, request: Mapping[str, Any], attached: Iterable[bytes] | None = None) -> None:
         """Sends a request without waiting for anything."""
+        self.is_pending = True
         text = json.dumps({**request, "attached": True} if attached is not None else dict(request)).encode()
         self._write(b"%d\n%s" % (len(text), text))
         if attached is not None:
@@ -57,14 +72,20 @@ class Session:
                     self._write(piece)
             self._write(b"0\n")
 
+    def hint(self, request: Mapping[str, Any]) -> None:
+        """Sends a request that is not answered."""
+        self.send(request)
+        self.is_pending = False
+
     def settle(self) -> None:
         """Before the first request to a host that may not have the runner: waits for what it says of that, and sends it."""
+        self.is_pending = True
         message = self._listen()
         if message.get("has") is False:
             archive = self.shipment.archive()
             self._write(b"%d\n" % len(archive))
             self._write(archive)
-        self.is_settled = True
+        self.is_settled, self.is_pending = True, False
 
     def receive(self) -> dict[str, Any]:
         """The next frame that says something. Raises `LinkError`, `OldPythonError` or `NoRunnerError`."""
@@ -73,7 +94,15 @@ class Session:
             if message.get("has") is False:
                 raise NoRunnerError
             if "alive" not in message and "has" not in message:
+                self.is_pending = False
                 return message
+
+    def close(self) -> None:
+        """Ends the conversation; the runner finishes what it does and goes."""
+        if self.is_pending:
+            self.conversation.kill()
+        else:
+            self.conversation.end()
 
     def _listen(self) -> dict[str, Any]:
         message = self._read_frame()
@@ -81,48 +110,57 @@ class Session:
             raise OldPythonError(str(message["old"]))
         return message
 
-    def close(self) -> None:
-        """Ends the conversation; the runner finishes what it does and goes."""
-        self.conversation.end()
-
     def _read_frame(self) -> dict[str, Any]:
+        self.until = self.until or ticks() + self.doubt
         head = f"{MARK} {self.nonce} ".encode()
         while True:
             at = self.buffer.find(head)
             end = self.buffer.find(b"\n", at) if at >= 0 else -1
             if end >= 0:
-                size = int(self.buffer[at + len(head) : end])
-                while len(self.buffer) < end + 1 + size:
-                    self._fill()
-                text, self.buffer = self.buffer[end + 1 : end + 1 + size], self.buffer[end + 1 + size :]
-                self.answered = True
-                found: dict[str, Any] = json.loads(text)
-                return found
+                return self._parse(int(self.buffer[at + len(head) : end]), end + 1)
             if at < 0:
-                self.buffer = self.buffer[-len(head) :]  # what shell files print, however much
-            self._fill()
+                del self.buffer[: -len(head)]  # what shell files print, however much
+            self._wait(sending=False)
 
-    def _fill(self) -> None:
-        data = self._wait_and_read()
-        if not data:
-            raise self.broken()
-        self.buffer += data
-
-    def _wait_and_read(self) -> bytes:
-        until = ticks() + self.patience
-        poll = select.poll()
-        poll.register(self.conversation.output, select.POLLIN | select.POLLHUP)
-        while not poll.poll(max(0.0, until - ticks()) * 1000):
-            if ticks() >= until:
-                self.conversation.kill()
-                raise LinkError(self.conversation.said(), None, self.answered)
-        return os.read(self.conversation.output, 1 << 16)
+    def _parse(self, size: int, start: int) -> dict[str, Any]:
+        del self.buffer[:start]
+        while len(self.buffer) < size:
+            self._wait(sending=False)
+        text = bytes(self.buffer[:size])
+        del self.buffer[:size]
+        self.answered = True
+        found: dict[str, Any] = json.loads(text)
+        return found
 
     def _write(self, data: bytes) -> None:
-        try:
-            self.conversation.write(data)
-        except OSError:
-            raise self.broken() from None
+        left = memoryview(data)
+        while left:
+            if self._wait(sending=True):
+                try:
+                    left = left[self.conversation.write(left) :]
+                except OSError:
+                    raise self.broken() from None
+
+    def _wait(self, sending: bool) -> bool:
+        """Until something was heard, or, for one who is `sending`, can be said: True. Raises `LinkError` after silence.
+
+        Who is sending listens too: a host that is slow to take a pack gives signs of life meanwhile.
+        """
+        poll = select.poll()
+        poll.register(self.conversation.output, select.POLLIN)
+        if sending:
+            poll.register(self.conversation.input, select.POLLOUT)
+        left = self.patience if self.answered or self.until is None else self.until - ticks()
+        ready = dict(poll.poll(left * 1000)) if left > 0 else {}
+        if not ready:
+            self.conversation.kill()
+            raise LinkError(self.conversation.said(), None, self.answered)
+        if self.conversation.output in ready:
+            data = os.read(self.conversation.output, 1 << 18)
+            if not data:
+                raise self.broken()
+            self.buffer += data
+        return self.conversation.input in ready
 
     def broken(self) -> LinkError:
         """The error for a link that is gone."""

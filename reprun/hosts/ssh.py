@@ -8,19 +8,24 @@ from contextlib import suppress
 from typing import Any
 
 from reprun.core.errors import ReprunError, ToolError
-from reprun.core.frozen import dataclass
+from reprun.core.frozen import dataclass, replace
 from reprun.hosts.base import Attached
+from reprun.hosts.remedies import on_host
 from reprun.hosts.session import LinkError, NoRunnerError, OldPythonError, Session
 from reprun.hosts.shipping import bootstrap_command, pack_runner, python_command
-from reprun.hosts.ssh_trouble import explain, too_old
-from reprun.hosts.ssh_words import check_address, check_python, ssh_words
+from reprun.hosts.ssh_sharing import describe_way
+from reprun.hosts.ssh_trouble import explain, may_pass, too_old
+from reprun.hosts.ssh_words import Route, check_address, check_python, find_route, retire
 from reprun.runner import paths
 from reprun.runner.errors import RunnerError
 from reprun.runner.files import write_atomic
+from reprun.system.clock import pause, ticks
 from reprun.system.files import find_bytes
 from reprun.system.process import translated
 
 PATIENCE = 30.0
+_DOUBT = 5.0  # seconds to wait for the first words of a host through a connection that stood before
+_PAUSES = (0.0, 0.5, 1.5)  # seconds before a request is repeated: the first repetition costs nothing where only the link was cut
 
 
 @dataclass(frozen=True)
@@ -41,40 +46,46 @@ class SshHost:
 
     def __init__(self, name: str, access: Access) -> None:
         self.name = check_address(access.address, name)
-        self.place = f"{access.address}\0{access.home}"
-        self.access = access
+        self.place = f"{self.name}\0{access.home}"
+        self.access = replace(access, address=self.name)
+        self.target = name  # what the user calls it
         check_python(access.python, name)
         self._session: Session | None = None
+        self._route: Route | None = None
+        self._is_known = False  # it answered, or a connection to it stood: what fails now is the link
 
     def ask(self, request: Mapping[str, Any], attached: Attached | None = None) -> dict[str, Any]:
         """Sends the request, over a new connection when the one that stood has broken. Raises what `Host.ask` says."""
-        for is_last in (False, False, True):
+        pauses = iter(_PAUSES)
+        until = ticks() + self.access.patience
+        while True:
             try:
                 session = self._ready()
                 session.send(request, attached() if attached else None)
                 return self._read(session)
             except LinkError as error:
-                self.close()
-                if is_last or not error.answered:
-                    raise explain(self.name, error.said, error.status, error.answered) from None
+                delay = next(pauses, None) if self._may_repeat(error) else None
+                self._drop(error)
+                if delay is None or (delay and ticks() > until):
+                    raise explain(self.name, error.said, error.status, error.answered, self.target) from None
+                pause(delay)
             except NoRunnerError:
                 self._forget()
                 self.close()
             except OldPythonError as error:
                 self.close()
-                raise too_old(self.name, str(error)) from None
+                raise too_old(self.name, str(error), self.target) from None
             except BaseException:
-                if attached:
-                    self.close()  # a request may be half sent
+                if self._session is not None and self._session.is_pending:
+                    self.close()
                 raise
-        raise AssertionError
 
     def warm(self, request: Mapping[str, Any]) -> None:
         """Connects, and lets the host begin; nothing is waited for. A failure is met by the first question."""
         try:
             self._session = session = self._open()
             if session.is_settled:
-                session.send({**request, "op": "ahead"})
+                session.hint({**request, "op": "ahead"})
         except (LinkError, ReprunError):
             self._session = None
 
@@ -85,19 +96,30 @@ class SshHost:
     def attach(self, words: list[str]) -> list[str]:
         """The same through ssh, with a terminal. What the words are is hidden from the login shell, which might change them."""
         program = f"import os; w = {words!r}; os.execvp(w[0], w)".encode()
-        return [*ssh_words(self.access.address), "-t", "--", self.access.address, python_command(self.access.python, program)]
+        route = find_route(self.access.address, self.access.patience)
+        return [*route.words, "-t", "--", self.access.address, python_command(self.access.python, program)]
+
+    def describe(self) -> dict[str, str]:
+        """What ssh makes of the address. Raises `ToolError` when ssh cannot be started."""
+        return describe_way(self.name)
+
+    def remedy(self, hint: str) -> str:
+        """The same through ssh."""
+        return on_host(hint, self.name, self.target)
 
     def close(self) -> None:
         """Ends the conversation, if there is one; the connection stays for the next command."""
-        if self._session is not None:
-            self._session.close()
-            self._session = None
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
 
     def _open(self) -> Session:
-        words = [*ssh_words(self.access.address), "-T", "--", self.access.address, bootstrap_command(self.access.python)]
-        shipment = pack_runner()
-        session = Session(words, shipment, self.access.home, self.access.patience)
-        session.is_settled = self._known() == shipment.digest
+        self._route = route = find_route(self.access.address, self.access.patience)
+        words = [*route.words, "-T", "--", self.access.address, bootstrap_command(self.access.python)]
+        shipment, patience = pack_runner(), self.access.patience
+        doubt = min(patience, _DOUBT) if route.stood else max(patience, route.connect + 1)  # ssh itself says why it gave up
+        session = Session(words, shipment, self.access.home, (patience, doubt))
+        session.greet(self._known() == shipment.digest)
         return session
 
     def _ready(self) -> Session:
@@ -105,26 +127,42 @@ class SshHost:
         self._session = session = self._session or self._open()
         if not session.is_settled:
             session.settle()
-            os.makedirs(os.path.dirname(self._memo()), mode=0o700, exist_ok=True)
-            write_atomic(self._memo(), session.shipment.digest.encode(), durable=False)
         return session
 
+    def _may_repeat(self, error: LinkError) -> bool:
+        """True where the link has broken, or never was: what stood before this command may lead nowhere by now."""
+        self._is_known = self._is_known or error.answered or (self._route is not None and self._route.stood)
+        return self._is_known or may_pass(self.name, error.said, error.status)
+
+    def _drop(self, error: LinkError) -> None:
+        """Leaves a link that is gone, or silent: then nobody else is to try it."""
+        self.close()
+        if error.status is None and self._route is not None:
+            retire(self._route)
+
     def _read(self, session: Session) -> dict[str, Any]:
-        while True:
-            message = session.receive()
-            if "answer" in message:
-                answer: dict[str, Any] = message["answer"]
-                return answer
-            if "error" in message:
-                found = message["error"]
-                hint = str(found["hint"]).replace("reprun doctor", f"reprun doctor --on {self.name}")
-                with translated():
-                    raise RunnerError(found["kind"], f"{found['message']} (on {self.name})", hint)
-            raise ToolError(f"the runner on {self.name} failed: {str(message.get('fault')).strip().splitlines()[-1]}")
+        message = session.receive()
+        self._is_known = True
+        if "answer" in message:
+            self._remember(session.shipment.digest)
+            answer: dict[str, Any] = message["answer"]
+            return answer
+        if "error" in message:
+            found = message["error"]
+            with translated():
+                raise RunnerError(found["kind"], f"{found['message']} (on {self.name})", self.remedy(str(found["hint"])))
+        raise ToolError(f"the runner on {self.name} failed: {str(message.get('fault')).strip().splitlines()[-1]}")
 
     def _known(self) -> str:
         """The digest of the runner that this host had when it was last asked."""
         return (find_bytes(self._memo()) or b"").decode("utf-8", "replace")
+
+    def _remember(self, digest: str) -> None:
+        """A memo, which may fail."""
+        if self._known() != digest:
+            with suppress(OSError):
+                os.makedirs(os.path.dirname(self._memo()), mode=0o700, exist_ok=True)
+                write_atomic(self._memo(), digest.encode(), durable=False)
 
     def _forget(self) -> None:
         with suppress(FileNotFoundError):

@@ -1,36 +1,47 @@
-"""The words of our ssh commands: the user's own client and settings, one connection for each host that later commands share."""
+"""The words of our ssh commands: the user's own client and settings, without what would come between us and the host."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from hashlib import sha256
+from contextlib import suppress
 
-from reprun.core.errors import UsageError
+from reprun.core.errors import ReprunError, UsageError
+from reprun.core.frozen import dataclass
 from reprun.core.text import show
-from reprun.runner.paths import check_socket, shared_folder
+from reprun.hosts.ssh_client import client
+from reprun.hosts.ssh_sharing import OURS, find_sharing
 from reprun.system.process import run
 
-_ADDRESS = re.compile(r"(ssh://)?[A-Za-z0-9_][A-Za-z0-9_.@:%+\[\]-]*")
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.%+-]*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9_.-]+)?"  # and an address of IPv6
+_USER = r"[A-Za-z0-9_][A-Za-z0-9_.@%+-]*"
+_ADDRESS = re.compile(rf"(?:{_USER}@)?(?:{_NAME})")
+_BRACKETS = re.compile(rf"((?:{_USER}@)?)\[([0-9A-Fa-f:.]+(?:%[A-Za-z0-9_.-]+)?)\]")
+_URI = re.compile(rf"ssh://(?:{_USER}@)?[A-Za-z0-9_][A-Za-z0-9_.-]*(?::[0-9]+)?/?")  # ssh takes no address of IPv6 here
 _PROGRAM = re.compile(r"[A-Za-z0-9_./~+-]+")
-_OPTIONS = {
-    "BatchMode": "yes",  # nobody is there to be asked
-    "ConnectTimeout": "10",
-    "ServerAliveInterval": "5",
-    "ServerAliveCountMax": "3",
-    "ClearAllForwardings": "yes",
-    "LogLevel": "ERROR",  # a user's QUIET would leave us without the reason of a failure
-}
-_PERSIST = "600"  # seconds that the connection stays open after its last use
+_OPTIONS = (
+    "BatchMode=yes",  # nobody is there to be asked
+    "ServerAliveCountMax=3",
+    "ClearAllForwardings=yes",
+    "Tunnel=no",
+    "RemoteCommand=none",  # ssh refuses to run two commands
+    "PermitLocalCommand=no",  # it would have our standard input
+    "LogLevel=ERROR",  # a user's QUIET would leave us without the reason of a failure
+)
+_CONNECT, _ALIVE = 10, 5  # seconds to connect, and between signs of life of a link, for a host that may be silent for longer
+_STOP = 2.0
+_LOCALE = ("LANG", "LANGUAGE")
 
 
 def check_address(address: str, name: str) -> str:
     """An address that ssh takes for nothing else. Raises `UsageError` for an option in disguise or characters of a shell."""
-    if not _ADDRESS.fullmatch(address):
+    brackets = _BRACKETS.fullmatch(address)
+    if brackets:  # ssh wants them in ssh:// only
+        return brackets[1] + brackets[2]
+    if not _ADDRESS.fullmatch(address) and not _URI.fullmatch(address):
         raise UsageError(
             f"the target {show(name)!r} has {show(address)!r} for a host, which is no host name",
-            hint="a host is an alias of ~/.ssh/config, a name, or user@name",
+            hint="a host is an alias of ~/.ssh/config, a name, user@name, or ssh://user@name:port",
         )
     return address
 
@@ -45,45 +56,49 @@ def check_python(path: str, name: str) -> str:
     return path
 
 
-def client(environ: Mapping[str, str] = os.environ) -> list[str]:
-    """The user's ssh, and the words in front of everything else: `REPRUN_SSH="ssh -F ~/other"`, as in a shell."""
-    said = environ.get("REPRUN_SSH", "")
-    if not said:
-        return ["ssh"]
-    import shlex
+@dataclass(frozen=True)
+class Route:
+    """How a host is reached: `words` are the ssh command up to the name. `socket` is where our connection is shared, empty
+    where the user shares one or nobody does; `stood` says that it was there before. `connect` is how many seconds ssh tries."""
 
+    address: str
+    words: tuple[str, ...]
+    socket: str
+    stood: bool
+    connect: int
+
+
+def find_route(address: str, patience: float) -> Route:
+    """The way through the connection that is open already, else one that makes it for those who come after.
+
+    A host that is given less `patience` is also asked more often for a sign of life.
+    """
+    from math import ceil
+
+    sharing = find_sharing(address)
+    socket = sharing.path if sharing.whose == OURS else ""
+    connect = sharing.connect or max(1, min(_CONNECT, ceil(patience)))
+    alive = max(1, min(_ALIVE, int(patience / 3)))
+    options = [*_OPTIONS, *sharing.options, f"ConnectTimeout={connect}", f"ServerAliveInterval={alive}"]
+    words = (*client(), "-a", "-x", *(word for option in options for word in ("-o", option)))
+    return Route(address, words, socket, bool(socket) and sharing.stood, connect)
+
+
+def retire(route: Route) -> None:
+    """Our connection is no longer offered to new commands; what goes on through it is left alone. The next one makes another."""
+    if not route.socket or not os.path.exists(route.socket):
+        return
     try:
-        return shlex.split(said) or ["ssh"]
-    except ValueError as error:
-        raise UsageError(f"REPRUN_SSH cannot be read: {error}", hint="export REPRUN_SSH='ssh -F /a/config'") from None
+        words = [*client(), "-O", "stop", "-o", f"ControlPath={route.socket}", "--", route.address]
+        run(words, check=False, timeout=_STOP)
+    except ReprunError:
+        pass  # whoever holds it hangs
+    with suppress(OSError):
+        os.unlink(route.socket)
 
 
-def ssh_words(address: str) -> list[str]:
-    """An ssh command up to the words that the host is given. It goes through the connection that is open already."""
-    options = {**_OPTIONS, **_sharing(address)}
-    return [*client(), "-a", "-x", *(word for key, value in options.items() for word in ("-o", f"{key}={value}"))]
-
-
-def _sharing(address: str) -> dict[str, str]:
-    """How the connection is shared: as the user has set it up, else through a socket of ours."""
-    path = _socket(address)
-    if not os.path.exists(path) and _has_own(address):
-        return {}
-    try:
-        check_socket(path)
-    except OSError:
-        return {}  # the folder is somebody else's: each command makes a connection of its own
-    return {"ControlMaster": "auto", "ControlPath": path, "ControlPersist": _PERSIST}
-
-
-def _socket(address: str) -> str:
-    """Short, because ssh adds 17 characters while it makes the socket, and Unix allows 107 in all."""
-    name = sha256("\0".join([*client(), address]).encode()).hexdigest()[:16]
-    return os.path.join(shared_folder(), f"{name}.ssh")
-
-
-def _has_own(address: str) -> bool:
-    """True when the user's settings share connections to this host already, maybe one that took a password or a key to touch."""
-    done = run([*client(), "-G", "--", address], check=False)
-    said = dict(line.split(" ", 1) for line in done.stdout.decode("utf-8", "replace").splitlines() if " " in line)
-    return said.get("controlpath", "none") != "none" and said.get("controlmaster", "false") not in ("false", "no")
+def environment() -> dict[str, str]:
+    """What ssh is started with. The language of this machine, which ssh_config of Debian sends, is not that of the host. The
+    ssh of a jump host does not know of our BatchMode: it must not open a window to ask."""
+    kept = {name: value for name, value in os.environ.items() if name not in _LOCALE and not name.startswith("LC_")}
+    return {**kept, "SSH_ASKPASS_REQUIRE": "never"}

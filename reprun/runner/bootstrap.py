@@ -1,8 +1,9 @@
 """The first words on a host: finds the runner that the dev side speaks of, or takes it in, and lets it serve.
 
 Sent as text in one constant command, so this must be small, and old interpreters must be able to read it as far as saying that
-they are too old. It is told by one line of JSON on standard input (`nonce`, `digest`, `home`) and answers in frames, which start
-with the nonce: what shell files print before is passed over.
+they are too old. It is told by one line of JSON on standard input and answers in frames, which start with the nonce: what shell
+files print before is passed over. The line says `nonce`, `digest` and `home`, how often to give a sign of life (`beat`), and
+whether a runner that is not here `waits` for the next conversation; else it is sent now.
 """
 
 import io
@@ -48,8 +49,11 @@ def take(source: "io.FileIO", place: str) -> None:
 def main() -> None:
     """Answers until standard input ends."""
     source = open(0, "rb", 0, closefd=False)  # unbuffered: what follows the line belongs to the runner
-    hello = json.loads(source.readline().decode())
-    nonce = hello["nonce"]
+    try:
+        hello = json.loads(source.readline().decode())
+        nonce = hello["nonce"]
+    except ValueError:
+        sys.exit("the request did not arrive whole: a shell file there reads from standard input")
     if sys.version_info < (3, 8):
         say(nonce, {"old": "%d.%d.%d" % sys.version_info[:3]})
         return
@@ -61,15 +65,17 @@ def main() -> None:
         has = os.path.isdir(place)
         say(nonce, {"has": has})
         if not has:
+            if hello["waits"]:
+                return
             take(source, place)
     except OSError as error:
         text = "%s cannot be used: %s" % (error.filename or home, error.strerror)
-        say(nonce, {"error": {"kind": "tool", "message": text, "hint": ""}})
+        say(nonce, {"error": {"kind": "tool", "message": text, "hint": "export REPRUN_HOME=<a folder of yours>"}})
         return
     sys.path.append(place)
     from reprun.runner.serve import serve
 
-    serve(source, nonce)
+    serve(source, nonce, hello["beat"])
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import subprocess
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from reprun.runner.errors import RunnerError
-from reprun.runner.process import Completed, finish, spawn
+from reprun.runner.process import Completed, finish, how_it_ended, spawn
 
 _SETTINGS = {
     "core.hooksPath": "/dev/null",
@@ -92,9 +92,7 @@ class Git:
         done = finish(process, ["git"], stdin, check=False)
         if check and done.returncode:
             said = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
-            tell = (
-                [line for line in said if line.startswith(("fatal:", "error:"))] or said or ["exit status %d" % done.returncode]
-            )
+            tell = [line for line in said if line.startswith(("fatal:", "error:"))] or said or [how_it_ended(done.returncode)]
             raise RunnerError("tool", "git %s failed: %s" % (args[0], tell[0]))
         return done
 

@@ -6,11 +6,10 @@ import os
 from typing import Any, Dict
 
 from reprun.runner.data import data_facts
-from reprun.runner.errors import RunnerError
 from reprun.runner.facts import ask_gpus, host_facts, read_gpus
 from reprun.runner.interpreter import find_interpreter, probe
 from reprun.runner.paths import Home
-from reprun.runner.process import run as run_process
+from reprun.runner.tools import tool_version
 from reprun.runner.variables import inherited
 
 
@@ -27,36 +26,29 @@ def inspect(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
         "data": data_facts(request.get("data", []), request.get("data_base", base), home.cache),
     }
     if request.get("tools"):
-        answer["tools"] = {name: _version(name) for name in ("git", "tmux")}
+        answer["tools"] = {name: tool_version(name) for name in ("git", "tmux")}
         answer["home"] = home.root
         answer["free_bytes"] = _free_bytes(home.root)
-        answer["writable"] = _is_writable(home.root)
+        answer["writable"] = is_writable(home.root)
     answer["host"]["gpus"] = read_gpus(asked)
     return answer
 
 
-def _version(name: str) -> str:
-    try:
-        done = run_process([name, "-V" if name == "tmux" else "--version"], check=False, timeout=10)
-    except RunnerError:
-        return ""
-    return done.stdout.decode("utf-8", "replace").strip().split("\n")[0]
-
-
-def _existing(path: str) -> str:
+def existing(path: str) -> str:
+    """The nearest folder on the way to `path` that is there."""
     while not os.path.isdir(path) and path != "/":
         path = os.path.dirname(path)
     return path
 
 
 def _free_bytes(path: str) -> int:
-    found = os.statvfs(_existing(path))
+    found = os.statvfs(existing(path))
     return found.f_bavail * found.f_frsize
 
 
-def _is_writable(path: str) -> bool:
+def is_writable(path: str) -> bool:
     """Whether the folder is there, or could be made: no part of the way is a file or too long a name."""
-    there = _existing(path)
+    there = existing(path)
     missing = path[len(there) :].strip("/").split("/")
     if os.path.lexists(os.path.join(there, missing[0])) and missing[0]:
         return False  # something that is no folder stands where one is needed

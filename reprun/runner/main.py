@@ -9,6 +9,8 @@ from typing import Any, Callable, Dict, List
 from reprun.runner.errors import RunnerError
 from reprun.runner.paths import Home, home
 
+OTHER_HOME = "export REPRUN_HOME=<a folder of yours>"
+
 
 def handle(request: Dict[str, Any]) -> Dict[str, Any]:
     """Answers one request. Raises `RunnerError`, also for a full or forbidden disk; anything else is a fault of ours."""
@@ -17,7 +19,7 @@ def handle(request: Dict[str, Any]) -> Dict[str, Any]:
         return _OPERATIONS[request["op"]](place, request)
     except OSError as error:
         what = "%s (it is in REPRUN_HOME) cannot be used" % error.filename if error.filename else "the %s failed" % request["op"]
-        hint = "reprun doctor, or export REPRUN_HOME=<a folder of yours>"
+        hint = "reprun doctor, or " + OTHER_HOME
         raise RunnerError("tool", "%s: %s" % (what, error.strerror), hint) from error
 
 
@@ -102,6 +104,12 @@ def _facts(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     return inspect(place, request)
 
 
+def _examine(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.examine import examine
+
+    return examine(place, request)
+
+
 def _read(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     """A piece of a log. Bytes travel as Latin-1, which JSON keeps one to one."""
     path = getattr(place.run(request["run_id"]), {"stdout": "stdout", "stderr": "stderr"}[request["stream"]])
@@ -131,5 +139,5 @@ def _remove(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
 
 _OPERATIONS: Dict[str, Callable[[Home, Dict[str, Any]], Dict[str, Any]]] = {
     "hello": _hello, "take": _take, "early": _early, "warm": _warm, "prepare": _prepare, "start": _start, "state": _state,
-    "stop": _stop, "facts": _facts, "read": _read, "survey": _list, "remove": _remove, "publish": _publish,
+    "stop": _stop, "facts": _facts, "examine": _examine, "read": _read, "survey": _list, "remove": _remove, "publish": _publish,
 }  # fmt: skip

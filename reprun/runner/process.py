@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from typing import Mapping, NamedTuple, Optional, Sequence
 
@@ -48,11 +49,20 @@ def spawn(
     except FileNotFoundError:
         if cwd is not None and not os.path.isdir(cwd):
             raise RunnerError("missing", "the folder %s is not there" % cwd) from None
-        raise RunnerError(
-            "tool", "%s is not installed" % argv[0], "install it, for example: sudo apt-get install %s" % argv[0]
-        ) from None
+        from reprun.runner.tools import install_line
+
+        raise RunnerError("tool", "%s is not installed" % argv[0], install_line(argv[0])) from None
     except OSError as error:
         raise RunnerError("tool", "%s cannot be started: %s" % (argv[0], error.strerror)) from None
+
+
+def how_it_ended(status: int) -> str:
+    """What there is to say of a program that said nothing."""
+    if status >= 0:
+        return "exit status %d" % status
+    names = {int(number): number.name for number in signal.Signals}
+    meaning = ", a file is too large" if status == -signal.SIGXFSZ else ""
+    return "ended by %s%s" % (names.get(-status, "signal %d" % -status), meaning)
 
 
 def finish(
@@ -71,7 +81,5 @@ def finish(
         raise RunnerError("tool", "%s did not answer within %g s" % (argv[0], timeout or 0)) from None
     if check and process.returncode:
         said = err.decode("utf-8", "replace").strip().splitlines()
-        raise RunnerError(
-            "tool", "%s failed: %s" % (" ".join(argv[:1]), said[-1] if said else "exit status %d" % process.returncode)
-        )
+        raise RunnerError("tool", "%s failed: %s" % (" ".join(argv[:1]), said[-1] if said else how_it_ended(process.returncode)))
     return Completed(process.returncode, out, err)

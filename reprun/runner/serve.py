@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import threading
-from typing import Any, BinaryIO, Callable, Dict, Iterator, Optional
+import time
+from typing import Any, BinaryIO, Dict, Iterator, Optional
 
 from reprun.runner.bootstrap import MARK
 from reprun.runner.errors import RunnerError
 from reprun.runner.main import handle
-
-BEAT = 5.0  # seconds between signs of life while a request is worked on
 
 
 class Line:
@@ -62,9 +61,10 @@ class Line:
         return b"".join(parts)
 
 
-def serve(_: BinaryIO, nonce: str) -> None:
-    """Answers until the dev side ends the conversation, or the link breaks."""
+def serve(_: BinaryIO, nonce: str, beat: float) -> None:
+    """Answers until the dev side ends the conversation, or the link breaks. Every `beat` seconds there is a sign of life."""
     line = Line(nonce)
+    threading.Thread(target=_beat, args=(line, beat), daemon=True).start()
     try:
         for request in iter(line.hear, None):
             attached = line.pieces() if request.pop("attached", False) else None
@@ -73,13 +73,22 @@ def serve(_: BinaryIO, nonce: str) -> None:
                 continue
             if attached is not None:
                 request["attached"] = attached
-            with _Beat(lambda: line.say({"alive": True})):
-                answer = _answer(request)
+            answer = _answer(request)
             for _piece in attached or ():
                 pass  # what a refused request did not read
             line.say(answer)
     except (OSError, EOFError):
         return
+
+
+def _beat(line: Line, seconds: float) -> None:
+    """Silence means that the host hangs. Also between requests: nothing else would tell us that the dev machine is gone."""
+    while True:
+        time.sleep(seconds)
+        try:
+            line.say({"alive": True})
+        except OSError:
+            return
 
 
 def _answer(request: Dict[str, Any]) -> Dict[str, Any]:
@@ -106,24 +115,3 @@ def _begin(request: Dict[str, Any]) -> None:
 
     attempt("early")
     threading.Thread(target=attempt, args=("warm",), daemon=True).start()
-
-
-class _Beat:
-    """Gives a sign of life now and then while the block works, so that silence means that the host hangs."""
-
-    def __init__(self, say: Callable[[], None]) -> None:
-        self.say = say
-        self.over = threading.Event()
-
-    def __enter__(self) -> None:
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def __exit__(self, *_: object) -> None:
-        self.over.set()
-
-    def _run(self) -> None:
-        while not self.over.wait(BEAT):
-            try:
-                self.say()
-            except OSError:
-                return

@@ -13,6 +13,7 @@ from reprun.runner.data import sha256_file
 from reprun.runner.errors import RunnerError
 from reprun.runner.form import Form
 from reprun.runner.git import Git
+from reprun.runner.process import how_it_ended
 
 
 class MissingObjectError(RunnerError):
@@ -37,7 +38,7 @@ def check_out(git: Git, commit: str) -> None:
         )
     failed = _FAILED.search(done.stderr)
     if failed is None:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["exit status %d" % done.returncode]
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines() or [how_it_ended(done.returncode)]
         raise RunnerError("tool", "git read-tree failed: %s" % said[0])
     item, name = os.fsdecode(failed.group(1)), os.fsdecode(failed.group(2))
     raise RunnerError(

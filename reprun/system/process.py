@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from threading import Thread
-from typing import NoReturn
+from typing import BinaryIO, NoReturn, cast
 
 from reprun.core.errors import NotFoundError, RefusedError, ReprunError, ToolError, UsageError
 from reprun.runner.errors import RunnerError
@@ -28,11 +28,17 @@ def translated() -> Iterator[None]:
 
 
 def run(
-    argv: Sequence[str], *, cwd: str | None = None, env: Mapping[str, str] | None = None, stdin: bytes = b"", check: bool = True
+    argv: Sequence[str],
+    *,
+    cwd: str | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+    check: bool = True,
+    timeout: float | None = None,
 ) -> Completed:
-    """Runs a program to its end, from an argument list. Raises `ToolError` when `check` is set and it fails."""
+    """Runs a program to its end, from an argument list. Raises `ToolError` when it takes too long or, with `check`, fails."""
     with translated():
-        return _run(argv, cwd=cwd, env=env, stdin=stdin, check=check)
+        return _run(argv, cwd=cwd, env=env, stdin=stdin, check=check, timeout=timeout)
 
 
 class Conversation:
@@ -41,32 +47,35 @@ class Conversation:
     It is a session of its own, so that Ctrl-C reaches us and not what it leaves behind for the next command.
     """
 
-    def __init__(self, argv: Sequence[str]) -> None:
+    def __init__(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> None:
         import subprocess
-        import tempfile
 
-        self._said = tempfile.TemporaryFile()  # it is there as long as the conversation
+        self._said = _nameless_file()
         try:
             self._process = subprocess.Popen(
-                list(argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, start_new_session=True, bufsize=0
-            )
+                list(argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said,
+                env=None if env is None else dict(env), start_new_session=True, bufsize=0,
+            )  # fmt: skip
         except OSError as error:
             raise ToolError(f"{argv[0]} cannot be started: {error.strerror}", hint=f"install {argv[0]}") from error
         assert self._process.stdin is not None and self._process.stdout is not None
-        self._input, self.output = self._process.stdin, self._process.stdout.fileno()
+        self.input, self.output = self._process.stdin.fileno(), self._process.stdout.fileno()
+        os.set_blocking(self.input, False)  # a program that takes nothing any more must not hold us
 
-    def write(self, data: bytes) -> None:
-        """Sends everything. Raises `OSError` when the program is gone."""
-        left = memoryview(data)
-        while left:
-            left = left[self._input.write(left) or 0 :]
+    def write(self, data: bytes | memoryview) -> int:
+        """Sends as much as the program takes now; returns how much. Raises `OSError` when it is gone."""
+        try:
+            return os.write(self.input, data)
+        except BlockingIOError:
+            return 0
 
     def end(self) -> int | None:
         """Ends the input and waits a moment for the program's exit status; None when it does not go."""
         import subprocess
 
         with suppress(OSError):
-            self._input.close()
+            assert self._process.stdin is not None
+            self._process.stdin.close()
         try:
             return self._process.wait(2)
         except subprocess.TimeoutExpired:
@@ -82,6 +91,16 @@ class Conversation:
         """What it wrote on standard error, the last part of it."""
         self._said.seek(max(0, self._said.seek(0, os.SEEK_END) - 10_000))
         return self._said.read().decode("utf-8", "replace")
+
+
+def _nameless_file() -> BinaryIO:
+    """A file that is there as long as somebody has it open, in memory where the system can do that."""
+    try:
+        return os.fdopen(os.memfd_create("said"), "w+b")
+    except (AttributeError, OSError):
+        import tempfile
+
+        return cast("BinaryIO", tempfile.TemporaryFile())
 
 
 @contextmanager

@@ -3,20 +3,24 @@
 Every `console` and `sh` block of a page runs in order in one shell, in a practice project, with a home of its
 own. In a `console` block the lines that start with `$ ` are commands (a `\\` at the end carries on to a line that
 starts with `> `), and the other lines are what they print: numbers, ids and spaces may differ, `…` stands for
-anything. A block after a comment `<!-- not run: why -->` is left alone.
+anything. A block after a comment `<!-- not run: why -->` is left alone. A page with a comment `<!-- needs a host: gpu1 -->`
+gets a host of that name (see ssh_lab.py), and an `ssh` that knows it, as if ~/.ssh/config did.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lab import REPRUN
+from ssh_lab import SshLab
 from typer.main import get_command
 
 from reprun.cli.app import COMMANDS, build
@@ -86,7 +90,7 @@ def plain(line: str) -> str:
     """A line of output without what differs from run to run: ids, hashes, numbers, spaces."""
     line = re.sub(r"\b\d{8}-\d{6}-[0-9a-z]{6}\b", "ID", line)
     line = re.sub(r"\b[0-9a-f]{7,64}\b", "HASH", line)
-    return " ".join(re.sub(r"\d+", "0", line).split())
+    return " ".join(re.sub(r"\d+(?:\.\d+)*", "0", line).split())
 
 
 def find_missing(expected: list[str], printed: list[str]) -> str:
@@ -117,10 +121,37 @@ def run_page(commands: list[Command], cwd: str) -> dict[int, list[str]]:
     return printed
 
 
-@pytest.mark.parametrize("page", RUN, ids=[str(page.relative_to(ROOT)) for page in RUN])
-def test_what_the_page_shows_is_what_happens(page: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def find_hosts(page: Path) -> list[str]:
+    """The hosts that a page needs."""
+    return re.findall(r"^<!-- needs a host: (\w+) -->$", page.read_text(), flags=re.MULTILINE)
+
+
+def add_host(lab: SshLab, name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starts a host, and puts an `ssh` in front of PATH that knows it."""
+    lab.host(name)
+    folder.mkdir(exist_ok=True)
+    ssh = folder / "ssh"
+    ssh.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {lab.config} "$@"\n')
+    ssh.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+
+def _params() -> list[Any]:
+    found = []
+    for page in RUN:
+        marks = [pytest.mark.needs("ssh", "ssh-keygen", "sshd")] if find_hosts(page) else []
+        found.append(pytest.param(page, marks=marks, id=str(page.relative_to(ROOT))))
+    return found
+
+
+@pytest.mark.parametrize("page", _params())
+def test_what_the_page_shows_is_what_happens(
+    page: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     project = prepare_demo(str(tmp_path / "digits"))
     monkeypatch.setenv("PATH", os.pathsep.join([os.path.dirname(REPRUN), os.environ["PATH"]]))
+    for name in find_hosts(page):
+        add_host(request.getfixturevalue("ssh_lab"), name, tmp_path / "bin", monkeypatch)
     commands = read_commands(page.read_text())
     printed = run_page(commands, project.folder)
     for command in commands:
@@ -138,6 +169,7 @@ def test_there_is_something_to_run() -> None:
         "share-runs.md",
         "writable-paths.md",
         "carry-ignored-files.md",
+        "run-on-another-machine.md",
     } <= set(pages)
 
 

@@ -1,0 +1,29 @@
+"""What the doctor says: one finding for each thing that was looked at."""
+
+from __future__ import annotations
+
+import re
+
+from reprun.core.frozen import dataclass
+
+OLDEST = {"git": (2, 25), "tmux": (2, 6)}
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One thing that was looked at: `status` is ok, warn or fail; `hint` mends it."""
+
+    subject: str
+    status: str
+    detail: str
+    hint: str = ""
+
+
+def judge_tool(name: str, said: str, install: str) -> Diagnosis:
+    """A program by what it said of its version, nothing if it could not be started; `install` is the line that installs it."""
+    numbers = re.search(r"(\d+)\.(\d+)", said)
+    if numbers is None:
+        return Diagnosis(name, "fail", "is not installed", install)
+    if (int(numbers[1]), int(numbers[2])) < OLDEST[name]:
+        return Diagnosis(name, "fail", f"{said} is older than {'.'.join(map(str, OLDEST[name]))}", install)
+    return Diagnosis(name, "ok", said)
