@@ -173,7 +173,8 @@ ABILITIES: dict[str, Callable[[], bool]] = {
     "git-2.25": lambda: os.path.isdir(old_tool("git-2.25")), "python-3.8": lambda: os.path.isdir(old_tool("python-3.8")),
 }  # fmt: skip
 
-# These cannot be installed: a kernel that lets us make networks and mounts, and packages of an old Ubuntu, which its archive may drop.
+# These cannot be installed: a kernel that lets us make networks and mounts, and packages of an old Ubuntu, which its archive may
+# drop.
 NOT_EVERYWHERE = frozenset({"hiding", "mount", "netns", "git-2.25", "python-3.8"})
 
 
