@@ -86,7 +86,7 @@ def explain(host: str, said: str, status: int | None, answered: bool, target: st
             told = why.format(name=f"{show(name[1])} " if name and name[1] != place.address else "")
             hint = _HINTS.get(word, "").format(host=place.address) or (by_hand(loud, place.address, "true") if loud else "")
             return UnreachableError(f"{place.who} cannot be reached: {told}", hint=hint)
-    if answered:
+    if answered and status in (None, 0, 255):
         return UnreachableError(f"the link to {host} broke")
     return _silent(host, said, status, target)
 

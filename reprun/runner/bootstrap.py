@@ -39,11 +39,31 @@ def take(source: "io.FileIO", place: str) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(b"".join(parts))) as archive:
             archive.extractall(aside)
+        translate(aside)
         os.rename(aside, place)
     except OSError:
         shutil.rmtree(aside, True)
         if not os.path.isdir(place):  # another launch may have been quicker
             raise
+
+
+def translate(folder: str) -> None:
+    """Makes the .pyc files now, and looks at them: on a full disk Python leaves half of one, and never starts again."""
+    import compileall
+    import errno
+    import marshal
+
+    whole = compileall.compile_dir(folder, quiet=2)
+    for where, _, names in os.walk(folder):
+        for name in names:
+            if name.endswith(".pyc"):
+                with open(os.path.join(where, name), "rb") as file:
+                    try:
+                        marshal.loads(file.read()[16:])  # noqa: S302  # written just above
+                    except (EOFError, ValueError, TypeError):
+                        whole = False
+    if not whole:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def main() -> None:
@@ -72,6 +92,7 @@ def main() -> None:
         text = "%s cannot be used: %s" % (error.filename or home, error.strerror)
         say(nonce, {"error": {"kind": "tool", "message": text, "hint": "export REPRUN_HOME=<a folder of yours>"}})
         return
+    sys.dont_write_bytecode = True  # see `translate`
     sys.path.append(place)
     from reprun.runner.serve import serve
 

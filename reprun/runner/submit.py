@@ -59,7 +59,8 @@ def submit(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
 
 def supervise_words(run: RunDir, python: str, early: bool = False) -> List[str]:
     """The words that start the supervisor of a run: no shell, no site packages, no environment that Python would read."""
-    words = [python, "-I", "-S", os.path.dirname(os.path.abspath(__file__)), "supervise", run.path]
+    keep = ["-B"] if sys.dont_write_bytecode else []
+    words = [python, "-I", "-S", *keep, os.path.dirname(os.path.abspath(__file__)), "supervise", run.path]
     launcher = own()
     return [*words, str(launcher["pid"]), str(launcher["start"])] if early else words
 

@@ -94,7 +94,7 @@ def test_after_a_refusal_the_next_request_is_answered(host: Host, home: Path) ->
         with pytest.raises(ReprunError):
             request = {"op": "read", "run_id": RUN_ID + "/stdout.log", "stream": "stdout", "offset": 0, "limit": 1}
             host.ask(request, lambda: [b"unread" * 100_000])
-        assert RUN_ID in host.ask({"op": "state", "run_ids": [RUN_ID]})
+        assert RUN_ID in host.ask({"op": "state", "run_ids": [RUN_ID]})["runs"]
 
 
 def test_after_an_attachment_that_broke_off_the_next_request_is_answered(host: Host) -> None:
@@ -104,7 +104,7 @@ def test_after_an_attachment_that_broke_off_the_next_request_is_answered(host: H
 
     with suppress(ToolError):  # who does not read it does not meet the error
         host.ask({"op": "state", "run_ids": ["other"]}, broken)
-    assert list(host.ask({"op": "state", "run_ids": [RUN_ID]})) == [RUN_ID]
+    assert list(host.ask({"op": "state", "run_ids": [RUN_ID]})["runs"]) == [RUN_ID]
 
 
 def test_its_python_is_a_program(host: Host) -> None:
@@ -113,7 +113,7 @@ def test_its_python_is_a_program(host: Host) -> None:
 
 def test_texts_arrive_as_they_are_and_are_not_executed(host: Host, tmp_path: Path) -> None:
     texts = hostile(tmp_path / "canary")
-    assert set(host.ask({"op": "state", "run_ids": texts})) == set(texts)
+    assert set(host.ask({"op": "state", "run_ids": texts})["runs"]) == set(texts)
     assert not list(tmp_path.rglob("canary"))
 
 
@@ -130,7 +130,7 @@ def test_a_large_request_and_a_large_answer(host: Host, home: Path) -> None:
 
 def test_what_is_said_ahead_disturbs_nothing(host: Host, home: Path) -> None:
     host.warm({"key": "nobody", "run_id": RUN_ID, "submit": ["true"], "python": ""})
-    assert host.ask({"op": "state", "run_ids": [RUN_ID]})[RUN_ID]["state"] == "unstarted"
+    assert host.ask({"op": "state", "run_ids": [RUN_ID]})["runs"][RUN_ID]["state"] == "unstarted"
 
 
 def test_the_words_to_attach_are_kept_whole(host: Host, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -114,6 +114,23 @@ def test_the_disk_is_full_or_read_only(far: Callable[..., Far], tmp_path: Path, 
         run_id = host.broke(host.launch(), code)
         assert why in host.said
         subprocess.run(["mount", "-o", "remount,rw,size=100m", str(place)], check=True)
+        host.mend(run_id)
+        host.host.power_cut()
+
+
+@pytest.mark.needs("mount")
+def test_the_disk_is_full_on_a_host_that_has_the_runner(far: Callable[..., Far], tmp_path: Path) -> None:
+    host = far()
+    place = tmp_path / "disk"
+    with mounted(place, "size=200m"):
+        host.describe(home=str(place))
+        host.ran(host.launch())
+        with (place / "filler").open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(bytes(1 << 20))
+        run_id = host.broke(host.launch(), 5)
+        assert "No space left" in host.said
+        (place / "filler").unlink()
         host.mend(run_id)
         host.host.power_cut()
 
