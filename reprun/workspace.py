@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from reprun.store.rows import Row
     from reprun.store.scan import Sources
 
-_WATCHING = ("state", "read", "follow")  # requests that only look
+_WATCHING = ("state", "read", "follow", "files", "pieces")  # requests that only look
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Workspace:
     targets: dict[str, Target] = field(default_factory=dict, repr=False, compare=False)  # those that were opened
     troubles: list[ReprunError] = field(default_factory=list, repr=False, compare=False)  # why targets could not be asked
     together: Together = field(default_factory=Together, repr=False, compare=False)
+    seen: dict[str, tuple[Row, RunState]] = field(default_factory=dict, repr=False, compare=False)  # found to be over, elsewhere
 
     @property
     def index_path(self) -> str:
@@ -119,6 +120,9 @@ class Workspace:
         journal = self.journal(row.run_id)
         if not journal.exists():
             return "local", None
+        adopted = journal.find("adopted")
+        if adopted:  # it was launched by another machine, and found on this target by the user
+            return str(adopted["target"]), os.path.dirname(os.path.dirname(str(adopted["run_dir"])))
         if place and place != paths.home() and journal.run_dir() not in ("", row.run_dir):
             place = ""
         return row.target or "local", place or None

@@ -135,7 +135,7 @@ def _reprun(*words: str) -> None:
 
 
 def _first_line() -> str:
-    from reprun.commands.waiting import read_log
+    from reprun.commands.following import read_log
     from reprun.workspace import open_workspace
 
     workspace = open_workspace()

@@ -81,14 +81,16 @@ def follow_to_the_end(workspace: Workspace, launched: Launched) -> int:
     """Shows the log as it is written and returns the run's exit status. Ctrl-C ends the following, not the run."""
     import gc
 
-    from reprun.commands.waiting import follow, wait
+    from reprun.cli.seen import after_seeing
+    from reprun.commands.following import follow
+    from reprun.commands.waiting import wait
     from reprun.store.rows import Row
 
     row = Row(launched.run_id, target=launched.target, run_dir=launched.job.run_dir)
     gc.enable()  # it was of no use to a launch, which is short
     sys.stdout.flush()  # the log goes below the text layer, and must not overtake it
     try:
-        for stream, piece in follow(workspace, row):
+        for stream, piece in follow(workspace, row, tell=say):
             target = sys.stderr.buffer if stream == "stderr" or is_json() else sys.stdout.buffer
             target.write(piece)
             target.flush()
@@ -98,7 +100,9 @@ def follow_to_the_end(workspace: Workspace, launched: Launched) -> int:
         raise
     workspace.record()
     data = {**launched_data(launched), "state": state.state, "state_words": state.words, "outcome": state.record}
-    return answer(data, lambda: print(f"{launched.run_id}  {state.words}"), exit_status(state))
+    status = answer(data, lambda: print(f"{launched.run_id}  {state.words}"), exit_status(state))
+    after_seeing(workspace)
+    return status
 
 
 def _show_plan(workspace: Workspace, spec: Any) -> int:

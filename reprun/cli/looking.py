@@ -9,6 +9,7 @@ import typer
 from reprun.cli.envelope import answer, say
 from reprun.cli.notes import say_backup, say_notes, say_troubles
 from reprun.cli.options import As_json, Offline, Run
+from reprun.cli.seen import after_seeing
 from reprun.cli.table import print_table
 from reprun.commands.listing import Listed
 from reprun.store.rows import values_of
@@ -63,7 +64,9 @@ def list_runs(
     workspace = open_workspace()
     listed = find(workspace, wanted, offline)
     say_troubles(workspace)
-    return answer([_row_data(item) for item in listed], lambda: _print_runs(listed))
+    status = answer([_row_data(item) for item in listed], lambda: _print_runs(listed))
+    after_seeing(workspace)
+    return status
 
 
 def show_run(run: Run, json: As_json = False) -> int:
@@ -86,7 +89,9 @@ def show_run(run: Run, json: As_json = False) -> int:
 
         print_run(data)
 
-    return answer(data, human)
+    status = answer(data, human)
+    after_seeing(workspace)
+    return status
 
 
 def status(offline: Offline = False, json: As_json = False) -> int:
@@ -110,7 +115,9 @@ def status(offline: Offline = False, json: As_json = False) -> int:
             return
         _print_runs(listed)
 
-    return answer([_row_data(item) for item in listed], human)
+    exit_code = answer([_row_data(item) for item in listed], human)
+    after_seeing(workspace)
+    return exit_code
 
 
 def logs(
@@ -131,7 +138,9 @@ def logs(
     workspace = open_workspace()
     row = workspace.find_run(run)
     wanted = [name for name, only in (("stdout", stdout), ("stderr", stderr)) if only] or ["stdout", "stderr"]
-    return print_logs(workspace, row, wanted, follow, lines)
+    exit_code = print_logs(workspace, row, wanted, follow, lines)
+    after_seeing(workspace)
+    return exit_code
 
 
 def _row_data(item: Listed) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import typer
 
 from reprun.cli.envelope import answer, say
 from reprun.cli.options import As_json, Run, Runs
+from reprun.cli.seen import after_seeing
 from reprun.commands.states import get_state, require_link, require_own
 from reprun.core.errors import RefusedError, UsageError
 from reprun.core.outcome import RunState, exit_status
@@ -87,7 +88,9 @@ def wait(runs: Runs, json: As_json = False) -> int:
         for run_id, state in states:
             print(f"{run_id}  {state.words}")
 
-    return answer([_data(run_id, state) for run_id, state in states], human, status)
+    status = answer([_data(run_id, state) for run_id, state in states], human, status)
+    after_seeing(workspace)
+    return status
 
 
 def _data(run_id: str, state: RunState) -> dict[str, object]:

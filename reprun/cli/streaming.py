@@ -6,7 +6,9 @@ import codecs
 import sys
 from collections.abc import Iterable
 
-from reprun.commands.waiting import follow, read_log, require_log
+from reprun.cli.envelope import say
+from reprun.commands.following import follow, read_log, require_log
+from reprun.commands.states import get_state
 from reprun.core.text import show_block
 from reprun.store.rows import Row
 from reprun.workspace import Workspace
@@ -18,15 +20,14 @@ def print_logs(workspace: Workspace, row: Row, streams: list[str], following: bo
     """Prints the logs of a run; with `lines` about the last so many of each stream."""
     require_log(workspace, row)
     printer = Printer()
-    offsets = {}
-    for stream in ("stdout", "stderr"):
-        if stream not in streams:
-            offsets[stream] = 1 << 62  # beyond any end: nothing is read
-            continue
-        offsets[stream] = printer.print_all(_from(workspace, row, stream, lines))
+    # Everything comes by `follow` where that is asked for: it alone goes on when a link breaks.
+    begun = dict.fromkeys(streams, 0)
+    if lines or not following:
+        begun = {stream: printer.print_all(_from(workspace, row, stream, lines)) for stream in streams}
     if following:
-        for _, piece in follow(workspace, row, offsets):
+        for _, piece in follow(workspace, row, begun, say):
             printer.write(piece)
+        get_state(workspace, row)  # what is known of its end now
     printer.finish()
     return 0
 

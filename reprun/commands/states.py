@@ -39,6 +39,8 @@ def get_state(workspace: Workspace, row: Row) -> RunState:
     if row.run_state.is_final and not workspace.is_here(row):
         shared = workspace.shared_outcome(row.run_id)
         if shared is not None:
+            if workspace.journal(row.run_id).exists():
+                workspace.seen.setdefault(row.run_id, (row, shared))
             return shared
     return look(workspace, [row])[row.run_id]
 

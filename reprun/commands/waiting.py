@@ -1,13 +1,12 @@
-"""Waiting for runs and following their logs."""
+"""Waiting for runs to end, and ending them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from reprun.commands.backup import back_up
 from reprun.commands.launch import Tell, ignore
-from reprun.commands.states import get_state, learned, look
-from reprun.core.errors import NotFoundError
+from reprun.commands.states import learned, look
 from reprun.core.outcome import RunState, state_of
 from reprun.repo import refs
 from reprun.store.rows import Row
@@ -17,8 +16,6 @@ from reprun.workspace import Workspace
 _FIRST, _SLOWEST, _SLOWEST_FAR = 0.005, 0.5, 2.0
 _FIRST_CUT, _SLOWEST_CUT = 1.0, 30.0  # a host that refuses us must not take us for an attack
 _PUBLISHED = 1.0  # seconds
-_PIECE = 1 << 18  # bytes of a log in one answer
-STREAMS = ("stdout", "stderr")
 
 
 def wait(workspace: Workspace, row: Row, tell: Tell = ignore) -> RunState:
@@ -80,54 +77,6 @@ def _await_publication(workspace: Workspace, run_id: str, state: RunState) -> No
     while waited < _PUBLISHED and not refs.find_ref(workspace.repository, refs.OUTCOMES + run_id):
         pause(delay)
         waited, delay = waited + delay, delay * 1.3
-
-
-def read_log(workspace: Workspace, row: Row, stream: str, offset: int = 0) -> Iterator[bytes]:
-    """The log from `offset` (negative: that many bytes before the end) to where it ends now, in pieces."""
-    while True:
-        data, offset, size = _read(workspace, row, stream, offset)
-        if not data:
-            return
-        yield data
-        if offset >= size:
-            return
-
-
-def follow(workspace: Workspace, row: Row, offsets: dict[str, int] | None = None) -> Iterator[tuple[str, bytes]]:
-    """(stream, piece) as the run writes them, until it is over and everything was read."""
-    offsets = offsets if offsets is not None else dict.fromkeys(STREAMS, 0)
-    delay = _FIRST
-    while True:
-        over = _is_over(workspace, row)  # asked before reading: what was written by then is read below
-        quiet = True
-        for stream in STREAMS:
-            data, offsets[stream], _ = _read(workspace, row, stream, offsets[stream])
-            if data:
-                quiet = False
-                yield stream, data
-        if quiet and over:
-            return
-        delay = min(delay * 1.5, 0.2) if quiet else _FIRST
-        pause(delay if quiet else 0)
-
-
-def _is_over(workspace: Workspace, row: Row) -> bool:
-    state = get_state(workspace, row)
-    return state.is_final or state.state in ("unknown", "unstarted")
-
-
-def _read(workspace: Workspace, row: Row, stream: str, offset: int) -> tuple[bytes, int, int]:
-    answer = workspace.ask(row, op="read", run_id=row.run_id, stream=stream, offset=offset, limit=_PIECE)
-    return answer["data"].encode("latin-1"), int(answer["next"]), int(answer["size"])
-
-
-def require_log(workspace: Workspace, row: Row) -> None:
-    """Raises `NotFoundError` when the log of a run cannot be here: it ran elsewhere, or has not started."""
-    if workspace.ask(row, op="read", run_id=row.run_id, stream="stdout", offset=0, limit=0)["there"]:
-        return
-    state = get_state(workspace, row)
-    hint = f"reprun resume {row.run_id}" if state.state == "unstarted" else f"reprun show {row.run_id}"
-    raise NotFoundError(f"there is no log of {row.run_id} here: it is {state.words}", hint=hint)
 
 
 def stop(workspace: Workspace, row: Row, grace: float) -> RunState:

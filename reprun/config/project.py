@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from reprun.core.tolerance import Tolerances
 
 NAME = "reprun.toml"
-_FLAT = ("outputs", "launch", "snapshot", "git")  # sections whose keys are fields of their own
+_FLAT = ("outputs", "launch", "snapshot", "git", "results")  # sections whose keys are fields of their own
 _MERGED = ("env", *_FLAT, "guard", "verdict", "verdict.metrics", "targets")  # below these, key by key
 
 
@@ -33,6 +33,8 @@ class Settings:
     grace: float = 10
     filters: str = "exact"
     push: str = ""
+    auto_pull: tuple[str, ...] = ()
+    auto_pull_max: int = 256 << 20
     guard: dict[str, Any] = field(default_factory=dict)
     verdict: dict[str, Any] = field(default_factory=dict)
     targets: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -70,6 +70,7 @@ SCHEMA: dict[str, fields.Check] = {
     "git": _section(push=fields.remote),
     "snapshot": _section(filters=fields.choice("exact", "committed")),
     "launch": _section(grace=fields.number),
+    "results": _section(auto_pull=fields.list_of(fields.text), auto_pull_max=fields.size),
     "verdict": _section(**_TOLERANCE, ignore=fields.list_of(fields.text), metrics=_metrics),
     "targets": _targets,
 }

@@ -137,7 +137,51 @@ def _remove(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     return remove(place, request)
 
 
+def _files(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.sending import list_files
+
+    return list_files(place, request)
+
+
+def _pieces(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.sending import read_pieces
+
+    return read_pieces(place, request)
+
+
+def _follow(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.following import follow
+
+    return follow(place, request)
+
+
+def _session(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.following import session
+
+    return session(place, request)
+
+
+def _found(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.found import find_runs
+
+    return find_runs(place, request)
+
+
+def _records(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.found import records
+
+    return records(place, request)
+
+
+def _offer(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.found import offer
+
+    return offer(place, request)
+
+
 _OPERATIONS: Dict[str, Callable[[Home, Dict[str, Any]], Dict[str, Any]]] = {
     "hello": _hello, "take": _take, "early": _early, "warm": _warm, "prepare": _prepare, "start": _start, "state": _state,
     "stop": _stop, "facts": _facts, "examine": _examine, "read": _read, "survey": _list, "remove": _remove, "publish": _publish,
+    "files": _files, "pieces": _pieces, "follow": _follow, "session": _session, "found": _found, "records": _records,
+    "offer": _offer,
 }  # fmt: skip

@@ -1,0 +1,1 @@
+"""What runs have brought about, on its way to this machine."""
