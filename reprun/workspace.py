@@ -15,7 +15,6 @@ from reprun.repo import refs
 from reprun.repo.discover import Asked, Repository, find_repository
 from reprun.runner import paths
 from reprun.store.journal import Journal, list_open
-from reprun.store.sightings import Sightings
 from reprun.system.together import Together
 from reprun.targets import Target, get_target
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from reprun.store.index import Index
     from reprun.store.rows import Row
     from reprun.store.scan import Sources
+    from reprun.store.sightings import Sightings
 
 _WATCHING = ("state", "read", "follow", "files", "pieces")  # requests that only look
 
@@ -62,6 +62,10 @@ class Workspace:
         plain = "".join(char if char.isascii() and (char.isalnum() or char in "-_") else "-" for char in name)[:40]
         return f"{plain or 'repository'}-{digest}"
 
+    def borrowed(self) -> dict[str, str]:
+        """What a request says of the code to a host that sees this disk."""
+        return {"objects": refs.objects_dir(self.repository), "data_base": self.repository.top}
+
     def target(self, name: str) -> Target:
         """The target of that name; the same one each time, since a host may hold a connection."""
         if name not in self.targets:
@@ -75,6 +79,8 @@ class Workspace:
     @property
     def sightings(self) -> Sightings:
         """What was last seen of runs on other machines."""
+        from reprun.store.sightings import Sightings
+
         return Sightings(self.repository.state_dir)
 
     def history(self) -> Index:

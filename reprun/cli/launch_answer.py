@@ -6,7 +6,6 @@ import sys
 from typing import Any
 
 from reprun.cli.envelope import answer, is_json, say
-from reprun.cli.notes import say_backup
 from reprun.cli.progress import progress
 from reprun.commands.build_spec import LaunchOptions, build_spec
 from reprun.commands.launch import Launched
@@ -33,7 +32,10 @@ def answer_launch(request: LaunchRequest, asked: Asked | None = None) -> int:
     spec = build_spec(workspace, request.options)
     if request.dry_run:
         return _show_plan(workspace, spec)
-    say_backup(workspace)
+    if workspace.settings.push:
+        from reprun.cli.notes import say_backup
+
+        say_backup(workspace)
     with progress() as tell:
         launched = start(workspace, spec, tell=tell)
     if not request.follow:

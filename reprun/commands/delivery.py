@@ -13,7 +13,6 @@ from reprun.core.frozen import dataclass, field, replace
 from reprun.core.spec import Snapshot
 from reprun.core.text import human_bytes
 from reprun.hosts.base import Attached, Host
-from reprun.repo import refs
 from reprun.repo.packing import list_known, pack, shallow_text
 from reprun.system.files import find_json, write_json
 
@@ -44,9 +43,7 @@ class Delivery:
 
 
 def ask_with_code(workspace: Workspace, host: Host, snapshot: Snapshot, request: dict[str, Any], tell: Tell) -> dict[str, Any]:
-    """Sends a `prepare` with the code that it needs. Raises what `Host.ask` raises."""
-    if host.is_here:
-        return host.ask({**request, **_borrowed(workspace)})
+    """Sends a `prepare` to another machine with the code that it needs. Raises what `Host.ask` raises."""
     known = recall(workspace, host)
     for _ in range(_TRIES):
         known = known or meet(workspace, host)
@@ -78,7 +75,7 @@ def ask_with_code(workspace: Workspace, host: Host, snapshot: Snapshot, request:
 def deliver(workspace: Workspace, snapshot: Snapshot, known: Known, told: Callable[[int], None]) -> Delivery:
     """The code for a host of which so much is known. `told` hears how many bytes have gone."""
     if known.shared:
-        return Delivery({**_borrowed(workspace), "probe": _probe(workspace)})
+        return Delivery({**workspace.borrowed(), "probe": _probe(workspace)})
     repository, commit = workspace.repository, snapshot.commit
     if commit in known.commits:
         return Delivery({"known": list(known.commits)})
@@ -121,10 +118,6 @@ def remember(workspace: Workspace, host: Host, known: Known, commit: str) -> Non
     if commits != known.commits or recall(workspace, host) != known:
         with suppress(ToolError):
             write_json(_memo(workspace, host), {"commits": list(commits), "shared": known.shared})
-
-
-def _borrowed(workspace: Workspace) -> dict[str, Any]:
-    return {"objects": refs.objects_dir(workspace.repository), "data_base": workspace.repository.top}
 
 
 def _memo(workspace: Workspace, host: Host) -> str:

@@ -7,7 +7,6 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from reprun.commands.beginning import submission_of
-from reprun.commands.delivery import ask_with_code
 from reprun.commands.records import Sealed, manifest_data, plan_of
 from reprun.core.errors import NotFoundError, RefusedError, ReprunError, ToolError, UnreachableError
 from reprun.core.frozen import replace
@@ -146,29 +145,27 @@ def prepare(
     workspace: Workspace, target: Target, spec: RunSpec, snapshot: Snapshot, run_id: str, tell: Callable[[str], None]
 ) -> dict[str, Any]:
     """Lets the target make the worktree and tell what the manifest has to say of it."""
-    repository = workspace.repository
-    return ask_with_code(
-        workspace,
-        target.host,
-        snapshot,
-        {
-            "op": "prepare",
-            "run_id": run_id,
-            "key": workspace.key,
-            "object_format": repository.object_format,
-            "commit": snapshot.commit,
-            "cwd": spec.cwd,
-            "argv": list(spec.argv),
-            "writable": list(spec.writable),
-            "carry": _contents(workspace, spec),
-            "variables": spec.variables,
-            "pass_env": list(workspace.settings.pass_env),
-            "gpus": spec.gpus,
-            "data": list(spec.data),
-            **{name: snapshot.conversions[name] for name in ("form", "expected", "accept") if name in snapshot.conversions},
-        },
-        tell,
-    )
+    request: dict[str, Any] = {
+        "op": "prepare",
+        "run_id": run_id,
+        "key": workspace.key,
+        "object_format": workspace.repository.object_format,
+        "commit": snapshot.commit,
+        "cwd": spec.cwd,
+        "argv": list(spec.argv),
+        "writable": list(spec.writable),
+        "carry": _contents(workspace, spec),
+        "variables": spec.variables,
+        "pass_env": list(workspace.settings.pass_env),
+        "gpus": spec.gpus,
+        "data": list(spec.data),
+        **{name: snapshot.conversions[name] for name in ("form", "expected", "accept") if name in snapshot.conversions},
+    }
+    if target.host.is_here:
+        return target.host.ask({**request, **workspace.borrowed()})
+    from reprun.commands.delivery import ask_with_code
+
+    return ask_with_code(workspace, target.host, snapshot, request, tell)
 
 
 def _contents(workspace: Workspace, spec: RunSpec) -> list[dict[str, Any]]:

@@ -8,18 +8,15 @@ from typing import Any, Dict, List
 from reprun.runner.carried import record_of
 from reprun.runner.checkout import Place
 from reprun.runner.collect import place_of
-from reprun.runner.contents import discard, list_lacking, own_storage
 from reprun.runner.data import data_facts
 from reprun.runner.errors import RunnerError
 from reprun.runner.expected import differing, refusal
 from reprun.runner.facts import ask_gpus, host_facts, read_gpus
 from reprun.runner.files import ensure_dir, write_atomic, write_json
-from reprun.runner.filters import check_filters
 from reprun.runner.interpreter import find_interpreter, probe, which
 from reprun.runner.lfs import LackingError
 from reprun.runner.paths import Home
 from reprun.runner.privacy import check_home
-from reprun.runner.receive import known_commits, receive
 from reprun.runner.state import find_state
 from reprun.runner.store import ensure_store, sees_objects
 from reprun.runner.submit import collect_early, submit
@@ -50,10 +47,15 @@ def prepare(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     asked = ask_gpus() if request.get("gpus") not in ("", None, "none") else None
     is_shared = sees_objects(request)
     store = ensure_store(home, request["key"], request["objects"] if is_shared else "", request["object_format"])
-    if not is_shared and not receive(store, request):
-        return {"lacks": known_commits(store)}
+    if not is_shared:
+        from reprun.runner.receive import known_commits, receive
+
+        if not receive(store, request):
+            return {"lacks": known_commits(store)}
     form, is_own = dict(request.get("form", {})), False
     if form.get("lfs") and not (is_shared and os.path.isdir(form["storage"])):
+        from reprun.runner.contents import discard, list_lacking, own_storage
+
         form["storage"], is_own = own_storage(store), True
     tree = {"store": store, "trees": home.trees(request["key"]), "form": form}
     lacking = list_lacking(form["storage"], form["lfs"]) if is_own and not _has_tree(tree, request["commit"]) else []
@@ -84,6 +86,8 @@ def _make(home: Home, request: Dict[str, Any], tree: Dict[str, Any], is_shared: 
     commit, writable, carry = request["commit"], request.get("writable", []), request.get("carry", [])
     place = place_of(tree)
     if not is_shared and not exists(place, place.form.name(commit)):
+        from reprun.runner.filters import check_filters
+
         check_filters(place.form)
     differ = _compare(place, request)
     if writable or carry:
