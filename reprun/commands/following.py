@@ -70,5 +70,7 @@ def require_log(workspace: Workspace, row: Row) -> None:
     if workspace.ask(row, op="read", run_id=row.run_id, stream="stdout", offset=0, limit=0)["there"]:
         return
     state = get_state(workspace, row)
+    if state.state in ("starting", "running"):
+        return  # the job makes its log at this moment
     hint = f"reprun resume {row.run_id}" if state.state == "unstarted" else f"reprun show {row.run_id}"
     raise NotFoundError(f"there is no log of {row.run_id} here: it is {state.words}", hint=hint)

@@ -13,7 +13,7 @@ from reprun.hosts.ssh_sharing import line_by_hand
 from reprun.hosts.ssh_words import environment
 from reprun.system.process import Conversation
 
-_BROKEN = ("connection reset", "connection closed", "closed by remote host", "broken pipe")
+_BROKEN = ("connection reset", "connection closed", "closed by remote host", "broken pipe", "connect to new control master")
 _LONG = re.compile("[0-9a-f]{100,}")  # the text of our own command
 _LOUD = "-v"
 _SECONDS = 15

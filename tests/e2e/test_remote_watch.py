@@ -27,7 +27,8 @@ def other(repo: Path, git: Run, ssh_host: SshHost) -> Path:
 
 def test_a_colleague_watches_a_run_and_cannot_end_it(other: Path, git: Run, reprun: Reprun, ssh_host: SshHost) -> None:
     run_id = launch_on(reprun, ssh_host, "--name", "far", "--", "sh", "-c", "echo hello; sleep 1000")["run_id"]
-    until((folder(ssh_host, run_id) / "stdout.log").read_text, "the job has begun")
+    log = folder(ssh_host, run_id) / "stdout.log"
+    until(lambda: log.exists() and log.read_text(), "the job has begun")
     git("fetch", "-q", "origin", "refs/reprun/*:refs/reprun/*", cwd=other)
     how = {"cwd": other, "env": ssh_host.environ}
     assert [item["state"] for item in reprun("status", "--json", **how).data] == ["running"]
