@@ -161,6 +161,11 @@ _TEMPLATE = """\
 [git]
 #push = "origin"
 
+# Brought here when a run on another machine is seen to be over.
+[results]
+#auto_pull = ["*.json"]
+#auto_pull_max = "256 MiB"
+
 [outputs]
 # Output files up to this size get a sha256.
 #hash_limit = "1 GiB"

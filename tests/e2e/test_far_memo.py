@@ -144,8 +144,8 @@ def test_launches_at_once_to_a_new_host(gpu1: SshHost, repo: Path, reprun: Repru
 
 def test_a_first_push_that_breaks(gpu1: SshHost, repo: Path, git: Run, reprun: Reprun) -> None:
     """The link is cut in the middle of a pack. Whatever the launch makes of that, nothing wrong is left, and it goes on."""
-    for number in range(120):
-        (repo / f"file{number}").write_bytes(os.urandom(300_000))
+    for number in range(250):
+        (repo / f"file{number}").write_bytes(os.urandom(150_000))
     git("add", "-A")
     git("commit", "-qm", "large")
     words = [REPRUN, "launch", "--json", "--on", "gpu1", "--", "true"]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from far_lab import JOB, Far, open_far
 from hostile import hostile
-from lab import REPRUN, Answer, find_old_python, old_tool
+from lab import REPRUN, Answer, find_old_python, old_tool, until
 from ssh_login import Login
 
 from reprun.core.text import is_recordable
@@ -159,6 +159,7 @@ def test_all_that_is_made_is_private(far: Callable[..., Far]) -> None:
     host = far(rc="umask 000\n")
     host.ran(host.launch())
     place = host.host.home / ".local" / "share" / "reprun"
+    until(lambda: list(place.glob("runs/*/outcome.json")) and not list(place.glob("runs/*/started.json")), "the run is at rest")
     paths = [path for path in (place, *place.rglob("*")) if not path.is_symlink() and path.name != "output"]
     assert len(paths) > 50
     assert [path for path in paths if path.stat().st_mode & 0o022] == []
