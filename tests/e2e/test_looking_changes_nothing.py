@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from e2e_lab import Reprun, fingerprint, kill, launch, pid, run
-from lab import Run
+from lab import Run, until
 
 pytestmark = pytest.mark.e2e
 ANYWHERE = [["ls"], ["ls", "--json"], ["status"], ["snapshot"], ["snapshot", "--explain"], ["launch", "--dry-run", "--", "true"]]
@@ -87,7 +87,10 @@ def _until_published(reprun: Reprun, run_id: str, repo: Path) -> None:
 
 def test_while_a_job_runs(repo: Path, home: Path, reprun: Reprun) -> None:
     run(reprun, "--name", "ended", "--", "true")
-    data = launch(reprun, "--", "sleep", "60")
+    data = launch(reprun, "--", "sh", "-c", "echo up; sleep 60")
+    folder = home / "runs" / data["run_id"]
+    until(lambda: (folder / "stdout.log").exists() and (folder / "stdout.log").read_text(), "the job has begun")
+    until(lambda: not (folder / "launch.json").exists(), "its supervisor watches it")
     before, beside = fingerprint(repo), fingerprint(home, times=False)  # the heartbeat of the run moves a time
     for words in [*ANYWHERE, *WITH_RUNS]:
         reprun(*words)

@@ -29,6 +29,7 @@ def far(hosts: Far) -> Iterator[Far]:
     """A host that was launched on before, over a connection that stands. Afterwards nothing was executed twice."""
     hosts.relay.heal()
     hosts.relay.delay_ms = 0
+    hosts.host.restart()  # a test may have ended before it was to be up again
     hosts.describe()
     hosts.ran(hosts.launch())
     yield hosts
