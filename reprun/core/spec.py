@@ -79,6 +79,11 @@ class Conversions:
     differ: list[str] = field(default_factory=list)
     accept: bool = False
 
+    @property
+    def was_compared(self) -> bool:
+        """Whether the bytes of files of the dev tree are in it."""
+        return bool(self.expected or self.differ or self.form.get("filtered"))
+
     def data(self) -> dict[str, Any]:
         """The fields, or nothing when there is nothing to say."""
         return dict(vars(self)) if self.form or self.expected or self.differ else {}

@@ -16,8 +16,7 @@ from reprun.core.spec import Conversions
 from reprun.repo.attributes import OutsideAttributes, read_outside, sort_paths
 from reprun.repo.discover import Repository
 from reprun.repo.git_config import Settings, ask_settings, may_set_conversions
-from reprun.repo.sorting import Files, read_index, sort_files
-from reprun.runner.data import sha256_file
+from reprun.repo.sorting import Files, measure, read_index, sort_files
 from reprun.runner.expected import refusal
 from reprun.runner.lfs import find_storage, missing, object_path
 from reprun.system.files import ensure_dir, find_bytes, write_atomic
@@ -55,7 +54,8 @@ def find_rules(repository: Repository, in_tree: bool) -> Rules:
 def find_conversions(repository: Repository, git: Git, in_tree: bool, accept: bool, inner: Sequence[Inner] = ()) -> Conversions:
     """How the files of the snapshot, which is in the (scratch) index of `git`, have to be written to be those of the dev tree.
 
-    Raises `RunnerError` (refused) naming files that a checkout cannot give back, unless `accept` is set.
+    It looks at the dev tree as it is now. Where that says anything (`Conversions.was_compared`), ask git whether the files
+    are still those of the snapshot before it is believed; files that `differ` are for `refuse_differing`.
     """
     rules = find_rules(repository, in_tree)
     within = _expect_inner(rules, inner)
@@ -74,10 +74,16 @@ def find_conversions(repository: Repository, git: Git, in_tree: bool, accept: bo
         kinds = {**dict.fromkeys(files, "eol"), **kinds}
     found = sort_files(repository.top, git, files, kinds)
     conversions = _conversions(repository, rules, found, accept)
-    if known != key:
+    if known != key and not found.differ:
         ensure_dir(repository.state_dir)
         write_atomic(memo, key, durable=False)
     return conversions
+
+
+def refuse_differing(conversions: Conversions) -> None:
+    """Raises `RunnerError` (refused) naming files that a checkout cannot give back, unless that is accepted."""
+    if conversions.differ and not conversions.accept:
+        raise refusal(conversions.differ)
 
 
 def _expect_inner(rules: Rules, inner: Sequence[Inner]) -> dict[str, list[object]]:
@@ -88,7 +94,7 @@ def _expect_inner(rules: Rules, inner: Sequence[Inner]) -> dict[str, list[object
             for path in read_index(git):
                 place = os.path.join(repository.top, path)
                 if os.path.isfile(place) and not os.path.islink(place):
-                    expected[prefix + path] = [os.path.getsize(place), sha256_file(place)]
+                    expected[prefix + path] = measure(place)
     return expected
 
 
@@ -102,8 +108,6 @@ def _key(rules: Rules, files: Files) -> bytes:
 
 
 def _conversions(repository: Repository, rules: Rules, found: Any, accept: bool) -> Conversions:
-    if found.differ and not accept:
-        raise refusal(found.differ)
     form = form_data(rules.settings, rules.outside, found.filters)
     record: dict[str, Any] = record_of(rules.settings, rules.outside, found.filters)
     if not accept and found.filtered:

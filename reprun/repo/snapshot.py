@@ -8,10 +8,10 @@ from typing import Any
 from reprun.core.errors import RefusedError
 from reprun.core.frozen import dataclass
 from reprun.core.guarded import Rules
-from reprun.core.spec import Snapshot
+from reprun.core.spec import Conversions, Snapshot
 from reprun.core.text import show, show_some
 from reprun.repo.branch import put_on_branch
-from reprun.repo.conversions import find_conversions
+from reprun.repo.conversions import find_conversions, refuse_differing
 from reprun.repo.discover import Repository
 from reprun.repo.flags import set_flags
 from reprun.repo.git_at_work import await_rest, find_busy, index_state
@@ -70,13 +70,12 @@ def take_snapshot(repository: Repository, wish: Wish) -> Snapshot:
             _refuse_submodules(parts)
             refuse_branch(operation)
         guard = make_guard(parts, wish.rules)
-        tree, commit, entries = _commit_stable_tree(parts, wish, guard)
+        tree, commit, entries, found = _commit_stable_tree(parts, wish, guard)
         if wish.require_clean and entries:
             raise _not_clean(entries)
+        refuse_differing(found)
         submodules = _bring_submodules(parts, entries)
-        inner = [(part.prefix, part.repository, part.git, part.listing.attributes) for part in parts[1:]]
-        conversions = find_conversions(repository, outer.git, outer.listing.attributes, wish.accept, inner).data()
-        if conversions:
+        if conversions := found.data():
             wish.keep(conversions)
         ref = create_ref(repository, run_ref(wish.run_id), commit)
         if wish.auto_commit == "branch" and commit != repository.head:
@@ -110,8 +109,9 @@ def _bring_submodules(parts: list[Part], entries: list[Entry]) -> list[dict[str,
     return submodule_records(parts, entries)
 
 
-def _commit_stable_tree(parts: list[Part], wish: Wish, guard: Guard) -> tuple[str, str, list[Entry]]:
-    """Tree, commit and changes of one moment: when files move before they were looked at again, it is tried anew, then refused.
+def _commit_stable_tree(parts: list[Part], wish: Wish, guard: Guard) -> tuple[str, str, list[Entry], Conversions]:
+    """Tree, commit, changes and conversions of one moment: when files move before they were looked at again, it is tried
+    anew, then refused.
 
     Until a ref is made the commit is only an object, so it is made while git still looks. No file gets into an object
     that the guard has not seen: only what was listed and looked at is added.
@@ -133,7 +133,10 @@ def _commit_stable_tree(parts: list[Part], wish: Wish, guard: Guard) -> tuple[st
         busy = [lock for part, state in zip(parts, before, strict=True) if (lock := find_busy(part.repository, state))]
         moved = [*find_moved(parts), *busy]
         if not moved:
-            return tree, commit, entries
+            conversions = _convert(parts, wish.accept)
+            moved = _moved_since(parts) if conversions.was_compared else []
+            if not moved:
+                return tree, commit, entries, conversions
         for lock in busy:
             await_rest(lock)
         for part in parts:
@@ -142,6 +145,19 @@ def _commit_stable_tree(parts: list[Part], wish: Wish, guard: Guard) -> tuple[st
         f"the dev tree keeps changing while it is read: {show_some(moved)}",
         hint="wait until the program that writes there is done, or add what it writes to .gitignore",
     )
+
+
+def _convert(parts: list[Part], accept: bool) -> Conversions:
+    outer, *others = parts
+    inner = [(part.prefix, part.repository, part.git, part.listing.attributes) for part in others]
+    return find_conversions(outer.repository, outer.git, outer.listing.attributes, accept, inner)
+
+
+def _moved_since(parts: list[Part]) -> list[str]:
+    """The paths that are no longer as they were found and added, when git looks once more."""
+    with looking_at_all_again(parts):
+        pass
+    return find_moved(parts)
 
 
 def _whole(parts: list[Part]) -> str:

@@ -62,10 +62,10 @@ def sort_files(top: str, git: Git, files: Files, kinds: Mapping[str, str]) -> So
         elif kind == "crlf":
             found.expected[path] = [size, ""]
         elif kind == "bytes":
-            found.expected[path] = [size, sha256_file(place)]
+            found.expected[path] = measure(place)
         else:
             found.filters.add(kind.removeprefix("filter "))
-            found.filtered[path] = [size, sha256_file(place)]
+            found.filtered[path] = measure(place)
     return found
 
 
@@ -73,7 +73,7 @@ def _sort_lfs(found: Sorted, path: str, place: str, sizes: tuple[int, str, int])
     here, oid, size = sizes
     if here <= LONGEST_POINTER and parse_pointer(find_bytes(place) or b"") is not None:
         found.pointers.append(path)
-        found.expected[path] = [here, sha256_file(place)]
+        found.expected[path] = measure(place)
     elif here == size:
         found.lfs[path] = [oid, size]
     else:
@@ -85,6 +85,14 @@ def find_pointers(git: Git, blobs: set[str], sizes: Mapping[str, int]) -> dict[s
     small = [blob for blob in sorted(blobs) if sizes[blob] <= LONGEST_POINTER]
     pointers = ((blob, parse_pointer(content or b"")) for blob, content in zip(small, read_blobs(git, small), strict=True))
     return {blob: pointer for blob, pointer in pointers if pointer is not None}
+
+
+def measure(place: str) -> list[object]:
+    """[size, SHA-256] of a file; of one that was taken away meanwhile, what no file has."""
+    try:
+        return [os.path.getsize(place), sha256_file(place)]
+    except FileNotFoundError:
+        return [-1, ""]
 
 
 def _size(top: str, path: str) -> int | None:

@@ -6,12 +6,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lab import Run
 from snapshot_lab import sacred, snap, tree_of, tree_on_disk
 
 from reprun.core.errors import RefusedError, ReprunError
+from reprun.core.spec import Conversions
 from reprun.repo.discover import find_repository
 from reprun.repo.refs import list_refs
 
@@ -72,6 +74,23 @@ def test_a_writer_at_work(repo: Path, git: Run) -> None:
     assert "train.py" in caught.value.message or "log.txt" in caught.value.message
     assert ".gitignore" in caught.value.hint
     assert tree_of(git, snap().commit) == tree_on_disk(repo)
+
+
+def test_an_edit_while_conversions_are_looked_for(repo: Path, git: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first launch in a repository compares all files with what git made of them: an edit in that time is no conversion."""
+    from reprun.repo import conversions, snapshot
+
+    texts = ["edited\n"]
+
+    def edited(*args: Any) -> Conversions:
+        if texts:
+            (repo / "train.py").write_text(texts.pop())
+        return conversions.find_conversions(*args)
+
+    monkeypatch.setattr(snapshot, "find_conversions", edited)
+    taken = snap()
+    assert not texts
+    assert tree_of(git, taken.commit) == tree_on_disk(repo)
 
 
 def test_a_writer_whose_files_are_ignored_does_no_harm(repo: Path, git: Run) -> None:
