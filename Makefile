@@ -1,7 +1,7 @@
 # Everything here works on a fresh Debian or Ubuntu that has Python 3.11 or newer and make.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench crash kills faults setup clean
+.PHONY: help demo test lint bench crash kills setup clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -16,10 +16,7 @@ demo: ## set up what it needs, then show the main job (ARGS="FOLDER" names the f
 	@$(BIN)/reprun demo $(ARGS)
 
 test: lint ## set up, then lint and run all tests (ARGS="-k name" chooses)
-	@$(BIN)/python -m pytest -n 3 --ignore=tests/e2e/test_remote_faults.py $(ARGS)
-
-faults: setup ## the link to a host is cut, reset and slowed down at every packet of a launch
-	@$(BIN)/python -m pytest tests/e2e/test_remote_faults.py $(ARGS)
+	@$(BIN)/python -m pytest -n 3 $(ARGS)
 
 lint: setup ## ruff, mypy, and the floors of the house
 	@$(BIN)/ruff check .

@@ -5,19 +5,9 @@
 set -eu
 repository=$1 home=$2 run=$3 host=$4 there=$5
 shift 5
+floor=${0%/*}
 cd "$repository"
-
-# The tree as it stands, as in floor.sh.
-index=$home/index.$run
-cp -p .git/index "$index"
-GIT_INDEX_FILE=$index git add --all
-tree=$(GIT_INDEX_FILE=$index git write-tree)
-rm "$index"
-
-export GIT_AUTHOR_NAME=bench GIT_AUTHOR_EMAIL=bench@localhost GIT_AUTHOR_DATE='946684800 +0000'
-export GIT_COMMITTER_NAME=bench GIT_COMMITTER_EMAIL=bench@localhost GIT_COMMITTER_DATE='946684800 +0000'
-commit=$(git commit-tree "$tree" -p HEAD -m snapshot)
-git update-ref "refs/floor/runs/$run" "$commit" 0000000000000000000000000000000000000000
+. "$floor/floor_snapshot.sh"
 
 GIT_SSH_COMMAND=$SSH_WORDS git push --quiet "$host:$there/repo.git" "$commit:refs/floor/runs/$run"
 

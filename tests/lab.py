@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -13,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -142,15 +142,6 @@ def can_isolate() -> bool:
         return False
 
 
-def find_old_python() -> str | None:
-    """The path of a Python that is older than the runner can use."""
-    names = [f"python3.{minor}" for minor in (7, 6, 5)]
-    found = [shutil.which(name) for name in names]
-    home = Path(pwd.getpwuid(os.getuid()).pw_dir)
-    found += [str(path) for name in names for path in home.glob(f".pyenv/versions/3.*/bin/{name}")]
-    return next((path for path in found if path and "shims" not in path), None)
-
-
 def can_mount() -> bool:
     """True where a file system can be mounted."""
     if os.geteuid() != 0:
@@ -162,20 +153,19 @@ def can_mount() -> bool:
 
 
 def old_tool(name: str) -> str:
-    """The folder with an old tool that scripts/old_tools.sh got, for the front of PATH: "git-2.25" or "python-3.8"."""
+    """The folder with an old tool that scripts/old_tools.sh got, for the front of PATH: "git-2.25" or "python-3.6"."""
     return os.path.join(sys.prefix, "old", name)
 
 
 # What a test can need besides programs: it is a skip on a laptop where it is missing, and a failure in CI.
 ABILITIES: dict[str, Callable[[], bool]] = {
     "ptrace": can_trace, "chown": can_give_away, "sshd": lambda: find_sshd() is not None, "netns": can_isolate,
-    "hiding": can_hide, "mount": can_mount,
-    "git-2.25": lambda: os.path.isdir(old_tool("git-2.25")), "python-3.8": lambda: os.path.isdir(old_tool("python-3.8")),
+    "hiding": can_hide, "mount": can_mount, "ipv6": lambda: bool(Path("/proc/net/if_inet6").read_text().strip()),
+    **{name: partial(os.path.isdir, old_tool(name)) for name in ("git-2.25", "python-3.8", "python-3.6")},
 }  # fmt: skip
 
-# These cannot be installed: a kernel that lets us make networks and mounts, and packages of an old Ubuntu, which its archive may
-# drop.
-NOT_EVERYWHERE = frozenset({"hiding", "mount", "netns", "git-2.25", "python-3.8"})
+# These cannot be installed: a kernel that lets us make networks, and IPv6.
+NOT_EVERYWHERE = frozenset({"ipv6", "netns"})
 
 
 def unprivileged(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:

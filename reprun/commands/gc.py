@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 from reprun.commands.states import look, put_away
 from reprun.core.frozen import dataclass, field
 from reprun.repo import refs
@@ -11,6 +14,9 @@ from reprun.runner.refs import find_locks, find_stale
 from reprun.store.journal import list_open, list_torn
 from reprun.system.files import remove_file
 from reprun.workspace import Workspace
+
+if TYPE_CHECKING:
+    from reprun.hosts.base import Host
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,13 @@ def collect_garbage_of(workspace: Workspace, target: str, keep: int, remove: boo
     return collect_far(workspace, target, keep, remove)
 
 
+def remove_there(workspace: Workspace, host: Host, survey: Mapping[str, Any], **more: list[str]) -> list[str]:
+    """Removes what a `survey` of the host has found, and `more`. Answers with what is gone."""
+    worktrees = [tree["name"] for tree in survey["worktrees"]]
+    request = {"op": "remove", "key": workspace.key, "worktrees": worktrees, "leftovers": survey["leftovers"], **more}
+    return list(host.ask(request)["removed"])
+
+
 def collect_garbage(workspace: Workspace, keep: int, remove: bool) -> Collected:
     """Lists spare worktrees (all but the `keep` newest that no unfinished run uses), leftovers of killed processes, and
     launches that were interrupted before their snapshot. Removes them only when `remove` is set. Runs are never removed."""
@@ -55,14 +68,7 @@ def collect_garbage(workspace: Workspace, keep: int, remove: bool) -> Collected:
     found += [Rubbish("interrupted launch", run_id) for run_id in dead]
     if not remove:
         return Collected(found)
-    request = {
-        "op": "remove",
-        "key": workspace.key,
-        "worktrees": [tree["name"] for tree in answer["worktrees"]],
-        "leftovers": answer["leftovers"],
-        "runs": dead,
-    }
-    removed = list(host.ask(request)["removed"])
+    removed = remove_there(workspace, host, answer, runs=dead)
     mended = mend_branch(repository)  # it alone knows when the lock on the user's index is ours
     for path in [*torn, *ref_locks]:
         remove_file(path)

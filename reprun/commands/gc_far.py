@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reprun.commands.gc import Collected, Rubbish, dead_launches, forget_launches
+from reprun.commands.gc import Collected, Rubbish, dead_launches, forget_launches, remove_there
 from reprun.repo import refs
 from reprun.workspace import Workspace
 
@@ -23,15 +23,7 @@ def collect_far(workspace: Workspace, target: str, keep: int, remove: bool) -> C
     found += [Rubbish("commit of a run that is gone", refs.RUNS + run_id) for run_id in gone]
     if not remove or not found:
         return Collected(found)
-    request = {
-        "op": "remove",
-        "key": workspace.key,
-        "worktrees": [tree["name"] for tree in answer["worktrees"]],
-        "leftovers": answer["leftovers"],
-        "runs": [*forgotten, *dead],
-        "refs": gone,
-    }
-    removed = list(host.ask(request)["removed"])
+    removed = remove_there(workspace, host, answer, runs=[*forgotten, *dead], refs=gone)
     forget_launches(workspace, dead)
     workspace.record()
     return Collected(found, [*removed, *dead])

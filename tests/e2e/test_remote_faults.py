@@ -39,13 +39,14 @@ def far(hosts: Far) -> Iterator[Far]:
 @contextmanager
 def a_moment_after(far: Far, do: Callable[[], object]) -> Iterator[None]:
     """Does something a moment after what `relay.when` was told has happened, if it does while the block runs."""
-    over = threading.Event()
+    over, done = threading.Event(), threading.Event()
 
     def act() -> None:
         while not over.is_set():
             if far.relay.fired.wait(0.01):
                 over.wait(QUIET)
                 do()
+                done.set()
                 break
 
     thread = threading.Thread(target=act)
@@ -55,39 +56,45 @@ def a_moment_after(far: Far, do: Callable[[], object]) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+        far.relay.heal()
+        if far.relay.fired.is_set() and not done.is_set():  # at the very end of the block
+            do()
+
+
+def at_every_packet(far: Far, launch: Callable[[int], Answer]) -> None:
+    """Launches with a fault at the first packet, the second, … until the launch was over before the fault came."""
+    for number in range(1, MOST):
+        answer = launch(number)
+        over = not far.relay.fired.is_set()
+        far.relay.heal()
+        far.ran(answer)
+        if over:
+            assert number > 4, "a launch has more packets"
+            return
+    raise AssertionError("the launch has no end")
 
 
 def test_the_answer_is_lost_after_any_request_though_the_host_has_acted(far: Far) -> None:
     """Whatever the host was told last it does, and says so into the void; then the link is back."""
-    for number in range(1, MOST):
-        far.relay.when(far.relay.cut, "client", packets=number)
 
-        def lose_and_heal() -> None:
-            far.relay.reset()
-            far.relay.heal()
-
-        with a_moment_after(far, lose_and_heal):
-            answer = far.launch()
-        over = not far.relay.fired.is_set()
+    def lose_and_heal() -> None:
+        far.relay.reset()
         far.relay.heal()
-        far.ran(answer)
-        if over:
-            assert number > 4, "a launch has more packets"
-            return
-    raise AssertionError("the launch has no end")
+
+    def launch(number: int) -> Answer:
+        far.relay.when(far.relay.cut, "client", packets=number)
+        with a_moment_after(far, lose_and_heal):
+            return far.launch()
+
+    at_every_packet(far, launch)
 
 
 def test_the_link_is_reset_after_any_answer(far: Far) -> None:
-    for number in range(1, MOST):
+    def launch(number: int) -> Answer:
         far.relay.when(far.relay.reset, "server", packets=number)
-        answer = far.launch()
-        over = not far.relay.fired.is_set()
-        far.relay.heal()
-        far.ran(answer)
-        if over:
-            assert number > 4, "a launch has more packets"
-            return
-    raise AssertionError("the launch has no end")
+        return far.launch()
+
+    at_every_packet(far, launch)
 
 
 def test_a_cut_of_a_second_is_not_noticed(far: Far) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from far_lab import JOB, Far, open_far
 from hostile import hostile
-from lab import REPRUN, Answer, find_old_python, old_tool, until
+from lab import REPRUN, Answer, old_tool, until
 from ssh_login import Login
 
 from reprun.core.text import is_recordable
@@ -56,12 +56,10 @@ def test_a_program_is_missing(far: Callable[..., Far], tool: str, code: int) -> 
     host.mend(run_id)
 
 
+@pytest.mark.needs("python-3.6")
 def test_python_is_too_old(far: Callable[..., Far]) -> None:
-    old = find_old_python()
-    if old is None:
-        pytest.skip("no distribution of today has one, so it may be missing in CI")
     host = far()
-    host.describe(python=old)
+    host.describe(python=os.path.join(old_tool("python-3.6"), "python3"))
     run_id = host.broke(host.launch())
     assert "3.8 is needed" in host.said
     host.describe()
