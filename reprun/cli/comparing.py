@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated, Any
 
 import typer
@@ -80,7 +81,7 @@ def reproduce(
     with progress() as tell:
         launched = start_reproduction(workspace, planned, tell)
     if not is_json():
-        say(f"{launched.run_id} runs {show(' '.join(planned.manifest.argv))} at {launched.snapshot.commit[:12]} again")
+        say(f"{launched.run_id} runs {show(shlex.join(planned.manifest.argv))} at {launched.snapshot.commit[:12]} again")
     with progress() as tell:
         tell("waiting for the end of the run")
         end = wait(workspace, Row(launched.run_id, target=launched.target, run_dir=launched.job.run_dir))
