@@ -135,7 +135,7 @@ class Place:
 
     def begun(self) -> dict[str, dict[str, str]]:
         """The runs that anything is known of, with their rows."""
-        return {row["run_id"]: row for words in (["status"], ["ls", "-n", "100"]) for row in self.reprun(*words, "--json").data}
+        return {row["run_id"]: row for row in self.reprun("ls", "-n", "100", "--json").data}
 
     @contextmanager
     def killed_launch(self, watch: Path) -> Iterator[str]:

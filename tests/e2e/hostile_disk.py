@@ -1,4 +1,4 @@
-"""Launches on disks that are full or read-only: `unshare --mount python hostile_disk.py FOLDER`; prints what is wrong as JSON.
+"""Launches on disks that are full or read-only: `unshare --mount python hostile_disk.py FOLDER WHAT`. Prints JSON: what is wrong.
 
 It mounts small file systems, so it runs in a mount namespace of its own, which ends with it.
 """
@@ -23,13 +23,13 @@ FOLDERS = ("project/.git", "project/.git/objects", "project/.git/refs", "project
 FOLDERS += ("project/.git/reprun/tmp", "home", "home/runs", "home/repos", "home/worktrees", "home/cache")
 
 
-def main(folder: Path) -> list[str]:
-    """All that is wrong."""
-    problems = []
-    for where in ("project", "home"):
-        for free in FREE_KIB:
-            problems += [f"{where} with {free} KiB free: {text}" for text in full_disk(folder / f"{where}{free}", where, free)]
-    return problems + read_only(folder / "ro")
+def main(folder: Path, what: str) -> list[str]:
+    """All that is wrong when the disk of the `project` or of the `home` is full, or folders are `read-only`."""
+    if what == "read-only":
+        return read_only(folder / "ro")
+    return [
+        f"{what} with {free} KiB free: {text}" for free in FREE_KIB for text in full_disk(folder / f"{what}{free}", what, free)
+    ]
 
 
 def full_disk(folder: Path, where: str, free: int) -> list[str]:
@@ -40,7 +40,7 @@ def full_disk(folder: Path, where: str, free: int) -> list[str]:
     try:
         with filled(folder / where, free):
             problems = refused_or_done(place)
-        return problems + mended(place)
+        return problems + mended(place, {})
     finally:
         place.end_processes()
         subprocess.run(["umount", "--lazy", folder / where], check=False)
@@ -50,6 +50,7 @@ def read_only(folder: Path) -> list[str]:
     """A launch while one of the folders that it writes to is read-only."""
     folder.mkdir()
     place, problems = Place(folder, Cell()), []
+    states: dict[str, str] = {}
     try:
         place.reprun("launch", "--follow", "--", "true")  # so that all folders are there
         for number, name in enumerate(FOLDERS):
@@ -59,7 +60,7 @@ def read_only(folder: Path) -> list[str]:
             mount("-o", "remount,bind,ro", path)
             problems += [f"{name} is read-only: {text}" for text in refused_or_done(place)]
             subprocess.run(["umount", "--lazy", path], check=True)
-            problems += [f"{name} was read-only: {text}" for text in mended(place)]
+            problems += [f"{name} was read-only: {text}" for text in mended(place, states)]
     finally:
         place.end_processes()
     return problems
@@ -76,14 +77,15 @@ def refused_or_done(place: Place) -> list[str]:
     return problems + ["what is the user's was touched"] * (place.user_s() != before)
 
 
-def mended(place: Place) -> list[str]:
-    """With room again, each run is carried on or refused, is executed once at most, and nothing stays."""
-    problems, states = [], {}
-    for run_id in place.begun():
+def mended(place: Place, states: dict[str, str]) -> list[str]:
+    """With room again, each run is carried on or refused, is executed once at most, and nothing stays. `states`: of the runs
+    that were looked at before; those of the others are put in."""
+    problems = []
+    for run_id in place.begun().keys() - states.keys():
         answers = [place.reprun("resume", run_id) for _ in range(2)]
         problems += [f"resume: {answer}" for answer in answers if answer.rc not in (0, 3)]
     place.reprun("gc", "--yes", "--keep", "0")
-    for run_id in place.begun():
+    for run_id in place.begun().keys() - states.keys():
         states[run_id] = str(place.reprun("wait", "--json", run_id).json["data"][0]["state"])
     collected = place.reprun("gc", "--yes", "--keep", "0")
     problems += [f"gc: {collected}"] * (collected.rc != 0)
@@ -112,4 +114,4 @@ def mount(*words: str | Path) -> None:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(Path(sys.argv[1]))))
+    print(json.dumps(main(Path(sys.argv[1]), sys.argv[2])))

@@ -89,9 +89,9 @@ def test_names_without_end_are_bounded(path: Path) -> None:
     assert len(metrics) == MAX_METRICS
 
 
-def test_a_million_lines_take_little_memory(path: Path) -> None:
+def test_many_lines_take_little_memory(path: Path) -> None:
     with path.open("wb") as file:
-        for _ in range(1000):
+        for _ in range(200):
             file.write(b'{"loss": 0.25, "step": 1}\n' * 1000)
         file.write(b'{"loss": 1, "junk": "' + b"x" * (MAX_LINE * 20) + b'"}\n')
     code = (
@@ -103,7 +103,7 @@ def test_a_million_lines_take_little_memory(path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, check=True)
     metrics, skipped, grown = json.loads(done.stdout)
-    assert metrics["loss"]["count"] == 1_000_000
+    assert metrics["loss"]["count"] == 200_000
     assert skipped >= 1
     assert grown << 10 < 16 * MAX_LINE
 
