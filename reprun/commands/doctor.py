@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from reprun.commands.backup import describe_backup, find_trouble
-from reprun.commands.diagnosis import OLDEST, Diagnosis, judge_tool
+from reprun.commands.diagnosis import OLDEST_HERE, Diagnosis, judge_tool
 from reprun.commands.gc import collect_garbage
 from reprun.commands.listing import unfinished_runs
 from reprun.commands.mending import find_damage, mended
@@ -24,7 +24,8 @@ def diagnose(workspace: Workspace, mend: bool = False) -> list[Diagnosis]:
     """Looks at tools, places, settings, the records and what interrupted commands left. Changes nothing, unless it is to `mend`:
     then it puts back copies of manifests that were damaged."""
     facts = workspace.target("local").host.ask({"op": "facts", "argv": ["python3"], "tools": True})
-    found = [judge_tool(name, facts["tools"].get(name, ""), install_line(name)) for name in OLDEST]
+    tools = OLDEST_HERE.items()
+    found = [judge_tool(name, facts["tools"].get(name, ""), install_line(name), oldest) for name, oldest in tools]
     found += [_home(facts), _python(facts), _repository(workspace), _settings(workspace)]
     found += _locks(workspace)
     found += _unfinished(workspace)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from reprun.commands.diagnosis import OLDEST, Diagnosis, judge_tool
+from reprun.commands.diagnosis import OLDEST, OLDEST_HERE, Diagnosis, judge_tool
 from reprun.core.errors import ToolError, UnreachableError
 from reprun.core.text import human_bytes, human_seconds
 from reprun.hosts.base import Host
@@ -75,7 +75,8 @@ def _tool(host: Host, name: str, told: dict[str, Any]) -> Diagnosis:
         folder = os.path.dirname(told["elsewhere"])
         detail = f"is at {told['elsewhere']}, where a login without a terminal does not look"
         return Diagnosis(name, "fail", detail, f"in the first line of ~/.bashrc there: export PATH={folder}:$PATH")
-    return judge_tool(name, told["version"], host.remedy(told["install"]))
+    oldest = (OLDEST_HERE if host.is_here else OLDEST)[name]
+    return judge_tool(name, told["version"], host.remedy(told["install"]), oldest)
 
 
 def _home(host: Host, told: dict[str, Any]) -> list[Diagnosis]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from reprun.core.errors import RefusedError, UsageError
+from reprun.core.errors import RefusedError, ToolError, UsageError
 from reprun.core.frozen import dataclass, field
 from reprun.core.text import show
 from reprun.repo.git_config import git_folders, lfs_settings, read_texts
@@ -53,6 +53,11 @@ class Repository:
         return "0" * (64 if self.object_format == "sha256" else 40)
 
 
+OLDEST_GIT = (2, 32)  # what `trust_git` says of the one here
+_OLDEST = ".".join(map(str, OLDEST_GIT))
+_NEWER = "conda install -c conda-forge git   # or a newer one from whoever runs this machine"
+
+
 def ask_repository(cwd: str, files: bool = False) -> Asked:
     """Lets git find the repository around `cwd` while the caller does other work; with `files`, where this may be its top,
     also look at the files."""
@@ -73,6 +78,9 @@ def find_repository(cwd: str, asked: Asked | None = None) -> Repository:
     with translated():
         done = git.finish((asked or ask_repository(cwd)).place, check=False)
     lines = os.fsdecode(done.stdout).split("\n")
+    if lines[0].startswith("--"):  # an option that it does not know, told back
+        said = git.text("version").removeprefix("git version ")
+        raise ToolError(f"git {show(said)} is older than {_OLDEST}, which this machine needs; hosts do not", hint=_NEWER)
     # An unborn HEAD makes git fail only after it has printed what comes before.
     if len(lines) < 6:
         raise _why_not(done.stderr.decode("utf-8", "replace"), cwd)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 from e2e_lab import Reprun, fingerprint
-from lab import REPRUN
+from lab import REPRUN, old_tool
 from netlab import NetLab
 from ssh_lab import SshHost, SshLab
 
@@ -204,3 +205,11 @@ def test_a_machine_without_a_network(project: Path, home: Path) -> None:
     words = ["unshare", "-n", REPRUN, "doctor", "--on", "somebody@10.1.2.3"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 4 and "cannot be reached: this machine has no network to it" in done.stdout, done
+
+
+@pytest.mark.needs("git-2.25")
+@pytest.mark.parametrize("words", [("doctor",), ("launch", "--", "true"), ("ls",)])
+def test_a_git_that_is_too_old_for_this_machine(repo: Path, reprun: Reprun, words: tuple[str, ...]) -> None:
+    """And that a host may have."""
+    answer = reprun(*words, env={"PATH": f"{old_tool('git-2.25')}:{os.environ['PATH']}"})
+    assert answer.rc == 5 and "git 2.25.1 is older than 2.32" in answer.stderr and "conda install" in answer.stderr, answer
