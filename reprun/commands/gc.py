@@ -49,6 +49,7 @@ def remove_there(workspace: Workspace, host: Host, survey: Mapping[str, Any], **
     """Removes what a `survey` of the host has found, and `more`. Answers with what is gone."""
     worktrees = [tree["name"] for tree in survey["worktrees"]]
     request = {"op": "remove", "key": workspace.key, "worktrees": worktrees, "leftovers": survey["leftovers"], **more}
+    request["disused"] = [item["path"] for item in survey["disused"]]
     return list(host.ask(request)["removed"])
 
 
@@ -64,6 +65,7 @@ def collect_garbage(workspace: Workspace, keep: int, remove: bool) -> Collected:
     dead = dead_launches(workspace)
     found = [Rubbish("worktree", tree["path"], tree["bytes"]) for tree in answer["worktrees"]]
     found += [Rubbish("leftover", path) for path in [*answer["leftovers"], *torn]]
+    found += [Rubbish(item["kind"], item["path"], item["bytes"]) for item in answer["disused"]]
     found += [Rubbish("stale lock", path) for path in [*index_locks, *ref_locks]]
     found += [Rubbish("interrupted launch", run_id) for run_id in dead]
     if not remove:

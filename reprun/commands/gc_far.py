@@ -19,6 +19,7 @@ def collect_far(workspace: Workspace, target: str, keep: int, remove: bool) -> C
     dead = [run_id for run_id in dead_launches(workspace) if _target(workspace, run_id) == target]
     found = [Rubbish("worktree", tree["path"], tree["bytes"]) for tree in answer["worktrees"]]
     found += [Rubbish("leftover", path) for path in answer["leftovers"]]
+    found += [Rubbish(item["kind"], item["path"], item["bytes"]) for item in answer["disused"]]
     found += [Rubbish("interrupted launch", run_id) for run_id in [*forgotten, *dead]]
     found += [Rubbish("commit of a run that is gone", refs.RUNS + run_id) for run_id in gone]
     if not remove or not found:

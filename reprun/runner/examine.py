@@ -10,7 +10,7 @@ from reprun.runner.errors import RunnerError
 from reprun.runner.facts import GPU_SECONDS, host_facts
 from reprun.runner.files import read_text
 from reprun.runner.inspect import existing, is_writable
-from reprun.runner.paths import Home, shared_folder
+from reprun.runner.paths import Home, own_runner, shared_folder
 from reprun.runner.privacy import check_home
 from reprun.runner.process import finish, spawn
 from reprun.runner.tools import examine_tool
@@ -37,8 +37,8 @@ def examine(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
 
 def _digest(home: Home) -> str:
     """By which the runner that answers is named; empty for one that was not sent here."""
-    place = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    return os.path.basename(place) if os.path.dirname(place) == os.path.join(home.root, "runners") else ""
+    place = own_runner()
+    return os.path.basename(place) if os.path.dirname(place) == home.runners else ""
 
 
 def _user() -> Dict[str, Any]:

@@ -6,11 +6,12 @@ import os
 from typing import Any, Dict, Iterator, List, Set
 
 from reprun.runner.checkout import Place
+from reprun.runner.disused import BROKEN, is_older, list_disused, remove_disused
 from reprun.runner.files import read_json, remove_tree
 from reprun.runner.form import TREE_NAME, commit_of
 from reprun.runner.git import Git
 from reprun.runner.identity import is_alive, is_orphan
-from reprun.runner.paths import Home, RunDir
+from reprun.runner.paths import Home, RunDir, is_on_network
 from reprun.runner.state import find_state
 from reprun.runner.worktree import is_admin_of_nothing, list_trees, remove_admin_of_nothing, remove_worktree
 
@@ -25,6 +26,7 @@ def survey(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     return {
         "worktrees": [{"name": name, "path": place.path(name), "bytes": _bytes(place.path(name))} for name in spare],
         "leftovers": sorted(_leftovers(home, place)),
+        "disused": list_disused(home, place.store),
         "in_use": len(used),
         "refs": sorted(_refs(home, place)),
         "unstarted": sorted(_unstarted(home, place)),
@@ -32,7 +34,8 @@ def survey(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def remove(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
-    """Removes worktrees by name, leftovers by path (only such as `survey` lists), and the folders of runs that never started."""
+    """Removes worktrees by name, leftovers and what is disused by path (only such as `survey` lists), and the folders of runs
+    that never started."""
     place = Place(home.store(request["key"]), home.trees(request["key"]))
     removed: List[str] = []
     names = request.get("worktrees", [])
@@ -49,6 +52,7 @@ def remove(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
         else:
             _remove(path)
         removed.append(path)
+    removed += remove_disused(home, place.store, request.get("disused", []))
     for run_id in request.get("runs", []):
         run = home.run(run_id)
         if os.path.isdir(run.path) and find_state(run)["state"] == "unstarted":
@@ -112,7 +116,7 @@ def _plan(path: str) -> "Dict[str, Any] | None":
 
 def _leftovers(home: Home, place: Place) -> Iterator[str]:
     """Things made aside by processes that are gone, trees that were found damaged, and plans of jobs that are over."""
-    is_building = False
+    is_building, is_shared = False, is_on_network(home.root)
     for name in _names(place.trees):
         if name.startswith("."):
             if is_orphan(name):
@@ -121,10 +125,12 @@ def _leftovers(home: Home, place: Place) -> Iterator[str]:
                 is_building = True
     admins = [place.admin(name) for name in _names(os.path.join(place.store, "worktrees"))]
     info = os.path.join(place.store, "objects", "info")
-    for folder in (home.repos, place.store, info, os.path.join(home.cache, "interpreters"), home.cache, *admins):
+    for folder in (home.repos, home.runners, place.store, info, os.path.join(home.cache, "interpreters"), home.cache, *admins):
         for name in _names(folder):
-            if (name.endswith(".tmp") or name.startswith("reprun-index.")) and is_orphan(name):
-                yield os.path.join(folder, name)
+            path = os.path.join(folder, name)
+            is_left = (name.endswith(".tmp") or name.startswith("reprun-index.")) and is_orphan(name)
+            if is_left and (not is_shared or is_older(path, BROKEN)):  # the process may be one of another machine
+                yield path
     if not is_building:
         yield from (admin for admin in admins if is_admin_of_nothing(admin))
     for run_id in _names(home.runs):

@@ -22,6 +22,11 @@ def home(environ: Optional[Mapping[str, str]] = None) -> str:
     return os.path.realpath(env.get("REPRUN_HOME") or os.path.join(os.path.expanduser("~"), ".local", "share", "reprun"))
 
 
+def own_runner() -> str:
+    """The folder that this runner was unpacked into, or where it is installed."""
+    return os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
 def shared_folder() -> str:
     """A folder of this user with a short path, for sockets; `check_socket` makes it."""
     return _SHARED % os.getuid()
@@ -52,6 +57,7 @@ class Home:
         self.repos = os.path.join(root, "repos")
         self.worktrees = os.path.join(root, "worktrees")
         self.cache = os.path.join(root, "cache")
+        self.runners = os.path.join(root, "runners")  # spelled in bootstrap.py too, which comes before this
 
     def run(self, run_id: str) -> "RunDir":
         """The folder of one run."""

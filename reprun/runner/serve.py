@@ -11,6 +11,9 @@ from typing import Any, BinaryIO, Dict, Iterator, Optional
 from reprun.runner.bootstrap import MARK
 from reprun.runner.errors import RunnerError
 from reprun.runner.main import handle
+from reprun.runner.paths import own_runner
+
+_HOUR = 3600.0
 
 
 class Line:
@@ -65,8 +68,12 @@ def serve(_: BinaryIO, nonce: str, beat: float) -> None:
     """Answers until the dev side ends the conversation, or the link breaks. Every `beat` seconds there is a sign of life."""
     line = Line(nonce)
     threading.Thread(target=_beat, args=(line, beat), daemon=True).start()
+    touched = 0.0
     try:
         for request in iter(line.hear, None):
+            if not touched or time.monotonic() - touched > _HOUR:
+                touched = time.monotonic()
+                _touch_runner()
             attached = line.pieces() if request.pop("attached", False) else None
             if request["op"] == "ahead":
                 _begin(request)
@@ -79,6 +86,14 @@ def serve(_: BinaryIO, nonce: str, beat: float) -> None:
             line.say(answer)
     except (OSError, EOFError):
         return
+
+
+def _touch_runner() -> None:
+    """Says that this runner is in use, see disused.py."""
+    try:
+        os.utime(own_runner())
+    except OSError:
+        pass  # a disk that is read-only, or full
 
 
 def _beat(line: Line, seconds: float) -> None:

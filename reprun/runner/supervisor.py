@@ -16,7 +16,7 @@ import time
 from reprun.runner.claim import claim, is_owner
 from reprun.runner.files import ensure_dir, read_json, write_json
 from reprun.runner.identity import here, identity, is_alive, own
-from reprun.runner.paths import RunDir
+from reprun.runner.paths import RunDir, own_runner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -130,6 +130,7 @@ def _record_start(run: RunDir, plan: Dict[str, Any], job: int) -> Dict[str, Any]
     record = {"schema_version": 1, "run_id": run.run_id, "state": "running", "started": time.time(), **here()}
     record.update(supervisor=own(), job=identity(job), commit=plan["worktree"]["commit"], publish=plan.get("publish", ""))
     record["hostname"] = os.uname().nodename
+    record["runner"] = own_runner()  # which must stay until the end
     write_json(run.started, record)
     return record
 
