@@ -1,6 +1,6 @@
 """What nobody has used for long: runners of other versions, and contents of files whose transfer broke off.
 
-No file says who works with a runner. Conversations touch its folder, and supervisors have it in their command line: those of
+No file says who works with a runner. Launches touch its folder, and supervisors have it in their command line: those of
 this machine can be looked at, those of other machines that share the disk are known by the start records of their runs.
 """
 
@@ -16,7 +16,9 @@ from reprun.runner.files import read_json, remove_tree
 from reprun.runner.identity import elsewhere
 from reprun.runner.paths import Home, own_runner
 
-RESTS = 86400.0  # seconds: for so long a runner stays that nobody speaks to; other versions on other laptops may be in daily use
+RESTS = (
+    86400.0  # seconds: for so long a runner stays that nobody launches with; other versions on other laptops may be in daily use
+)
 BROKEN = 6 * 3600.0  # and what came of a file, to go on from there
 _DIGEST = re.compile("[0-9a-f]{32}")
 

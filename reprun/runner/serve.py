@@ -13,7 +13,7 @@ from reprun.runner.errors import RunnerError
 from reprun.runner.main import handle
 from reprun.runner.paths import own_runner
 
-_HOUR = 3600.0
+_LAUNCHES = ("ahead", "prepare")
 
 
 class Line:
@@ -68,11 +68,9 @@ def serve(_: BinaryIO, nonce: str, beat: float) -> None:
     """Answers until the dev side ends the conversation, or the link breaks. Every `beat` seconds there is a sign of life."""
     line = Line(nonce)
     threading.Thread(target=_beat, args=(line, beat), daemon=True).start()
-    touched = 0.0
     try:
         for request in iter(line.hear, None):
-            if not touched or time.monotonic() - touched > _HOUR:
-                touched = time.monotonic()
+            if request["op"] in _LAUNCHES:
                 _touch_runner()
             attached = line.pieces() if request.pop("attached", False) else None
             if request["op"] == "ahead":
@@ -89,7 +87,7 @@ def serve(_: BinaryIO, nonce: str, beat: float) -> None:
 
 
 def _touch_runner() -> None:
-    """Says that this runner is in use, see disused.py."""
+    """Says that this runner is in use, see disused.py. Looking changes nothing: who only looks is sent it again."""
     try:
         os.utime(own_runner())
     except OSError:

@@ -260,6 +260,7 @@ class _Watch:
         outcome = {**self.record, "ended": time.time(), "host": host, "left_behind": len(strays(self.run.run_id))}
         outcome.update(collect(self.run, self.plan))
         outcome["ended"] = time.time()
+        outcome.pop("runner", None)
         _persist(lambda: write_json(self.run.outcome, outcome))
         for path in (self.run.started, self.run.stop):
             try:
