@@ -103,7 +103,7 @@ def _adopt_all(workspace: Workspace, source: str, runs: list[Found], tell: Tell)
 
 def _adopt(workspace: Workspace, source: str, run: Found, text: bytes, state: RunState) -> None:
     """The refs first and the journal last: until that is there, the next import does it again."""
-    from reprun.commands.keeping import keep_outcome
+    from reprun.commands.keeping import keep_outcomes
     from reprun.core.manifest import DamagedError
     from reprun.repo.pruning import keep_blob
     from reprun.store.manifests import parse_manifest
@@ -124,7 +124,7 @@ def _adopt(workspace: Workspace, source: str, run: Found, text: bytes, state: Ru
     if not journal.exists():
         journal.write("adopted", target=source, run_dir=run.run_dir, key=run.key)
         journal.close()
-    keep_outcome(workspace, Row(run.run_id, target=source, run_dir=run.run_dir), state)
+    keep_outcomes(workspace, [(Row(run.run_id, target=source, run_dir=run.run_dir), state)])
 
 
 def _fetch(workspace: Workspace, source: str, key: str, commits: list[str], tell: Tell) -> None:

@@ -100,15 +100,14 @@ def learned(workspace: Workspace, row: Row, state: RunState) -> RunState:
 
 
 def _remember(workspace: Workspace, rows: Iterable[Row], states: dict[str, RunState]) -> None:
-    from reprun.commands.keeping import keep_outcome
+    from reprun.commands.keeping import keep_outcomes
 
-    now, kept = now_seconds(), set()
+    rows, now = list(rows), now_seconds()
+    kept = keep_outcomes(workspace, [(row, states[row.run_id]) for row in rows])
     seen: dict[str, Sighting] = {}
     for row in rows:
         state = states[row.run_id]
-        if state.state in OVER and state.has_outcome and keep_outcome(workspace, row, state):
-            kept.add(row.run_id)
-        elif state.state in ("starting", "running", "lost", *OVER) and state.reason != FOLDER_GONE:
+        if row.run_id not in kept and state.state in ("starting", "running", "lost", *OVER) and state.reason != FOLDER_GONE:
             seen[row.run_id] = Sighting(state.state, state.reason, state.exit_code, now, state.has_outcome)
     workspace.sightings.add(seen, kept)
 

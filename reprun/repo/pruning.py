@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+
 from reprun.core.errors import ToolError
 from reprun.repo.discover import Repository
+from reprun.repo.refs import find_ref
 from reprun.runner import pruning
+from reprun.runner.errors import RunnerError
 from reprun.system.process import translated
 
 
@@ -26,3 +32,47 @@ def keep_blob(repository: Repository, ref: str, data: bytes) -> None:
         said = pruning.keep_blob(repository.git, repository.common_dir, ref, data)
     if said:
         raise ToolError(f"the ref {ref} cannot be created: {said}")
+
+
+def keep_blobs(repository: Repository, wanted: Mapping[str, bytes]) -> set[str]:
+    """As `keep_blob` for many refs, with few processes. Answers with those of the refs that are there now; one that was there
+    before stays as it was. One that cannot be made harms nothing."""
+    left = set(_absent(repository, list(wanted)))
+    if len(left) > 1 and _create_at_once(repository, {ref: wanted[ref] for ref in sorted(left)}) and not await_gc(repository):
+        return set(wanted)
+    return {ref for ref in wanted if ref not in left or _is_kept(repository, ref, wanted[ref])}
+
+
+def _absent(repository: Repository, names: list[str]) -> list[str]:
+    asked = "".join(f"{name}\n" for name in names).encode()
+    with translated():
+        said = repository.git.run("cat-file", "--batch-check=%(objectname)", stdin=asked).stdout.decode("utf-8", "replace")
+    return [name for name, line in zip(names, said.splitlines(), strict=False) if line.endswith(" missing")]
+
+
+def _create_at_once(repository: Repository, wanted: Mapping[str, bytes]) -> bool:
+    """False when one of the refs cannot be made: then none is."""
+    paths = [os.path.join(repository.state_dir, f"outcome-{number}.{os.getpid()}.tmp") for number in range(len(wanted))]
+    try:
+        for path, data in zip(paths, wanted.values(), strict=True):
+            with open(path, "wb") as file:
+                file.write(data)
+        asked = "".join(f"{path}\n" for path in paths).encode("utf-8", "surrogateescape")
+        ids = repository.git.text("hash-object", "-w", "--stdin-paths", "--no-filters", stdin=asked).split()
+        lines = "".join(f"create {ref} {object_id}\n" for ref, object_id in zip(wanted, ids, strict=True))
+        return repository.git.run("update-ref", "--stdin", stdin=lines.encode(), check=False).returncode == 0
+    except (OSError, RunnerError):
+        return False
+    finally:
+        for path in paths:
+            with suppress(OSError):
+                os.unlink(path)
+
+
+def _is_kept(repository: Repository, ref: str, data: bytes) -> bool:
+    try:
+        if find_ref(repository, ref) is None:
+            keep_blob(repository, ref, data)
+    except ToolError:
+        return False
+    return True
