@@ -14,7 +14,6 @@ from reprun.hosts.remedies import on_host
 from reprun.hosts.session import LinkError, NoRunnerError, OldPythonError, Session
 from reprun.hosts.shipping import bootstrap_command, pack_runner, python_command
 from reprun.hosts.ssh_sharing import describe_way
-from reprun.hosts.ssh_trouble import explain, may_pass, too_old
 from reprun.hosts.ssh_words import Route, check_address, check_python, find_route, retire
 from reprun.runner import paths
 from reprun.runner.errors import RunnerError
@@ -67,12 +66,16 @@ class SshHost:
                 delay = next(pauses, None) if self._may_repeat(error) else None
                 self._drop(error)
                 if delay is None or (delay and ticks() > until):
+                    from reprun.hosts.ssh_trouble import explain
+
                     raise explain(self.name, error.said, error.status, error.answered, self.target) from None
                 pause(delay)
             except NoRunnerError:
                 self._forget()
                 self.close()
             except OldPythonError as error:
+                from reprun.hosts.ssh_silence import too_old
+
                 self.close()
                 raise too_old(self.name, str(error), self.target) from None
             except BaseException:
@@ -132,7 +135,11 @@ class SshHost:
     def _may_repeat(self, error: LinkError) -> bool:
         """True where the link has broken, or never was: what stood before this command may lead nowhere by now."""
         self._is_known = self._is_known or error.answered or (self._route is not None and self._route.stood)
-        return self._is_known or may_pass(self.name, error.said, error.status)
+        if self._is_known:
+            return True
+        from reprun.hosts.ssh_trouble import may_pass
+
+        return may_pass(self.name, error.said, error.status)
 
     def _drop(self, error: LinkError) -> None:
         """Leaves a link that is gone, or silent: then nobody else is to try it."""

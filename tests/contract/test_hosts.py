@@ -128,6 +128,29 @@ def test_a_large_request_and_a_large_answer(host: Host, home: Path) -> None:
     assert answer["data"].encode("latin-1") == log
 
 
+def test_how_it_is_reached_is_told_in_words(host: Host) -> None:
+    """Nothing for this machine, and every word that is shown for any other; asking connects to nothing."""
+    told = host.describe()
+    assert set(told) == (set() if host.is_here else {"address", "user", "hostname", "port", "jumps", "sharing"})
+    assert all(isinstance(word, str) and "\n" not in word for word in told.values())
+    if not host.is_here:
+        assert told["address"] == host.name and told["port"].isdigit() and told["user"] and told["hostname"] and told["sharing"]
+
+
+def test_a_remedy_is_typed_here_and_acts_there(host: Host, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """What the runner would have typed on its machine; words for people are not touched."""
+    there = tmp_path if host.is_here else request.getfixturevalue("lab").hosts[host.name].home
+    subprocess.run(["sh", "-c", host.remedy("mkdir mended")], cwd=tmp_path, stdin=subprocess.DEVNULL, check=True)
+    assert (there / "mended").is_dir()
+    assert host.remedy("move it to another disk") == "move it to another disk"
+
+
+def test_a_remedy_that_is_a_setting_names_the_target(host: Host) -> None:
+    remedy = host.remedy("export REPRUN_HOME=<a folder of yours>")
+    assert remedy.startswith("export REPRUN_HOME=" if host.is_here else f"[targets.{host.name}] home = ")
+    assert host.remedy("reprun doctor") == ("reprun doctor" if host.is_here else f"reprun doctor --on {host.name}")
+
+
 def test_what_is_said_ahead_disturbs_nothing(host: Host, home: Path) -> None:
     host.warm({"key": "nobody", "run_id": RUN_ID, "submit": ["true"], "python": ""})
     assert host.ask({"op": "state", "run_ids": [RUN_ID]})["runs"][RUN_ID]["state"] == "unstarted"
