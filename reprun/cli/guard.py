@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from reprun.cli import envelope
+from reprun.core.asides import take_asides
 from reprun.core.errors import ReprunError, UsageError
 from reprun.core.text import is_recordable, show
 
@@ -34,6 +35,9 @@ def guard(words: Sequence[str], call: Callable[[], int]) -> int:
         return _disk(error) if error.filename or error.errno in _FULL else _fault(error)
     except Exception as error:
         return _fault(error)
+    finally:
+        for text in take_asides():
+            envelope.say(f"note: {show(text)}")
 
 
 def _check_words(words: Sequence[str]) -> None:

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from reprun.core.asides import add_aside
 from reprun.core.errors import ReprunError, ToolError
 from reprun.core.frozen import dataclass, replace
 from reprun.hosts.base import Attached
 from reprun.hosts.remedies import on_host
 from reprun.hosts.session import LinkError, NoRunnerError, OldPythonError, Session
 from reprun.hosts.shipping import bootstrap_command, pack_runner, python_command
-from reprun.hosts.ssh_sharing import describe_way
+from reprun.hosts.ssh_sharing import describe_way, end_by_hand
 from reprun.hosts.ssh_words import Route, check_address, check_python, find_route, retire
 from reprun.runner import paths
 from reprun.runner.errors import RunnerError
@@ -51,6 +52,7 @@ class SshHost:
         check_python(access.python, name)
         self._session: Session | None = None
         self._route: Route | None = None
+        self._detour = ""  # "around" a connection of the user's that was silent, or "back" to it: it alone is let in
         self._is_known = False  # it answered, or a connection to it stood: what fails now is the link
 
     def ask(self, request: Mapping[str, Any], attached: Attached | None = None) -> dict[str, Any]:
@@ -63,11 +65,15 @@ class SshHost:
                 session.send(request, attached() if attached else None)
                 return self._read(session)
             except LinkError as error:
+                if self._turn(error):
+                    continue
                 delay = next(pauses, None) if self._may_repeat(error) else None
                 self._drop(error)
                 if delay is None or (delay and ticks() > until):
-                    from reprun.hosts.ssh_trouble import explain
+                    from reprun.hosts.ssh_trouble import explain, shut_out
 
+                    if self._detour == "back":
+                        raise shut_out(self.name) from None
                     raise explain(self.name, error.said, error.status, error.answered, self.target) from None
                 pause(delay)
             except NoRunnerError:
@@ -117,10 +123,12 @@ class SshHost:
             session.close()
 
     def _open(self) -> Session:
-        self._route = route = find_route(self.access.address, self.access.patience)
+        self._route = route = find_route(self.access.address, self.access.patience, self._detour == "around")
         words = [*route.words, "-T", "--", self.access.address, bootstrap_command(self.access.python)]
         shipment, patience = pack_runner(), self.access.patience
         doubt = min(patience, _DOUBT) if route.stood else max(patience, route.connect + 1)  # ssh itself says why it gave up
+        if route.theirs and not self._detour:
+            doubt = min(patience / 2, _DOUBT)  # what is left is for the way around it
         session = Session(words, shipment, self.access.home, (patience, doubt))
         session.greet(self._known() == shipment.digest)
         return session
@@ -131,6 +139,18 @@ class SshHost:
         if not session.is_settled:
             session.settle()
         return session
+
+    def _turn(self, error: LinkError) -> bool:
+        """True where another way is to be tried: the connection that the user has open may lead nowhere, as ours may. Where only
+        that one is let in, it has all the time that there is."""
+        if not self._detour and error.status is None and self._route is not None and self._route.theirs:
+            self._detour = "around"
+        elif self._detour == "around" and not error.answered and "permission denied" in error.said.lower():
+            self._detour = "back"
+        else:
+            return False
+        self.close()
+        return True
 
     def _may_repeat(self, error: LinkError) -> bool:
         """True where the link has broken, or never was: what stood before this command may lead nowhere by now."""
@@ -150,6 +170,8 @@ class SshHost:
     def _read(self, session: Session) -> dict[str, Any]:
         message = session.receive()
         self._is_known = True
+        if self._detour == "around":
+            add_aside(f"your connection to {self.name} does not answer: another one is used beside it; {end_by_hand(self.name)}")
         if "answer" in message:
             self._remember(session.shipment.digest)
             answer: dict[str, Any] = message["answer"]

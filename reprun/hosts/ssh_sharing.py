@@ -37,32 +37,49 @@ class Sharing:
 
 def find_sharing(address: str) -> Sharing:
     """How commands to this address share a connection. Raises `ToolError` when ssh cannot be started."""
-    note = os.path.join(paths.home(), "cache", f"ssh-{_digest(address)}.json")
-    stamp = _stamp()
+    note = _note_path(address)
     known = find_json(note) if is_own_file(note) else None  # somebody else's could tell ssh to run anything
-    if known and known.get("stamp") == stamp and os.path.exists(str(known.get("path"))):
+    if known and known.get("stamp") == _stamp() and os.path.exists(str(known.get("path"))):
         words = [str(word) for word in known.get("options", ())]
         return Sharing(str(known.get("whose")), str(known["path"]), words, int(known.get("connect", 0)), stood=True)
     found = choose(address, read_settings(address))
     if found.path and _STRANGER not in found.options:
-        with suppress(ReprunError):  # the next command asks ssh again
-            write_json(note, {**asdict(found), "stamp": stamp})
+        _note(address, found)
+    return found
+
+
+def go_around(address: str) -> Sharing:
+    """The way past a connection of the user's that does not answer: one of ours. As long as it is open later commands use it; the
+    user's is left alone, for it may have other sessions, and may need a person to be made again."""
+    settings = read_settings(address)
+    found = _ours(address, settings, *_common(settings))
+    if found.path:
+        _note(address, found)
     return found
 
 
 def choose(address: str, settings: Settings) -> Sharing:
     """The way for these settings."""
-    more = [option for key, (value, option) in _UNDONE.items() if settings.get(key) == value]
-    if settings.all("sessiontype") not in ([], ["default"]):
-        more.append("SessionType=default")
-    limit = settings.get("connecttimeout")
-    connect = int(limit) if limit.isdigit() else 0
+    more, connect = _common(settings)
     theirs = settings.get("controlpath")
     if theirs and settings.get("controlmaster") not in ("", "false", "no") and settings.get("controlpersist") not in ("", "no"):
         return Sharing(USERS, theirs, ["ControlMaster=auto", *more], connect, os.path.exists(theirs))
     # Without ControlPersist we could become the master of the user's other sessions, and end them with ours.
     if theirs and _is_open(theirs):
         return Sharing(USERS, theirs, [_STRANGER, *more], connect, stood=True)
+    return _ours(address, settings, more, connect)
+
+
+def _common(settings: Settings) -> tuple[list[str], int]:
+    """What every way needs, and the user's limit for a connection."""
+    more = [option for key, (value, option) in _UNDONE.items() if settings.get(key) == value]
+    if settings.all("sessiontype") not in ([], ["default"]):
+        more.append("SessionType=default")
+    limit = settings.get("connecttimeout")
+    return more, int(limit) if limit.isdigit() else 0
+
+
+def _ours(address: str, settings: Settings, more: list[str], connect: int) -> Sharing:
     path = own_socket(address, settings)
     try:
         check_socket(path)
@@ -96,6 +113,11 @@ def describe_way(address: str) -> dict[str, str]:
     }  # fmt: skip
 
 
+def end_by_hand(address: str) -> str:
+    """What a person types to end their own connection."""
+    return f"{by_hand('-O', 'exit', address)}   # ends yours"
+
+
 def line_by_hand(address: str) -> str:
     """What a person types to log in once, with a password or a second factor, so that our commands go through that connection."""
     settings = read_settings(address)
@@ -103,6 +125,15 @@ def line_by_hand(address: str) -> str:
         return by_hand("-f", "-N", "-M", "-o", "ControlPersist=24h", address)
     path = own_socket(address, settings)
     return by_hand("-f", "-N", "-M", "-o", "ControlPersist=24h", "-S", path, address)
+
+
+def _note_path(address: str) -> str:
+    return os.path.join(paths.home(), "cache", f"ssh-{_digest(address)}.json")
+
+
+def _note(address: str, found: Sharing) -> None:
+    with suppress(ReprunError):  # the next command asks ssh again
+        write_json(_note_path(address), {**asdict(found), "stamp": _stamp()})
 
 
 def _is_open(path: str) -> bool:

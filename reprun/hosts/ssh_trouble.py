@@ -9,6 +9,7 @@ from reprun.core.text import show
 from reprun.hosts.ssh_client import by_hand
 from reprun.hosts.ssh_place import Place, ask_plainly, find_place, is_way_closed, settings_of
 from reprun.hosts.ssh_refusals import host_key, login, own_settings
+from reprun.hosts.ssh_sharing import end_by_hand
 from reprun.hosts.ssh_silence import silent
 
 _BROKEN = ("connection reset", "connection closed", "closed by remote host", "broken pipe", "connect to new control master")
@@ -55,6 +56,14 @@ def explain(host: str, said: str, status: int | None, answered: bool, target: st
     if answered and status in (None, 0, 255):
         return UnreachableError(f"the link to {host} broke")
     return silent(host, said, status, target)
+
+
+def shut_out(host: str) -> UnreachableError:
+    """The error for the user's own connection that is silent, where a new one is not let in."""
+    return UnreachableError(
+        f"the connection to {host} that you have open does not answer, and a new one is not let in without you",
+        hint=f"{end_by_hand(host)}; then log in again",
+    )
 
 
 def may_pass(host: str, said: str, status: int | None) -> bool:

@@ -10,7 +10,7 @@ from reprun.core.errors import ReprunError, UsageError
 from reprun.core.frozen import dataclass
 from reprun.core.text import show
 from reprun.hosts.ssh_client import client
-from reprun.hosts.ssh_sharing import OURS, find_sharing
+from reprun.hosts.ssh_sharing import OURS, USERS, find_sharing, go_around
 from reprun.system.process import run
 
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.%+-]*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9_.-]+)?"  # and an address of IPv6
@@ -59,29 +59,33 @@ def check_python(path: str, name: str) -> str:
 @dataclass(frozen=True)
 class Route:
     """How a host is reached: `words` are the ssh command up to the name. `socket` is where our connection is shared, empty
-    where the user shares one or nobody does; `stood` says that it was there before. `connect` is how many seconds ssh tries."""
+    where the user shares one or nobody does; `stood` says that it was there before. `connect` is how many seconds ssh tries.
+    `theirs` is the socket of a connection that the user had open before."""
 
     address: str
     words: tuple[str, ...]
     socket: str
     stood: bool
     connect: int
+    theirs: str
 
 
-def find_route(address: str, patience: float) -> Route:
-    """The way through the connection that is open already, else one that makes it for those who come after.
+def find_route(address: str, patience: float, around: bool = False) -> Route:
+    """The way through the connection that is open already, else one that makes it for those who come after; `around` a connection
+    of the user's that does not answer.
 
     A host that is given less `patience` is also asked more often for a sign of life.
     """
     from math import ceil
 
-    sharing = find_sharing(address)
+    sharing = go_around(address) if around else find_sharing(address)
     socket = sharing.path if sharing.whose == OURS else ""
     connect = sharing.connect or max(1, min(_CONNECT, ceil(patience)))
     alive = max(1, min(_ALIVE, int(patience / 3)))
     options = [*_OPTIONS, *sharing.options, f"ConnectTimeout={connect}", f"ServerAliveInterval={alive}"]
     words = (*client(), "-a", "-x", *(word for option in options for word in ("-o", option)))
-    return Route(address, words, socket, bool(socket) and sharing.stood, connect)
+    theirs = sharing.path if sharing.whose == USERS and sharing.stood else ""
+    return Route(address, words, socket, bool(socket) and sharing.stood, connect, theirs)
 
 
 def retire(route: Route) -> None:

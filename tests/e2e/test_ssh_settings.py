@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import getpass
+import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Any
 
 import pytest
 from e2e_lab import Reprun
-from lab import until
+from lab import processes_of, until
 from ssh_lab import SshHost, SshLab, make_key
 
 pytestmark = pytest.mark.e2e
@@ -181,6 +183,39 @@ def test_a_connection_of_the_user_is_used_and_left_alone(gpu1: SshHost, reprun: 
         assert f"as you have set it up, through {gpu1.lab.folder}" in reprun("doctor", "--on", "gpu1", env=gpu1.environ).stdout
         mine.kill()
     works(reprun, gpu1)
+
+
+@pytest.fixture
+def hung(gpu1: SshHost, repo: Path) -> Iterator[int]:
+    """The process that holds the user's own connection, which hangs; as after the network was changed."""
+    configure(gpu1, f"Host *\nControlMaster auto\nControlPath {gpu1.lab.folder}/%C\nControlPersist yes")
+    (repo / "reprun.toml").write_text('[targets.gpu1]\nhost = "gpu1"\ntimeout = 4\n')
+    subprocess.run([*gpu1.command, "gpu1", "true"], stdin=subprocess.DEVNULL, check=True)
+    (pid,) = (pid for pid in processes_of(str(gpu1.lab.folder)) if b"[mux]" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    os.kill(pid, signal.SIGSTOP)
+    yield pid
+    os.kill(pid, signal.SIGKILL)
+
+
+def test_a_connection_of_the_user_that_hangs(gpu1: SshHost, reprun: Reprun, hung: int) -> None:
+    """Another one is made beside it, and is used as long as it is open; the user's is left alone."""
+    note = "your connection to gpu1 does not answer"
+    first = reprun("launch", "--json", "--on", "gpu1", "--", "true", env=gpu1.environ)
+    assert first.rc == 0 and first.stderr.count(note) == 1 and "-O exit gpu1" in first.stderr, first
+    second = reprun("launch", "--json", "--on", "gpu1", "--", "true", env=gpu1.environ)
+    assert second.rc == 0 and note not in second.stderr and gpu1.daemon.connections() == 2
+    os.kill(hung, signal.SIGCONT)
+    subprocess.run([*gpu1.command, "gpu1", "true"], stdin=subprocess.DEVNULL, check=True)
+    assert gpu1.daemon.connections() == 2
+
+
+def test_a_connection_of_the_user_that_hangs_where_no_other_is_let_in(gpu1: SshHost, reprun: Reprun, hung: int) -> None:
+    gpu1.authorized_keys.write_text("")
+    words = ("launch", "--json", "--on", "gpu1", "--", "true")
+    answer = reprun(*words, env=gpu1.environ)
+    assert answer.rc == 4 and "a new one is not let in without you" in answer.json["error"]["message"], answer
+    os.kill(hung, signal.SIGCONT)
+    assert reprun(*words, env=gpu1.environ).rc == 0
 
 
 def test_a_name_that_leads_elsewhere_now(gpu1: SshHost, ssh_lab: SshLab, reprun: Reprun) -> None:
