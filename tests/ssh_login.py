@@ -23,7 +23,7 @@ _SCRIPT = """#!/bin/sh
 # See tests/ssh_login.py.
 cd -- {home} || exit 1
 asked=$SSH_ORIGINAL_COMMAND
-set -- env -u SSH_ORIGINAL_COMMAND -u SHLVL -u PWD -u OLDPWD -u _ {environ} {shell}
+set -- {become} env -u SSH_ORIGINAL_COMMAND -u SHLVL -u PWD -u OLDPWD -u _ {environ} {shell}
 if [ -n "${{SSH_ORIGINAL_COMMAND+it was}}" ]; then exec "$@" -c "$asked"; else exec "$@" -l; fi
 """
 
@@ -35,6 +35,7 @@ class Login:
     `rc` is the text of the file that the shell reads at its start. The programs named by `without` are not on PATH, `python3`
     being every Python. `path` are folders in front of PATH. `home` is the name of the folder that is HOME. `clock`, as "+1d" or
     "-1d", makes every program see another time, but files get the true one; it needs faketime.
+    With `nobody`, whose login it is may do nothing that permissions forbid, also where root runs the tests.
     """
 
     shell: str = "bash"
@@ -43,6 +44,7 @@ class Login:
     path: tuple[str | os.PathLike[str], ...] = ()
     home: str = "home"
     clock: str = ""
+    nobody: bool = False
 
     def home_in(self, folder: Path) -> Path:
         """HOME of the host whose files are in `folder`."""
@@ -60,9 +62,17 @@ class Login:
         shell = shutil.which(self.shell, path=os.pathsep.join(_PLACES))
         assert shell is not None, f"no {self.shell} here: say needs({self.shell!r}) before"
         environ = [f"HOME={home}", f"SHELL={shell}", *self._path(folder), *self._clock()]
+        become: list[str] = []
+        if self.nobody and os.geteuid() == 0:
+            become = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+            os.chown(home, 65534, 65534)
+            for place in (folder, folder.parent):  # so that it gets there
+                place.chmod(0o711)
         script = folder / "login"
         script.write_text(
-            _SCRIPT.format(home=shlex.quote(str(home)), environ=shlex.join(environ), shell=shlex.quote(shell)),
+            _SCRIPT.format(
+                home=shlex.quote(str(home)), become=shlex.join(become), environ=shlex.join(environ), shell=shlex.quote(shell)
+            ),
         )
         script.chmod(0o755)
         return script

@@ -107,8 +107,12 @@ def test_a_cut_of_a_second_is_not_noticed(far: Far) -> None:
 
 @pytest.mark.parametrize("packets", [1, 5])
 def test_a_cut_that_is_not_healed_in_time(far: Far, packets: int) -> None:
+    """However long it lasts, all that is said is that the host cannot be reached, and the run waits for it."""
     far.relay.when(far.relay.cut, "client", packets=packets)
     run_id = far.broke(far.launch())
+    assert far.broke(far.call("resume", "--json", run_id)) == run_id
+    (item,) = (item for item in far.call("status", "--json").data if item["run_id"] == run_id)
+    assert (item["link"], item["state"]) == ("unreachable", "unstarted"), item
     far.relay.heal()
     far.mend(run_id)
 

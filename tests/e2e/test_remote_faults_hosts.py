@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,10 +17,13 @@ from hostile import hostile
 from lab import REPRUN, Answer, old_tool, until
 from ssh_login import Login
 
+from reprun import runner
 from reprun.core.text import is_recordable
 
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("git", "tmux", "ssh", "sshd"), pytest.mark.timeout(300)]
 
+# Files and folders that the runner is on a host, with their bytecode, and the top of the disk.
+_RUNNER = 2 * (1 + len(list(Path(runner.__file__).parent.glob("*.py")))) + 7
 ARGUMENTS = "import json, os, sys; json.dump(sys.argv[1:], open(os.environ['REPRUN_OUTPUT'] + '/said', 'w'))"
 
 
@@ -102,7 +107,13 @@ def mounted(folder: Path, options: str) -> Iterator[None]:
 @pytest.mark.needs("mount")
 @pytest.mark.parametrize(
     ("options", "code", "why"),
-    [("size=1m,ro", 5, "Read-only"), ("size=100k", 5, "No space left"), ("size=300k", 5, "No space left")],
+    [
+        ("size=1m,ro", 5, "Read-only"),
+        ("size=100k", 5, "No space left"),
+        ("size=300k", 5, "No space left"),
+        ("nr_inodes=20", 5, "No space left"),  # as a quota for the number of files
+        (f"nr_inodes={_RUNNER + 4}", 5, "No space left"),  # there is room for the runner alone
+    ],
 )
 def test_the_disk_is_full_or_read_only(far: Callable[..., Far], tmp_path: Path, options: str, code: int, why: str) -> None:
     host = far()
@@ -111,7 +122,7 @@ def test_the_disk_is_full_or_read_only(far: Callable[..., Far], tmp_path: Path, 
         host.describe(home=str(place))
         run_id = host.broke(host.launch(), code)
         assert why in host.said
-        subprocess.run(["mount", "-o", "remount,rw,size=100m", str(place)], check=True)
+        subprocess.run(["mount", "-o", "remount,rw,size=100m,nr_inodes=100k", str(place)], check=True)
         host.mend(run_id)
         host.host.power_cut()
 
@@ -185,6 +196,38 @@ def test_the_clock_is_wrong(far: Callable[..., Far], shift: str) -> None:
     run_id = host.ran(host.launch())
     assert host.state(run_id) == "finished"
     assert host.call("resume", run_id).rc == 0
+
+
+# An interpreter like ours, with another time: faketime cannot do that for it. Its children are such interpreters too.
+_OTHER_TIME = """#!{python}
+import runpy, sys, time
+now, now_ns = time.time, time.time_ns
+time.time, time.time_ns = lambda: now() + {shift}, lambda: now_ns() + {shift} * 10**9
+sys.executable = __file__
+words = sys.argv[1:]
+while words[0] in ("-I", "-S", "-B"):
+    sys.dont_write_bytecode = sys.dont_write_bytecode or words[0] == "-B"
+    del words[0]
+sys.argv[:] = words
+if words[0] == "-c":
+    del sys.argv[1]
+    exec(words[1])
+else:
+    runpy.run_path(words[0], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("shift", [-86400, 86400])
+def test_the_clock_of_an_interpreter_like_ours_is_wrong(far: Callable[..., Far], tmp_path: Path, shift: int) -> None:
+    program = tmp_path / "python3"
+    program.write_text(_OTHER_TIME.format(python=sys.executable, shift=shift))
+    program.chmod(0o755)
+    host = far(path=(tmp_path,))
+    run_id = host.ran(host.launch())
+    assert host.state(run_id) == "finished"
+    assert host.call("resume", run_id).rc == 0
+    outcome = host.call("show", "--json", run_id).json["data"]["outcome"]
+    assert abs(outcome["started"] - time.time() - shift) < 3600 and 0 <= outcome["seconds"] < 3600
 
 
 @pytest.mark.needs("faketime")
