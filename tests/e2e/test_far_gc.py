@@ -66,7 +66,8 @@ def test_runners_of_other_versions(
 
     assert collect(reprun, ssh_host) == set()  # all were in use today
     let_rest(ssh_host)
-    assert collect(reprun, ssh_host) == {spent} and runners(ssh_host) == known
+    until(lambda: collect(reprun, ssh_host) == {spent}, "the supervisor of the run that is over has ended")
+    assert runners(ssh_host) == known
     let_rest(ssh_host)
     assert collect(reprun, ssh_host, "--yes") == {spent} and runners(ssh_host) == {busy, present}
 

@@ -105,10 +105,16 @@ def test_a_cut_of_a_second_is_not_noticed(far: Far) -> None:
     assert far.relay.accepted == accepted
 
 
-@pytest.mark.parametrize("packets", [1, 5])
-def test_a_cut_that_is_not_healed_in_time(far: Far, packets: int) -> None:
+def test_a_cut_before_the_first_word(far: Far) -> None:
+    far.relay.when(far.relay.cut, "client", packets=1)
+    run_id = far.broke(far.launch())
+    far.relay.heal()
+    far.mend(run_id)
+
+
+def test_a_cut_that_is_not_healed(far: Far) -> None:
     """However long it lasts, all that is said is that the host cannot be reached, and the run waits for it."""
-    far.relay.when(far.relay.cut, "client", packets=packets)
+    far.relay.when(far.relay.cut, "client", packets=5)
     run_id = far.broke(far.launch())
     assert far.broke(far.call("resume", "--json", run_id)) == run_id
     (item,) = (item for item in far.call("status", "--json").data if item["run_id"] == run_id)

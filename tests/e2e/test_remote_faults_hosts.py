@@ -111,8 +111,7 @@ def mounted(folder: Path, options: str) -> Iterator[None]:
         ("size=1m,ro", 5, "Read-only"),
         ("size=100k", 5, "No space left"),
         ("size=300k", 5, "No space left"),
-        ("nr_inodes=20", 5, "No space left"),  # as a quota for the number of files
-        (f"nr_inodes={_RUNNER + 4}", 5, "No space left"),  # there is room for the runner alone
+        (f"nr_inodes={_RUNNER + 4}", 5, "No space left"),  # as a quota for the number of files does: room for the runner alone
     ],
 )
 def test_the_disk_is_full_or_read_only(far: Callable[..., Far], tmp_path: Path, options: str, code: int, why: str) -> None:
@@ -188,11 +187,11 @@ def test_the_session_is_not_seen_by_the_job(far: Callable[..., Far], monkeypatch
     assert "HOME=" in found and "xx_YY" not in found and "SSH_" not in found
 
 
-@pytest.mark.needs("faketime", "python-3.8")
+@pytest.mark.needs("faketime", "python-3.8", "git-2.25")
 @pytest.mark.parametrize("shift", ["-1d", "+1d"])
 def test_the_clock_is_wrong(far: Callable[..., Far], shift: str) -> None:
-    """Of the host; that is also what a wrong clock of this machine looks like, but for its own records."""
-    host = far(clock=shift, path=(old_tool("python-3.8"),))  # faketime breaks the sleep of newer ones
+    """Of a host with the oldest tools that will do. It is also what a wrong clock here looks like, but for the records here."""
+    host = far(clock=shift, path=(old_tool("python-3.8"), old_tool("git-2.25")))  # faketime breaks the sleep of a newer Python
     run_id = host.ran(host.launch())
     assert host.state(run_id) == "finished"
     assert host.call("resume", run_id).rc == 0
@@ -236,13 +235,6 @@ def test_the_clock_here_is_wrong(far: Callable[..., Far]) -> None:
     host.ran(host.launch())
     done = subprocess.run(["faketime", "-f", "-1d", REPRUN, *host.words()], capture_output=True, text=True, check=False)
     run_id = host.ran(Answer(done.returncode, done.stdout, done.stderr))
-    assert host.state(run_id) == "finished"
-
-
-@pytest.mark.needs("git-2.25", "python-3.8")
-def test_the_oldest_tools_will_do(far: Callable[..., Far]) -> None:
-    host = far(path=(old_tool("git-2.25"), old_tool("python-3.8")))
-    run_id = host.ran(host.launch())
     assert host.state(run_id) == "finished"
 
 

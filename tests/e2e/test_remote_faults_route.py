@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("home")]
 
 def test_no_route_to_a_host(repo: Path, reprun: Reprun, net_lab: NetLab) -> None:
     gone, there = net_lab.host("gpu1"), net_lab.host("gpu2")
-    describe(repo, gone, there, timeout=2)
+    describe(repo, gone, there, timeout=5)
     count = gone.home / "count"
     launch_on(reprun, there, "--name", "near", "--", "sleep", "1000")
     subprocess.run(["ip", "route", "add", "unreachable", gone.address[0]], check=True)

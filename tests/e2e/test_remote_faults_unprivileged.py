@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from far_lab import Far, open_far
+from lab import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("git", "tmux", "ssh", "sshd", "setpriv"), pytest.mark.timeout(300)]
 PLACE = Path(".local", "share", "reprun")
@@ -40,6 +41,7 @@ def test_a_part_of_it_that_may_not_be_written_any_more(far: Far, part: str) -> N
     """What has run can still be looked at."""
     earlier = far.ran(far.launch())
     assert far.state(earlier) == "finished"
+    until(lambda: not list((far.host.home / PLACE).glob("runs/*/started.json")), "it is at rest")
     folders = [path for path in (far.host.home / PLACE / part, *(far.host.home / PLACE / part).rglob("*")) if path.is_dir()]
     modes = {path: path.stat().st_mode for path in folders}
     for path in folders:

@@ -189,7 +189,7 @@ def test_a_connection_of_the_user_is_used_and_left_alone(gpu1: SshHost, reprun: 
 def hung(gpu1: SshHost, repo: Path) -> Iterator[int]:
     """The process that holds the user's own connection, which hangs; as after the network was changed."""
     configure(gpu1, f"Host *\nControlMaster auto\nControlPath {gpu1.lab.folder}/%C\nControlPersist yes")
-    (repo / "reprun.toml").write_text('[targets.gpu1]\nhost = "gpu1"\ntimeout = 4\n')
+    (repo / "reprun.toml").write_text('[targets.gpu1]\nhost = "gpu1"\ntimeout = 6\n')
     subprocess.run([*gpu1.command, "gpu1", "true"], stdin=subprocess.DEVNULL, check=True)
     (pid,) = (pid for pid in processes_of(str(gpu1.lab.folder)) if b"[mux]" in Path(f"/proc/{pid}/cmdline").read_bytes())
     os.kill(pid, signal.SIGSTOP)
