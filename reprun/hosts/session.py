@@ -163,6 +163,16 @@ class Session:
         return self.conversation.input in ready
 
     def broken(self) -> LinkError:
-        """The error for a link that is gone."""
+        """The error for a link that is gone. Raises `NoRunnerError` where the host, still spoken to, had said that and left."""
         status = self.conversation.end()
+        if self.is_settled and not self.answered and self._lacks_runner():
+            raise NoRunnerError
         return LinkError(self.conversation.said(), status, self.answered)
+
+    def _lacks_runner(self) -> bool:
+        poll = select.poll()
+        poll.register(self.conversation.output, select.POLLIN)
+        while poll.poll(0) and (data := os.read(self.conversation.output, 1 << 18)):
+            self.buffer += data
+        _, _, last = self.buffer.partition(f"{MARK} {self.nonce} ".encode())
+        return last.partition(b"\n")[2].startswith(b'{"has": false}')

@@ -95,7 +95,7 @@ class SshHost:
             self._session = session = self._open()
             if session.is_settled:
                 session.hint({**request, "op": "ahead"})
-        except (LinkError, ReprunError):
+        except (LinkError, NoRunnerError, ReprunError):
             self._session = None
 
     def python(self) -> str:
