@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Callable, Iterable
@@ -32,6 +31,8 @@ def wrong(where: str, expected: str, value: Any, hint: str = "") -> UsageError:
 def unknown(where: str, key: str, known: Iterable[str]) -> UsageError:
     """The error for a key that means nothing here."""
     names = list(known)
+    import difflib  # only on the way to an error
+
     close = difflib.get_close_matches(key, names, n=1)
     hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(names)}"
     return UsageError(f"{where} has the unknown key {show(key)!r}", hint=hint)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import stat
 
@@ -47,6 +46,8 @@ def _decoded(data: bytes, what: str) -> str:
 def _similar(path: str, what: str) -> str:
     folder, name = os.path.split(path)
     try:
+        import difflib  # only on the way to an error
+
         close = difflib.get_close_matches(name, os.listdir(folder or "."), n=1)
     except (OSError, ValueError):
         return ""
