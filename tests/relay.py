@@ -9,6 +9,7 @@
 | fault      | connections that stand                  | new connections             | after `heal()`                        |
 |------------|-----------------------------------------|-----------------------------|---------------------------------------|
 | `cut()`    | hang; nothing arrives, nothing is lost  | hang                        | all go on, as TCP does when it repeats |
+| `mute()`   | what the server says is kept, what the client says arrives | the same | all go on             |
 | `lose()`   | hang for ever, as in another network    | as ever                     |                                       |
 | `reset()`  | both ends see a reset                   | as ever                     |                                       |
 | `refuse()` | go on                                   | are refused                 | new ones are served                   |
@@ -73,6 +74,10 @@ class Relay:
         """From now on nothing arrives, and nobody is told."""
         self._do(self._line.open.clear)
 
+    def mute(self) -> None:
+        """From now on the client hears nothing; the server does."""
+        self._do(self._line.heard.clear)
+
     def lose(self) -> None:
         """The connections that stand never hear of each other again, and are not told."""
 
@@ -105,6 +110,7 @@ class Relay:
         """Ends every fault, and forgets what `when` was told. Not for a trigger."""
         self._line.trigger, self._is_silent = None, False
         self._do(self._line.open.set)
+        self._do(self._line.heard.set)
         if self._server is None:
             self._wait(self._listen())
 

@@ -50,6 +50,7 @@ class Line:
     """What all connections of a relay have in common. Only the thread of the relay touches it."""
 
     open: asyncio.Event = field(default_factory=asyncio.Event)
+    heard: asyncio.Event = field(default_factory=asyncio.Event)  # what the server says is handed over
     delay: float = 0.0  # seconds, one way
     trigger: Trigger | None = None
     turns: int = 0  # how often the client spoke after the server had
@@ -114,6 +115,8 @@ class Connection:
                 return
             while data:
                 await self.line.open.wait()
+                if side == "server":
+                    await self.line.heard.wait()
                 data = data[await self._send(side, packets, data, sink) :]
 
     async def _send(self, side: str, packets: Packets, data: bytes, sink: asyncio.StreamWriter) -> int:

@@ -23,6 +23,7 @@ class Heard:
     states: dict[str, RunState] = field(default_factory=dict)
     machine_id: str = ""
     hostname: str = ""
+    standing: str = ""
     is_here: bool = False
     trouble: ReprunError | None = None
 
@@ -112,4 +113,5 @@ def _ask(question: _Question) -> Heard:
         states = {run_id: state_of(answer["runs"][run_id]) for run_id in question.run_ids}
     except (KeyError, TypeError, ValueError, AttributeError):
         raise ToolError(f"{host.name} gave an answer of another shape", hint="reprun doctor") from None
-    return Heard(question.target.name, states, str(answer.get("machine_id", "")), str(answer.get("hostname", "")), host.is_here)
+    machine, name, standing = (str(answer.get(key, "")) for key in ("machine_id", "hostname", "standing"))
+    return Heard(question.target.name, states, machine, name, standing, host.is_here)

@@ -12,7 +12,7 @@ from reprun.core.errors import ToolError
 from reprun.core.frozen import dataclass, field, replace
 from reprun.core.spec import Snapshot
 from reprun.core.text import human_bytes
-from reprun.hosts.base import Attached, Host
+from reprun.hosts.base import Attached, Behind, Host
 from reprun.repo.packing import list_known, pack, shallow_text
 from reprun.system.files import find_json, write_json
 
@@ -42,14 +42,16 @@ class Delivery:
     attached: Attached | None = None
 
 
-def ask_with_code(workspace: Workspace, host: Host, snapshot: Snapshot, request: dict[str, Any], tell: Tell) -> dict[str, Any]:
+def ask_with_code(
+    workspace: Workspace, host: Host, snapshot: Snapshot, request: dict[str, Any], tell: Tell, behind: Behind | None = None
+) -> dict[str, Any]:
     """Sends a `prepare` to another machine with the code that it needs. Raises what `Host.ask` raises."""
     known = recall(workspace, host)
     for _ in range(_TRIES):
         known = known or meet(workspace, host)
         delivery = deliver(workspace, snapshot, known, lambda size: tell(f"sending {human_bytes(size)} to {host.name}"))
         try:
-            answer = host.ask({**request, **delivery.fields}, delivery.attached)
+            answer = host.ask({**request, **delivery.fields}, delivery.attached, behind)
         except ToolError:
             if len(list_known(workspace.repository, known.commits)) == len(known.commits):
                 raise

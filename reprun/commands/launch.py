@@ -36,6 +36,7 @@ def launch(workspace: Workspace, spec: RunSpec, run_id: str = "", tell: Tell = i
     Raises the errors of its steps; from the first journal line on each of them names the run and the command to go on with.
     """
     target = workspace.target(spec.target)
+    target.host.connect()
     attempt = Attempt(run_id, first=False) if run_id else begin(workspace, spec)
     warm(workspace, target, attempt)
     from reprun.commands import steps  # loaded while the target warms up

@@ -51,7 +51,14 @@ def _mend(workspace: Workspace, run_id: str) -> None:
 
 
 def _as_sealed(workspace: Workspace, spec: RunSpec, run_id: str) -> RunSpec:
-    """With the variables of the manifest, where there is one: what is looked for now is what the job will find."""
+    """With the variables of the manifest, where there is one: what is looked for now is what the job will find.
+
+    A manifest that was sealed ahead may be withdrawn, see commands/ahead.py: it has not been compared with what the host says.
+    """
+    from reprun.commands.ahead import foreseen_by
+
+    if foreseen_by(workspace, run_id):
+        return spec
     try:
         values = workspace.manifest(run_id).table("variables").get("values", {})
     except NotFoundError:

@@ -9,6 +9,7 @@ from reprun.commands.unheard import unasked, unheard
 from reprun.core.errors import RefusedError, ReprunError, UnreachableError
 from reprun.core.outcome import RunState, Sighting
 from reprun.runner.state import NO_FOLDER
+from reprun.store.journal import Journal
 from reprun.store.rows import Row
 from reprun.system.clock import now_seconds
 from reprun.workspace import Workspace
@@ -123,9 +124,18 @@ def _judged(workspace: Workspace, row: Row, state: RunState, heard: Heard) -> Ru
     other = _other_machine(workspace, row, heard)
     if other:
         return RunState("unknown", other)
-    if state.state == "unstarted" and state.reason == NO_FOLDER and (journal.find("submit") or journal.find("adopted")):
+    if state.state == "unstarted" and state.reason == NO_FOLDER and _had_folder(workspace, journal, heard):
         return RunState("lost", FOLDER_GONE)
     return state
+
+
+def _had_folder(workspace: Workspace, journal: Journal, heard: Heard) -> bool:
+    """Whether there was a folder for the run, or may have been. Of one whose start was sent ahead, and not heard of, there was
+    none if the host stands as it stood then: what it takes in stays there."""
+    if journal.find("submit") or journal.find("adopted"):
+        return True
+    ahead = journal.find("ahead")
+    return ahead is not None and (ahead.get("standing") != heard.standing or journal.run_id in workspace.sightings.read())
 
 
 def _other_machine(workspace: Workspace, row: Row, heard: Heard) -> str:

@@ -49,8 +49,14 @@ def explained(workspace: Workspace, target: Target, attempt: Attempt) -> Iterato
         again = f"reprun resume {attempt.run_id}"
         if again not in error.hint:
             between = "\n" if "#" in error.hint else "; "  # a comment of a shell ends with its line
-            error.hint = between.join(part for part in (error.hint, f"nothing is running yet, to go on: {again}") if part)
+            told = isinstance(error, UnreachableError) and _was_told_to_start(workspace, attempt.run_id)
+            what = "whether it runs is not known" if told else "nothing is running yet"
+            error.hint = between.join(part for part in (error.hint, f"{what}, to go on: {again}") if part)
         raise
+
+
+def _was_told_to_start(workspace: Workspace, run_id: str) -> bool:
+    return any(line["step"] in ("ahead", "submit") for line in workspace.journal(run_id).read())
 
 
 def _has_no_snapshot(workspace: Workspace, run_id: str) -> bool:
@@ -82,7 +88,7 @@ def ensure_prepared(
             tell(f"preparing the worktree on {target.name}")
             commit = snapshot.commit
             if not await_gc(repository) or has_all_objects(repository, commit):
-                return snapshot, prepare(workspace, target, spec, snapshot, attempt.run_id, tell)
+                return snapshot, prepare(workspace, target, spec, snapshot, attempt, tell)
         except ToolError as error:
             lost = not has_all_objects(repository, commit) if commit else await_gc(repository) or "object" in error.message
             if not lost or not can_repeat:
@@ -142,12 +148,12 @@ def _conversions(workspace: Workspace, spec: RunSpec, run_id: str) -> dict[str, 
 
 
 def prepare(
-    workspace: Workspace, target: Target, spec: RunSpec, snapshot: Snapshot, run_id: str, tell: Callable[[str], None]
+    workspace: Workspace, target: Target, spec: RunSpec, snapshot: Snapshot, attempt: Attempt, tell: Callable[[str], None]
 ) -> dict[str, Any]:
     """Lets the target make the worktree and tell what the manifest has to say of it."""
     request: dict[str, Any] = {
         "op": "prepare",
-        "run_id": run_id,
+        "run_id": attempt.run_id,
         "key": workspace.key,
         "object_format": workspace.repository.object_format,
         "commit": snapshot.commit,
@@ -163,9 +169,9 @@ def prepare(
     }
     if target.host.is_here:
         return target.host.ask({**request, **workspace.borrowed()})
-    from reprun.commands.delivery import ask_with_code
+    from reprun.commands.ahead import Ahead
 
-    return ask_with_code(workspace, target.host, snapshot, request, tell)
+    return Ahead(workspace, target, spec, attempt).prepare(snapshot, request, tell)
 
 
 def _contents(workspace: Workspace, spec: RunSpec) -> list[dict[str, Any]]:
@@ -181,24 +187,37 @@ def ensure_manifest(
     workspace: Workspace, target: Target, spec: RunSpec, snapshot: Snapshot, prepared: Mapping[str, Any], cleared: Cleared
 ) -> Sealed:
     """Seals the manifest and keeps it in the object database; one that is there already is final and is used as it is."""
+    if "begun" in prepared:
+        sealed: Sealed = replace(prepared["begun"].sealed, cleared=cleared)
+        return sealed
     repository, run_id = workspace.repository, cleared.attempt.run_id
     ref = refs.MANIFESTS + run_id
     blob = None if cleared.attempt.first else refs.find_ref(repository, ref)
     text = next(refs.read_blobs(repository.git, [blob]), None) if blob else None
     if text is not None:
         manifest = parse_manifest(text, run_id)
-        _check_machine(manifest, target, prepared)
+        check_machine(manifest, target, prepared)
         if not workspace.journal(run_id).digest():
             _remember_seal(workspace, run_id, text)
         return Sealed(manifest, text.decode(), cleared)
+    return keep_manifest(workspace, make_manifest(target, spec, snapshot, prepared, cleared))
+
+
+def make_manifest(target: Target, spec: RunSpec, snapshot: Snapshot, prepared: Mapping[str, Any], cleared: Cleared) -> Sealed:
+    """The manifest, sealed and not kept yet."""
     data = manifest_data(spec, snapshot, prepared, cleared, target)
-    text = render_manifest(data).encode()
-    keep_blob(repository, ref, text)
-    _remember_seal(workspace, run_id, text)
-    return Sealed(Manifest(data), text.decode(), cleared)
+    return Sealed(Manifest(data), render_manifest(data), cleared)
 
 
-def _check_machine(manifest: Manifest, target: Target, prepared: Mapping[str, Any]) -> None:
+def keep_manifest(workspace: Workspace, sealed: Sealed, **more: str) -> Sealed:
+    """Keeps it in the object database; it is final then. The journal notes `more`."""
+    run_id, text = sealed.manifest.run_id, sealed.text.encode()
+    keep_blob(workspace.repository, refs.MANIFESTS + run_id, text)
+    _remember_seal(workspace, run_id, text, **more)
+    return sealed
+
+
+def check_machine(manifest: Manifest, target: Target, prepared: Mapping[str, Any]) -> None:
     """A run starts on the machine of its manifest, or not at all."""
     sealed, now = manifest.table("target"), prepared["host"]
     if sealed.get("machine_id") in (None, "", now["machine_id"]):
@@ -210,11 +229,11 @@ def _check_machine(manifest: Manifest, target: Target, prepared: Mapping[str, An
     )
 
 
-def _remember_seal(workspace: Workspace, run_id: str, text: bytes) -> None:
+def _remember_seal(workspace: Workspace, run_id: str, text: bytes, **more: str) -> None:
     """By the digest this repository knows the manifest as its own: what comes by `git fetch` is a stranger's."""
     from reprun.store.copies import digest_of
 
-    workspace.journal(run_id).write("sealed", ref=refs.MANIFESTS + run_id, digest=digest_of(text))
+    workspace.journal(run_id).write("sealed", ref=refs.MANIFESTS + run_id, digest=digest_of(text), **more)
 
 
 def start(workspace: Workspace, target: Target, spec: RunSpec, prepared: Mapping[str, Any], sealed: Sealed) -> Job:
@@ -222,16 +241,8 @@ def start(workspace: Workspace, target: Target, spec: RunSpec, prepared: Mapping
     run_id, journal = sealed.manifest.run_id, workspace.journal(sealed.manifest.run_id)
     machine = {name: prepared["host"][name] for name in ("machine_id", "hostname")}
     journal.write("submit", run_dir=prepared["run_dir"], **machine)  # from here on it may have started, whatever else is lost
-    config = {"name": f"config.{spec.config.format}", "text": spec.config.text} if spec.config else None
-    answer = target.host.ask(
-        {
-            "op": "start",
-            "manifest": sealed.text,
-            "config": config,
-            "plan": plan_of(workspace, spec, prepared, sealed),
-            **submission_of(target, run_id),
-        }
-    )
+    answer = prepared["begun"].answer if "begun" in prepared else None
+    answer = answer or target.host.ask(start_request(workspace, target, spec, prepared, sealed))
     state = state_of(answer)
     if state.state == "unstarted":
         raise ToolError(
@@ -242,6 +253,19 @@ def start(workspace: Workspace, target: Target, spec: RunSpec, prepared: Mapping
     shown = Submission(run_id, prepared["socket"])
     attach = tuple(target.host.attach(target.scheduler.attach(shown)))
     return Job(run_id, prepared["run_dir"], target.scheduler.session(shown), attach, state.state)
+
+
+def start_request(
+    workspace: Workspace, target: Target, spec: RunSpec, prepared: Mapping[str, Any], sealed: Sealed
+) -> dict[str, Any]:
+    """What the host is told to start."""
+    return {
+        "op": "start",
+        "manifest": sealed.text,
+        "config": {"name": f"config.{spec.config.format}", "text": spec.config.text} if spec.config else None,
+        "plan": plan_of(workspace, spec, prepared, sealed),
+        **submission_of(target, sealed.manifest.run_id),
+    }
 
 
 def remember(workspace: Workspace, spec: RunSpec, sealed: Sealed) -> None:

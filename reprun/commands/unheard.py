@@ -35,7 +35,7 @@ def unheard(workspace: Workspace, rows: Sequence[Row]) -> dict[str, RunState]:
 
 def _unheard(workspace: Workspace, row: Row, last: Sighting | None) -> RunState:
     steps = {line["step"] for line in workspace.journal(row.run_id).read()}
-    if steps and not steps & {"submit", "adopted"}:  # written before the target is asked to start anything
+    if steps and not steps & {"ahead", "submit", "adopted"}:  # written before the target is asked to start anything
         return RunState("unstarted", "its launch was interrupted before the start", link="unreachable")
     if last is not None and RunState(last.state).is_final:
         return _over(last)

@@ -8,6 +8,20 @@ from typing import Any, Protocol
 Attached = Callable[[], Iterable[bytes]]  # makes the bytes that go with a request; again when the request is repeated
 
 
+class Behind:
+    """A request that follows another at once, before that is answered: the two take one round trip. The host does nothing about
+    it that it should not do if it refuses the first; both may be repeated.
+
+    `make` is called while the host is at work, each time that the first is sent; it may find that there is nothing to send.
+    `answer` is None when it is not known, and `unheard` says how often the request was sent and nothing was heard of it.
+    """
+
+    def __init__(self, make: Callable[[], Mapping[str, Any] | None]) -> None:
+        self.make = make
+        self.answer: dict[str, Any] | None = None
+        self.unheard = 0
+
+
 class Host(Protocol):
     """A machine on which the runner answers. `name` is the user's word for it; `is_here` says that it is this machine; what is
     remembered of it is remembered under `place`."""
@@ -16,12 +30,16 @@ class Host(Protocol):
     place: str
     is_here: bool
 
-    def ask(self, request: Mapping[str, Any], attached: Attached | None = None) -> dict[str, Any]:
-        """Sends one request to the runner and returns its answer.
+    def ask(self, request: Mapping[str, Any], attached: Attached | None = None, behind: Behind | None = None) -> dict[str, Any]:
+        """Sends one request to the runner and returns its answer. `behind` is sent only where a round trip takes time.
 
         Every request may be repeated: what it does is named by a run id or a digest. Raises `UnreachableError` when it is not
         known whether the request arrived, and what the runner refused as the error of its kind.
         """
+        ...
+
+    def connect(self) -> None:
+        """Says that a request will come soon: the way there may be opened meanwhile."""
         ...
 
     def warm(self, request: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from reprun.hosts.base import Attached
+from reprun.hosts.base import Attached, Behind
 from reprun.runner.errors import RunnerError
 from reprun.runner.main import handle
 from reprun.system.process import translated
@@ -20,10 +20,13 @@ class LocalHost:
     place = "local"
     is_here = True
 
-    def ask(self, request: Mapping[str, Any], attached: Attached | None = None) -> dict[str, Any]:
+    def ask(self, request: Mapping[str, Any], attached: Attached | None = None, behind: Behind | None = None) -> dict[str, Any]:
         """Answers in this process. Raises what `Host.ask` says; a full or forbidden disk is a `ToolError`."""
         with translated():
             return handle({**request, "attached": attached()} if attached else dict(request))
+
+    def connect(self) -> None:
+        """There is nothing to connect."""
 
     def warm(self, request: Mapping[str, Any]) -> None:
         """Starts the supervisor, and lets a thread verify the newest worktree while the launch waits for git."""

@@ -8,7 +8,7 @@ import select
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from reprun.hosts.shipping import Shipment
+from reprun.hosts.shipping import pack_runner
 from reprun.hosts.ssh_words import environment
 from reprun.runner.bootstrap import MARK
 from reprun.system.clock import ticks
@@ -39,16 +39,16 @@ class Session:
     """`limits`: how many seconds of silence mean that the host hangs, and the same until it has first answered, which are fewer
     where a connection is used that stood before: the network may be another one since."""
 
-    def __init__(self, words: list[str], shipment: Shipment, home: str, limits: tuple[float, float]) -> None:
+    def __init__(self, words: list[str], home: str, limits: tuple[float, float]) -> None:
         self.conversation = Conversation(words, environment())
-        self.shipment = shipment
+        self.shipment = pack_runner()  # while ssh is on its way
         self.patience, self.doubt = limits
         self.until: float | None = None  # when the host must have answered: what shell files print is no sign of life
         self.nonce = os.urandom(12).hex()
         self.buffer = bytearray()
         self.answered = False
         self.is_settled = False  # the host is known to have the runner
-        self.is_pending = False  # a request is half sent, or its answer has not come: what is read next would be another's
+        self.pending = 0  # requests that are half sent, or whose answers have not come: what is read next would be another's
         self.home = home
 
     def greet(self, is_settled: bool) -> None:
@@ -62,7 +62,7 @@ class Session:
 
     def send(self, request: Mapping[str, Any], attached: Iterable[bytes] | None = None) -> None:
         """Sends a request without waiting for anything."""
-        self.is_pending = True
+        self.pending += 1
         text = json.dumps({**request, "attached": True} if attached is not None else dict(request)).encode()
         self._write(b"%d\n%s" % (len(text), text))
         if attached is not None:
@@ -75,17 +75,18 @@ class Session:
     def hint(self, request: Mapping[str, Any]) -> None:
         """Sends a request that is not answered."""
         self.send(request)
-        self.is_pending = False
+        self.pending -= 1
 
     def settle(self) -> None:
         """Before the first request to a host that may not have the runner: waits for what it says of that, and sends it."""
-        self.is_pending = True
+        self.pending += 1
         message = self._listen()
         if message.get("has") is False:
             archive = self.shipment.archive()
             self._write(b"%d\n" % len(archive))
             self._write(archive)
-        self.is_settled, self.is_pending = True, False
+        self.is_settled = True
+        self.pending -= 1
 
     def receive(self) -> dict[str, Any]:
         """The next frame that says something. Raises `LinkError`, `OldPythonError` or `NoRunnerError`."""
@@ -94,12 +95,12 @@ class Session:
             if message.get("has") is False:
                 raise NoRunnerError
             if "alive" not in message and "has" not in message:
-                self.is_pending = False
+                self.pending -= 1
                 return message
 
     def close(self) -> None:
         """Ends the conversation; the runner finishes what it does and goes."""
-        if self.is_pending:
+        if self.pending:
             self.conversation.kill()
         else:
             self.conversation.end()

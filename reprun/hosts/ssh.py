@@ -10,10 +10,10 @@ from typing import Any
 from reprun.core.asides import add_aside
 from reprun.core.errors import ReprunError, ToolError
 from reprun.core.frozen import dataclass, replace
-from reprun.hosts.base import Attached
+from reprun.hosts.base import Attached, Behind
 from reprun.hosts.remedies import on_host
 from reprun.hosts.session import LinkError, NoRunnerError, OldPythonError, Session
-from reprun.hosts.shipping import bootstrap_command, pack_runner, python_command
+from reprun.hosts.shipping import bootstrap_command, python_command
 from reprun.hosts.ssh_sharing import describe_way, end_by_hand
 from reprun.hosts.ssh_words import Route, check_address, check_python, find_route, retire
 from reprun.runner import paths
@@ -55,7 +55,7 @@ class SshHost:
         self._detour = ""  # "around" a connection of the user's that was silent, or "back" to it: it alone is let in
         self._is_known = False  # it answered, or a connection to it stood: what fails now is the link
 
-    def ask(self, request: Mapping[str, Any], attached: Attached | None = None) -> dict[str, Any]:
+    def ask(self, request: Mapping[str, Any], attached: Attached | None = None, behind: Behind | None = None) -> dict[str, Any]:
         """Sends the request, over a new connection when the one that stood has broken. Raises what `Host.ask` says."""
         pauses = iter(_PAUSES)
         until = ticks() + self.access.patience
@@ -63,7 +63,7 @@ class SshHost:
             try:
                 session = self._ready()
                 session.send(request, attached() if attached else None)
-                return self._read(session)
+                return self._read_both(session, behind) if behind else self._read(session)
             except LinkError as error:
                 if self._turn(error):
                     continue
@@ -85,18 +85,23 @@ class SshHost:
                 self.close()
                 raise too_old(self.name, str(error), self.target) from None
             except BaseException:
-                if self._session is not None and self._session.is_pending:
+                if self._session is not None and self._session.pending:
                     self.close()
                 raise
 
+    def connect(self) -> None:
+        """Nothing is waited for. A failure is met by the first question."""
+        with suppress(LinkError, NoRunnerError, ReprunError):
+            self._session = self._session or self._open()
+
     def warm(self, request: Mapping[str, Any]) -> None:
-        """Connects, and lets the host begin; nothing is waited for. A failure is met by the first question."""
+        """Lets the host begin; nothing is waited for. A failure is met by the first question."""
+        self.connect()
         try:
-            self._session = session = self._open()
-            if session.is_settled:
-                session.hint({**request, "op": "ahead"})
+            if self._session is not None and self._session.is_settled:
+                self._session.hint({**request, "op": "ahead"})
         except (LinkError, NoRunnerError, ReprunError):
-            self._session = None
+            self.close()
 
     def python(self) -> str:
         """The runner there knows."""
@@ -125,12 +130,12 @@ class SshHost:
     def _open(self) -> Session:
         self._route = route = find_route(self.access.address, self.access.patience, self._detour == "around")
         words = [*route.words, "-T", "--", self.access.address, bootstrap_command(self.access.python)]
-        shipment, patience = pack_runner(), self.access.patience
+        patience = self.access.patience
         doubt = min(patience, _DOUBT) if route.stood else max(patience, route.connect + 1)  # ssh itself says why it gave up
         if route.theirs and not self._detour:
             doubt = min(patience / 2, _DOUBT)  # what is left is for the way around it
-        session = Session(words, shipment, self.access.home, (patience, doubt))
-        session.greet(self._known() == shipment.digest)
+        session = Session(words, self.access.home, (patience, doubt))
+        session.greet(self._known() == session.shipment.digest)
         return session
 
     def _ready(self) -> Session:
@@ -181,6 +186,23 @@ class SshHost:
             with translated():
                 raise RunnerError(found["kind"], f"{found['message']} (on {self.name})", self.remedy(str(found["hint"])))
         raise ToolError(f"the runner on {self.name} failed: {str(message.get('fault')).strip().splitlines()[-1]}")
+
+    def _read_both(self, session: Session, behind: Behind) -> dict[str, Any]:
+        """The answer, and that to what goes behind: none when the link breaks before it, or the host could not do it."""
+        more, behind.answer = behind.make(), None
+        if more is None:
+            return self._read(session)
+        behind.unheard += 1
+        session.send(more)
+        try:
+            return self._read(session)
+        finally:
+            if session.pending == 1:  # the first was answered, if only with a refusal
+                try:
+                    behind.answer = session.receive().get("answer")
+                    behind.unheard -= behind.answer is not None
+                except LinkError as error:
+                    self._drop(error)
 
     def _known(self) -> str:
         """The digest of the runner that this host had when it was last asked."""

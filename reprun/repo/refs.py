@@ -30,6 +30,12 @@ def create_ref(repository: Repository, ref: str, object_id: str) -> str:
     return ref
 
 
+def delete_ref(repository: Repository, ref: str) -> None:
+    """Drops one ref."""
+    with translated():
+        repository.git.run("update-ref", "--no-deref", "-d", ref)
+
+
 def restore_ref(repository: Repository, ref: str, object_id: str) -> None:
     """Points a damaged record's ref at the object that was recorded: the only time that a ref of ours is moved."""
     with translated():

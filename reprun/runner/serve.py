@@ -106,7 +106,13 @@ def _beat(line: Line, seconds: float) -> None:
 
 def _answer(request: Dict[str, Any]) -> Dict[str, Any]:
     try:
-        return {"answer": handle(request)}
+        answer = handle(request)
+        if request["op"] in ("prepare", "state"):
+            from reprun.runner.foreseen import note, standing
+
+            answer["standing"] = standing()
+            note(request.get("run_id", ""), answer)
+        return {"answer": answer}
     except RunnerError as error:
         return {"error": {"kind": error.kind, "message": error.message, "hint": error.hint}}
     except EOFError:

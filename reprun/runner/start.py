@@ -13,6 +13,7 @@ from reprun.runner.errors import RunnerError
 from reprun.runner.expected import differing, refusal
 from reprun.runner.facts import ask_gpus, host_facts, read_gpus
 from reprun.runner.files import ensure_dir, write_atomic, write_json
+from reprun.runner.git import is_old
 from reprun.runner.interpreter import find_interpreter, probe, which
 from reprun.runner.lfs import LackingError
 from reprun.runner.paths import Home
@@ -31,6 +32,7 @@ def warm(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     The worktree that the launch will most likely start in or build on is verified, while the supervisor starts.
     """
     collect_early(request["run_id"])
+    is_old()  # who was not told has to ask git
     place = Place(home.store(request["key"]), home.trees(request["key"]))
     if os.path.exists(place.lock):
         verify_newest(place)
@@ -145,11 +147,19 @@ def _free_bytes(path: str) -> int:
 
 
 def start(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
-    """Writes the sealed manifest and the plan of the launch, submits, and waits for the supervisor's claim."""
+    """Writes the sealed manifest and the plan of the launch, submits, and waits for the supervisor's claim.
+
+    With `expects` the manifest was sealed with an answer to `prepare` that was foreseen; if that `differs`, nothing is done.
+    """
     run = home.run(request["run_id"])
     state = find_state(run)
     if state["state"] != "unstarted":
         return state
+    if request.get("expects"):
+        from reprun.runner.foreseen import holds
+
+        if not holds(run, request):
+            return {**state, "differs": True}
     write_atomic(run.manifest, request["manifest"].encode())
     if request.get("config"):
         write_atomic(os.path.join(run.path, os.path.basename(request["config"]["name"])), request["config"]["text"].encode())
