@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reprun.core.errors import NotFoundError, ReprunError, UsageError
@@ -20,13 +20,15 @@ from reprun.targets import Target, get_target
 
 if TYPE_CHECKING:
     from reprun.config.project import Settings
+    from reprun.hosts.base import Part, Question
+    from reprun.hosts.telling import Tell
     from reprun.store.copies import Copies, Kept
     from reprun.store.index import Index
     from reprun.store.rows import Row
     from reprun.store.scan import Sources
     from reprun.store.sightings import Sightings
 
-_WATCHING = ("state", "read", "follow", "files", "pieces")  # requests that only look
+_WATCHING = ("state", "read", "follow", "files", "contents")  # requests that only look
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,11 @@ class Workspace:
         """Asks the target of a run about it, in the place where the run was launched."""
         target, home = self.watched_place_of(row) if request["op"] in _WATCHING else self.place_of(row)
         return self.target(target).host.ask({**request, "home": home})
+
+    def fetch(self, row: Row, question: Question, tell: Tell | None = None) -> Generator[Part, None, None]:
+        """`ask` for much: see `Host.fetch`."""
+        target, home = self.watched_place_of(row)
+        return self.target(target).host.fetch(lambda: {**question(), "home": home}, tell)
 
     def place_of(self, row: Row) -> tuple[str, str | None]:
         """The target and the REPRUN_HOME under which a run was launched; None when that is not known: then it is the one of now.

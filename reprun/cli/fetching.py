@@ -139,6 +139,6 @@ def _print_found(found: list[Found], source: str) -> None:
 
 def _print_imported(done: list[Imported]) -> None:
     for item in done:
-        print(f"{item.run_id}  {show(item.problem) if item.problem else f'taken over, {item.state_words}'}")
+        print(f"{item.run_id}  {show(item.problem) if item.problem else f'taken over, {item.state_words}{item.note}'}")
     if not done:
         print("nothing to take over")

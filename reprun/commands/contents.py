@@ -1,12 +1,17 @@
-"""Contents of files on their way to another machine beside the Git objects: those of Git LFS, only what is missing there."""
+"""Contents of files on their way to or from another machine beside the Git objects: those of Git LFS, only what is missing."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from reprun.core.errors import ToolError
 from reprun.core.text import human_bytes
 from reprun.hosts.base import Host
+from reprun.hosts.base import Part as Block
 from reprun.runner.lfs import damaged, missing, object_path
 from reprun.system.process import translated
 
@@ -37,7 +42,7 @@ def send_contents(
                 gone += len(piece)
                 tell(f"sending the files of Git LFS to {host.name}: {human_bytes(gone)} of {human_bytes(total)}")
 
-        answer = host.ask({"op": "take", "key": workspace.key, "parts": parts}, attached)
+        answer = host.ask({"op": "take", "key": workspace.key, "parts": parts}, attached, tell=tell)
         sent += sum(length for *_, length in parts)
         whole = {oid for oid, _, there in wanted if there == 0}
         for oid in whole & set(answer["damaged"]):
@@ -78,3 +83,46 @@ def _read(storage: str, parts: Sequence[Part], known: Mapping[str, tuple[str, in
                         yield piece
             except FileNotFoundError:
                 raise missing(known[oid][0], storage, oid) from None
+
+
+def fetch_contents(host: Host, key: str, storage: str, wanted: Mapping[str, int], tell: Callable[[str], None]) -> list[str]:
+    """Brings what is not in `storage` (SHA-256 → size) from the store `key` of a host, on from where an interruption was.
+
+    Returns those that the host does not have in full. Raises what `Host.fetch` raises.
+    """
+    from reprun.runner.contents import list_lacking
+
+    def lacking() -> list[str]:
+        return [oid for oid, _ in list_lacking(storage, {oid: [oid, size] for oid, size in wanted.items()})]
+
+    for _ in range(2):  # a part that lay here may have been damaged: then the whole is asked for
+        if lacking():
+            with translated():
+                _bring(host, key, storage, {oid: wanted[oid] for oid in lacking()}, tell)
+    return lacking()
+
+
+def _bring(host: Host, key: str, storage: str, waiting: dict[str, int], tell: Callable[[str], None]) -> None:
+    from reprun.runner.contents import list_lacking, write_content
+    from reprun.system.files import ensure_dir
+
+    ensure_dir(os.path.join(storage, "tmp"))
+    asked: list[tuple[str, int]] = []
+    total, came = human_bytes(sum(waiting.values())), 0
+
+    def question() -> dict[str, Any]:
+        asked[:] = list_lacking(storage, {oid: [oid, size] for oid, size in waiting.items()})
+        names = [(os.path.relpath(object_path(storage, oid), storage), there, waiting[oid]) for oid, there in asked]
+        return {"op": "contents", "key": key, "wanted": names}
+
+    def which(block: Block) -> str:
+        at = block[0].get("at")
+        if not isinstance(at, int) or not 0 <= at < len(asked):
+            raise ToolError(f"{host.name} sends what nobody asked for", hint="reprun doctor")
+        return asked[at][0]
+
+    with closing(host.fetch(question, tell)) as parts:
+        for oid, blocks in groupby(parts, which):  # of one content, also when the link breaks in the middle of it
+            tell(f"bringing the files of Git LFS from {host.name}: {human_bytes(came)} of {total}")
+            write_content(storage, (oid, waiting[oid]), dict(asked)[oid], (data for _, data in blocks))
+            came += waiting.pop(oid)

@@ -51,7 +51,7 @@ def ask_with_code(
         known = known or meet(workspace, host)
         delivery = deliver(workspace, snapshot, known, lambda size: tell(f"sending {human_bytes(size)} to {host.name}"))
         try:
-            answer = host.ask({**request, **delivery.fields}, delivery.attached, behind)
+            answer = host.ask({**request, **delivery.fields}, delivery.attached, behind, tell)
         except ToolError:
             if len(list_known(workspace.repository, known.commits)) == len(known.commits):
                 raise

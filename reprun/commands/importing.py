@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 from reprun.commands.launch import Tell, ignore
-from reprun.core.errors import NotFoundError, ReprunError, ToolError, UsageError
+from reprun.core.errors import NotFoundError, ReprunError, ToolError, UnreachableError, UsageError
 from reprun.core.frozen import dataclass
 from reprun.core.ids import is_commit, is_run_id
 from reprun.core.outcome import RunState, state_of
@@ -18,7 +19,6 @@ from reprun.repo.unpacking import list_incomplete, list_tips, unpack
 from reprun.workspace import Workspace
 
 _AT_ONCE = 20  # runs whose records come with one answer
-_PIECE = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,12 @@ class Found:
 
 @dataclass(frozen=True)
 class Imported:
-    """What came of one run: empty `problem`, it is known here now."""
+    """What came of one run: empty `problem`, it is known here now. `note`: what did not come with it."""
 
     run_id: str
     state_words: str
     problem: str = ""
+    note: str = ""
 
 
 def find_on(workspace: Workspace, source: str) -> list[Found]:
@@ -92,24 +93,29 @@ def _adopt_all(workspace: Workspace, source: str, runs: list[Found], tell: Tell)
         group = runs[at : at + _AT_ONCE]
         answers = host.ask({"op": "records", "run_ids": [run.run_id for run in group]})
         for run in group:
-            answer = answers[run.run_id]
+            text, state = str(answers[run.run_id]["manifest"]).encode("latin-1"), state_of(answers[run.run_id]["state"])
             try:
-                _adopt(workspace, source, run, str(answer["manifest"]).encode("latin-1"), state_of(answer["state"]))
+                note = _adopt(workspace, source, run, (text, state), tell)
+            except UnreachableError:
+                raise
             except ReprunError as error:
                 yield Imported(run.run_id, run.state.words, error.message)
             else:
-                yield Imported(run.run_id, state_of(answer["state"]).words)
+                yield Imported(run.run_id, state.words, note=note)
 
 
-def _adopt(workspace: Workspace, source: str, run: Found, text: bytes, state: RunState) -> None:
-    """The refs first and the journal last: until that is there, the next import does it again."""
+def _adopt(workspace: Workspace, source: str, run: Found, records: tuple[bytes, RunState], tell: Tell) -> str:
+    """Takes over a run by its `records`, manifest and state; returns what there is to say of it.
+
+    The refs come first and the journal last: until that is there, the next import does it again.
+    """
     from reprun.commands.keeping import keep_outcomes
     from reprun.core.manifest import DamagedError
     from reprun.repo.pruning import keep_blob
     from reprun.store.manifests import parse_manifest
     from reprun.store.rows import Row
 
-    repository, journal = workspace.repository, workspace.journal(run.run_id)
+    (text, state), repository, journal = records, workspace.repository, workspace.journal(run.run_id)
     manifest = parse_manifest(text, run.run_id)
     if manifest.run_id != run.run_id or manifest.commit != run.commit:
         raise DamagedError(f"the manifest of {run.run_id} is the one of another run")
@@ -121,10 +127,12 @@ def _adopt(workspace: Workspace, source: str, run: Found, text: bytes, state: Ru
     refs.create_ref(repository, refs.run_ref(run.run_id), run.commit)
     if stored is None:
         keep_blob(repository, refs.MANIFESTS + run.run_id, text)
+    note = _fetch_contents(workspace, source, run, manifest.data["code"].get("conversions", {}), tell)
     if not journal.exists():
         journal.write("adopted", target=source, run_dir=run.run_dir, key=run.key)
         journal.close()
     keep_outcomes(workspace, [(Row(run.run_id, target=source, run_dir=run.run_dir), state)])
+    return note
 
 
 def _fetch(workspace: Workspace, source: str, key: str, commits: list[str], tell: Tell) -> None:
@@ -136,19 +144,15 @@ def _fetch(workspace: Workspace, source: str, key: str, commits: list[str], tell
     tell(f"looking for the code of {len(missing)} commits on {source}")
     pack = host.ask({"op": "offer", "key": key, "commits": missing, "known": list_tips(repository)})
 
-    def pieces() -> Iterable[bytes]:
-        from base64 import b64decode
-
+    def pieces() -> Iterator[bytes | memoryview]:
         at, size = 0, int(pack["size"])
-        while at < size:
-            tell(f"bringing the code from {source}, {human_bytes(at)} of {human_bytes(size)}")
-            wanted = [[str(pack["name"]), at, size]]
-            piece = host.ask({"op": "pieces", "wanted": wanted, "limit": _PIECE})["pieces"][0]
-            data = b64decode(str(piece["data"]))
-            if not data:
-                raise ToolError(f"the code of the runs cannot be read on {source}: {piece['problem']}")
-            at += len(data)
-            yield data
+        with closing(host.fetch(lambda: {"op": "contents", "wanted": [[str(pack["name"]), at, size]]})) as parts:
+            for head, data in parts:
+                if head.get("problem"):
+                    raise ToolError(f"the code of the runs cannot be read on {source}: {show(str(head['problem']))}")
+                at += len(data)
+                tell(f"bringing the code from {source}, {human_bytes(at)} of {human_bytes(size)}")
+                yield data
 
     unpack(repository, pieces())
     host.ask({"op": "offer", "drop": str(pack["name"])})
@@ -156,6 +160,18 @@ def _fetch(workspace: Workspace, source: str, key: str, commits: list[str], tell
     if lost:
         why = "keeps a part of their history only" if pack["shallow"] else "has lost a part of them"
         raise ToolError(f"{len(lost)} commits of the runs are not whole: {source} {why}", hint="git fetch --all, then again")
+
+
+def _fetch_contents(workspace: Workspace, source: str, run: Found, record: dict[str, Any], tell: Tell) -> str:
+    """Brings what Git LFS keeps beside the commit. What the host does not have is only told of: the run is what it is."""
+    if not record.get("lfs") or not run.key:
+        return ""
+    from reprun.commands.contents import fetch_contents
+    from reprun.repo.recorded import find_contents
+
+    storage, wanted = find_contents(workspace.repository, record, run.commit)
+    lost = fetch_contents(workspace.target(source).host, run.key, storage, wanted, tell)
+    return f"; {len(lost)} contents of Git LFS are not on {source}: git lfs fetch --all" if lost else ""
 
 
 def _found(workspace: Workspace, run: dict[str, Any], head: dict[str, Any], ours: set[str], known: set[str]) -> Found:

@@ -168,7 +168,7 @@ def prepare(
         **{name: snapshot.conversions[name] for name in ("form", "expected", "accept") if name in snapshot.conversions},
     }
     if target.host.is_here:
-        return target.host.ask({**request, **workspace.borrowed()})
+        return target.host.ask({**request, **workspace.borrowed()}, tell=tell)
     from reprun.commands.ahead import Ahead
 
     return Ahead(workspace, target, spec, attempt).prepare(snapshot, request, tell)

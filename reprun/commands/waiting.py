@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from reprun.commands.backup import back_up
 from reprun.commands.launch import Tell, ignore
 from reprun.commands.states import learned, look
+from reprun.core.errors import ReprunError
 from reprun.core.outcome import RunState, state_of
 from reprun.repo import refs
 from reprun.store.rows import Row
@@ -16,6 +18,8 @@ from reprun.workspace import Workspace
 _FIRST, _SLOWEST, _SLOWEST_FAR = 0.005, 0.5, 2.0
 _FIRST_CUT, _SLOWEST_CUT = 1.0, 30.0  # a host that refuses us must not take us for an attack
 _PUBLISHED = 1.0  # seconds
+_PATIENCE = 20.0  # seconds that a host waits for the end of a run before it says that there is none
+_SLOWEST_WOKEN = 0.1
 
 
 def wait(workspace: Workspace, row: Row, tell: Tell = ignore) -> RunState:
@@ -34,13 +38,15 @@ def wait_for(workspace: Workspace, rows: Sequence[Row], tell: Tell = ignore) -> 
     unstarted = {row.run_id: 0 for row in rows}
     rhythm = _Rhythm(all(workspace.is_here(row) for row in rows), tell)
     while True:
-        for run_id, state in look(workspace, [row for row in rows if row.run_id not in ends]).items():
+        states = look(workspace, [row for row in rows if row.run_id not in ends])
+        for run_id, state in states.items():
             unstarted[run_id] = unstarted[run_id] + 1 if state.state == "unstarted" and state.link == "ok" else 0
             if state.is_final or state.state == "unknown" or unstarted[run_id] > 20:
                 ends[run_id] = state
         if len(ends) == len(unstarted):
             break
-        rhythm.rest(workspace)
+        far = (row for row in rows if row.run_id not in ends and not workspace.is_here(row))
+        rhythm.rest(workspace, next((row for row in far if _is_running(states[row.run_id])), None))
     for row in rows:
         if workspace.is_here(row):
             _await_publication(workspace, row.run_id, ends[row.run_id])
@@ -56,8 +62,9 @@ class _Rhythm:
         self.delay = _FIRST
         self.broken: set[str] = set()
 
-    def rest(self, workspace: Workspace) -> None:
-        """Pauses; before that it tells of links that have broken or came back."""
+    def rest(self, workspace: Workspace, running: Row | None) -> None:
+        """Pauses, until the end of the run that is `running` on a host at most; before that it tells of links that have broken or
+        came back."""
         broken = {error.message for error in workspace.troubles}
         workspace.troubles.clear()
         for message in sorted(broken - self.broken):
@@ -68,7 +75,16 @@ class _Rhythm:
             self.delay = _FIRST_CUT if broken else _FIRST
         self.broken = broken
         pause(self.delay)
+        if running and not broken:
+            self.delay = min(self.delay * 1.3, _SLOWEST_WOKEN)
+            with suppress(ReprunError):  # the next look will see what is wrong
+                workspace.ask(running, op="follow", run_id=running.run_id, offsets={}, limit=0, seconds=_PATIENCE)
+            return
         self.delay = min(self.delay * 2, _SLOWEST_CUT) if broken else min(self.delay * 1.3, self.slowest)
+
+
+def _is_running(state: RunState) -> bool:
+    return state.state in ("running", "starting") and state.link == "ok"
 
 
 def _await_publication(workspace: Workspace, run_id: str, state: RunState) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any, Protocol
 
+from reprun.hosts.telling import Tell
+
 Attached = Callable[[], Iterable[bytes]]  # makes the bytes that go with a request; again when the request is repeated
+Question = Callable[[], Mapping[str, Any]]  # makes a request for what has not come yet
+Part = tuple[dict[str, Any], bytes | memoryview]  # the bytes are there until the next part is asked for
 
 
 class Behind:
@@ -30,8 +34,15 @@ class Host(Protocol):
     place: str
     is_here: bool
 
-    def ask(self, request: Mapping[str, Any], attached: Attached | None = None, behind: Behind | None = None) -> dict[str, Any]:
-        """Sends one request to the runner and returns its answer. `behind` is sent only where a round trip takes time.
+    def ask(
+        self,
+        request: Mapping[str, Any],
+        attached: Attached | None = None,
+        behind: Behind | None = None,
+        tell: Tell | None = None,
+    ) -> dict[str, Any]:
+        """Sends one request to the runner and returns its answer. `behind` is sent only where a round trip takes time; `tell`
+        hears what the host is doing, when that takes long.
 
         Every request may be repeated: what it does is named by a run id or a digest. Raises `UnreachableError` when it is not
         known whether the request arrived, and what the runner refused as the error of its kind.
@@ -40,6 +51,13 @@ class Host(Protocol):
 
     def connect(self) -> None:
         """Says that a request will come soon: the way there may be opened meanwhile."""
+        ...
+
+    def fetch(self, question: Question, tell: Tell | None = None) -> Generator[Part, None, None]:
+        """Asks for much, and gives (what it is, bytes) as it comes. Where the link breaks, the `question` is made anew.
+
+        Who does not read to the end closes the generator. Raises what `ask` raises.
+        """
         ...
 
     def warm(self, request: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from reprun.hosts.shipping import pack_runner
@@ -14,6 +14,7 @@ from reprun.runner.bootstrap import MARK
 from reprun.system.clock import ticks
 from reprun.system.process import Conversation
 
+Frame = tuple[dict[str, Any], memoryview]  # what it says, and contents, which are there until the next frame is read
 _BEAT = 0.2  # the part of its patience after which the host gives a sign of life
 
 
@@ -46,6 +47,7 @@ class Session:
         self.until: float | None = None  # when the host must have answered: what shell files print is no sign of life
         self.nonce = os.urandom(12).hex()
         self.buffer = bytearray()
+        self.body = bytearray()
         self.answered = False
         self.is_settled = False  # the host is known to have the runner
         self.pending = 0  # requests that are half sent, or whose answers have not come: what is read next would be another's
@@ -80,7 +82,7 @@ class Session:
     def settle(self) -> None:
         """Before the first request to a host that may not have the runner: waits for what it says of that, and sends it."""
         self.pending += 1
-        message = self._listen()
+        message, _ = self._listen()
         if message.get("has") is False:
             archive = self.shipment.archive()
             self._write(b"%d\n" % len(archive))
@@ -88,15 +90,18 @@ class Session:
         self.is_settled = True
         self.pending -= 1
 
-    def receive(self) -> dict[str, Any]:
-        """The next frame that says something. Raises `LinkError`, `OldPythonError` or `NoRunnerError`."""
+    def receive(self, hear: Callable[[object], object]) -> Frame:
+        """The next frame that says something; `hear` is given the steps in between. Raises `LinkError`, `OldPythonError` or
+        `NoRunnerError`."""
         while True:
-            message = self._listen()
+            message, body = self._listen()
             if message.get("has") is False:
                 raise NoRunnerError
-            if "alive" not in message and "has" not in message:
-                self.pending -= 1
-                return message
+            if "step" in message:
+                hear(message["step"])
+            elif "alive" not in message and "has" not in message:
+                self.pending -= "part" not in message
+                return message, body
 
     def close(self) -> None:
         """Ends the conversation; the runner finishes what it does and goes."""
@@ -105,33 +110,55 @@ class Session:
         else:
             self.conversation.end()
 
-    def _listen(self) -> dict[str, Any]:
-        message = self._read_frame()
+    def _listen(self) -> Frame:
+        message, body = self._read_frame()
         if "old" in message:
             raise OldPythonError(str(message["old"]))
-        return message
+        return message, body
 
-    def _read_frame(self) -> dict[str, Any]:
+    def _read_frame(self) -> Frame:
         self.until = self.until or ticks() + self.doubt
         head = f"{MARK} {self.nonce} ".encode()
         while True:
             at = self.buffer.find(head)
             end = self.buffer.find(b"\n", at) if at >= 0 else -1
             if end >= 0:
-                return self._parse(int(self.buffer[at + len(head) : end]), end + 1)
+                sizes = [int(size) for size in self.buffer[at + len(head) : end].split()]
+                del self.buffer[: end + 1]
+                return self._parse(sizes)
             if at < 0:
                 del self.buffer[: -len(head)]  # what shell files print, however much
             self._wait(sending=False)
 
-    def _parse(self, size: int, start: int) -> dict[str, Any]:
-        del self.buffer[:start]
+    def _parse(self, sizes: list[int]) -> Frame:
+        """A JSON object, and the bytes that come with it."""
+        found: dict[str, Any] = json.loads(self._take(sizes[0]))
+        self.answered = True
+        return found, self._take_body(sum(sizes[1:]))
+
+    def _take(self, size: int) -> bytes:
         while len(self.buffer) < size:
             self._wait(sending=False)
-        text = bytes(self.buffer[:size])
+        data = bytes(memoryview(self.buffer)[:size])
         del self.buffer[:size]
-        self.answered = True
-        found: dict[str, Any] = json.loads(text)
-        return found
+        return data
+
+    def _take_body(self, size: int) -> memoryview:
+        """Read to where it stays, into memory that is used again: new memory for each block takes longer than the reading."""
+        if size > len(self.body):
+            self.conversation.widen()
+            self.body = bytearray(size)
+        view = memoryview(self.body)[:size]
+        got = min(size, len(self.buffer))
+        view[:got] = memoryview(self.buffer)[:got]
+        del self.buffer[:got]
+        while got < size:
+            self._await(sending=False)
+            come = os.readv(self.conversation.output, [view[got:]])
+            if not come:
+                raise self.broken()
+            got += come
+        return view
 
     def _write(self, data: bytes) -> None:
         left = memoryview(data)
@@ -147,6 +174,15 @@ class Session:
 
         Who is sending listens too: a host that is slow to take a pack gives signs of life meanwhile.
         """
+        ready = self._await(sending)
+        if self.conversation.output in ready:
+            data = os.read(self.conversation.output, 1 << 16)
+            if not data:
+                raise self.broken()
+            self.buffer += data
+        return self.conversation.input in ready
+
+    def _await(self, sending: bool) -> Collection[int]:
         poll = select.poll()
         poll.register(self.conversation.output, select.POLLIN)
         if sending:
@@ -156,12 +192,7 @@ class Session:
         if not ready:
             self.conversation.kill()
             raise LinkError(self.conversation.said(), None, self.answered)
-        if self.conversation.output in ready:
-            data = os.read(self.conversation.output, 1 << 18)
-            if not data:
-                raise self.broken()
-            self.buffer += data
-        return self.conversation.input in ready
+        return ready
 
     def broken(self) -> LinkError:
         """The error for a link that is gone. Raises `NoRunnerError` where the host, still spoken to, had said that and left."""

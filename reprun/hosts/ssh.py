@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from reprun.core.asides import add_aside
 from reprun.core.errors import ReprunError, ToolError
 from reprun.core.frozen import dataclass, replace
-from reprun.hosts.base import Attached, Behind
+from reprun.hosts.base import Attached, Behind, Part, Question
 from reprun.hosts.remedies import on_host
 from reprun.hosts.session import LinkError, NoRunnerError, OldPythonError, Session
 from reprun.hosts.shipping import bootstrap_command, python_command
 from reprun.hosts.ssh_sharing import describe_way, end_by_hand
 from reprun.hosts.ssh_words import Route, check_address, check_python, find_route, retire
+from reprun.hosts.telling import Tell, words_of
 from reprun.runner import paths
 from reprun.runner.errors import RunnerError
 from reprun.runner.files import write_atomic
@@ -55,35 +57,45 @@ class SshHost:
         self._detour = ""  # "around" a connection of the user's that was silent, or "back" to it: it alone is let in
         self._is_known = False  # it answered, or a connection to it stood: what fails now is the link
 
-    def ask(self, request: Mapping[str, Any], attached: Attached | None = None, behind: Behind | None = None) -> dict[str, Any]:
+    def ask(
+        self,
+        request: Mapping[str, Any],
+        attached: Attached | None = None,
+        behind: Behind | None = None,
+        tell: Tell | None = None,
+    ) -> dict[str, Any]:
         """Sends the request, over a new connection when the one that stood has broken. Raises what `Host.ask` says."""
-        pauses = iter(_PAUSES)
-        until = ticks() + self.access.patience
+        conversation = self._converse(lambda: request, attached, behind, tell)
+        while True:
+            try:
+                next(conversation)
+            except StopIteration as end:
+                answer: dict[str, Any] = end.value
+                return answer
+
+    def fetch(self, question: Question, tell: Tell | None = None) -> Generator[Part, None, None]:
+        """The same for much; what came in between shows that the link is worth trying again."""
+        yield from self._converse(question, None, None, tell)
+
+    def _converse(
+        self, question: Question, attached: Attached | None, behind: Behind | None, tell: Tell | None
+    ) -> Generator[Part, None, dict[str, Any]]:
+        hear = partial(_tell, tell, self.name)
+        pauses, until = iter(_PAUSES), ticks() + self.access.patience
         while True:
             try:
                 session = self._ready()
-                session.send(request, attached() if attached else None)
-                return self._read_both(session, behind) if behind else self._read(session)
-            except LinkError as error:
-                if self._turn(error):
-                    continue
-                delay = next(pauses, None) if self._may_repeat(error) else None
-                self._drop(error)
-                if delay is None or (delay and ticks() > until):
-                    from reprun.hosts.ssh_trouble import explain, shut_out
-
-                    if self._detour == "back":
-                        raise shut_out(self.name) from None
-                    raise explain(self.name, error.said, error.status, error.answered, self.target) from None
-                pause(delay)
-            except NoRunnerError:
-                self._forget()
-                self.close()
-            except OldPythonError as error:
-                from reprun.hosts.ssh_silence import too_old
-
-                self.close()
-                raise too_old(self.name, str(error), self.target) from None
+                session.send(question(), attached() if attached else None)
+                if behind:
+                    return self._read_both(session, behind, hear)
+                while True:
+                    message, body = session.receive(hear)
+                    if "part" not in message:
+                        return self._read(session, message)
+                    pauses, until = iter(_PAUSES), ticks() + self.access.patience
+                    yield message["part"], body
+            except (LinkError, NoRunnerError, OldPythonError) as error:
+                self._mend(error, pauses, until)
             except BaseException:
                 if self._session is not None and self._session.pending:
                     self.close()
@@ -93,6 +105,31 @@ class SshHost:
         """Nothing is waited for. A failure is met by the first question."""
         with suppress(LinkError, NoRunnerError, ReprunError):
             self._session = self._session or self._open()
+
+    def _mend(self, error: LinkError | NoRunnerError | OldPythonError, pauses: Iterator[float], until: float) -> None:
+        """Does what has to be done before the request is sent again. Raises what `Host.ask` says where that is no use."""
+        if isinstance(error, NoRunnerError):
+            self._forget()
+            self.close()
+        elif isinstance(error, OldPythonError):
+            from reprun.hosts.ssh_silence import too_old
+
+            self.close()
+            raise too_old(self.name, str(error), self.target) from None
+        elif not self._turn(error):
+            self._await_repetition(error, pauses, until)
+
+    def _await_repetition(self, error: LinkError, pauses: Iterator[float], until: float) -> None:
+        """A pause before the request is sent again, or the error for a link that is not worth it."""
+        delay = next(pauses, None) if self._may_repeat(error) else None
+        self._drop(error)
+        if delay is None or (delay and ticks() > until):
+            from reprun.hosts.ssh_trouble import explain, shut_out
+
+            if self._detour == "back":
+                raise shut_out(self.name) from None
+            raise explain(self.name, error.said, error.status, error.answered, self.target) from None
+        pause(delay)
 
     def warm(self, request: Mapping[str, Any]) -> None:
         """Lets the host begin; nothing is waited for. A failure is met by the first question."""
@@ -172,8 +209,7 @@ class SshHost:
         if error.status is None and self._route is not None:
             retire(self._route)
 
-    def _read(self, session: Session) -> dict[str, Any]:
-        message = session.receive()
+    def _read(self, session: Session, message: dict[str, Any]) -> dict[str, Any]:
         self._is_known = True
         if self._detour == "around":
             add_aside(f"your connection to {self.name} does not answer: another one is used beside it; {end_by_hand(self.name)}")
@@ -187,19 +223,19 @@ class SshHost:
                 raise RunnerError(found["kind"], f"{found['message']} (on {self.name})", self.remedy(str(found["hint"])))
         raise ToolError(f"the runner on {self.name} failed: {str(message.get('fault')).strip().splitlines()[-1]}")
 
-    def _read_both(self, session: Session, behind: Behind) -> dict[str, Any]:
+    def _read_both(self, session: Session, behind: Behind, hear: Callable[[object], None]) -> dict[str, Any]:
         """The answer, and that to what goes behind: none when the link breaks before it, or the host could not do it."""
         more, behind.answer = behind.make(), None
         if more is None:
-            return self._read(session)
+            return self._read(session, session.receive(hear)[0])
         behind.unheard += 1
         session.send(more)
         try:
-            return self._read(session)
+            return self._read(session, session.receive(hear)[0])
         finally:
             if session.pending == 1:  # the first was answered, if only with a refusal
                 try:
-                    behind.answer = session.receive().get("answer")
+                    behind.answer = session.receive(hear)[0].get("answer")
                     behind.unheard -= behind.answer is not None
                 except LinkError as error:
                     self._drop(error)
@@ -224,3 +260,8 @@ class SshHost:
 
         digest = sha256(f"{self.access.address}\0{self.access.home}".encode()).hexdigest()[:16]
         return os.path.join(paths.home(), "cache", f"host-{digest}")
+
+
+def _tell(tell: Tell | None, name: str, step: object) -> None:
+    if tell:
+        tell(words_of(step, name))

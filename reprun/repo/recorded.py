@@ -44,9 +44,24 @@ def restore_conversions(repository: Repository, record: Mapping[str, Any], commi
         settings = replace(mine, autocrlf=record.get("autocrlf", ""), eol=record.get("eol", ""), filters=filters)
         form = form_data(settings, OutsideAttributes(record.get("info", ""), record.get("user", "")), set(filters))
         if record.get("lfs"):
-            form["storage"] = find_storage(repository.common_dir, mine.lfs_storage)
+            storage = form["storage"] = find_storage(repository.common_dir, mine.lfs_storage)
             form["lfs"] = _find_lfs(repository, settings, form, commit, set(record.get("lfs_pointers", [])))
+            for path, (oid, _) in form["lfs"].items():
+                if not os.path.isfile(object_path(storage, str(oid))):
+                    raise missing(path, storage)
     return Conversions(form, dict(record), {}, [], accept=True)
+
+
+def find_contents(repository: Repository, record: Mapping[str, Any], commit: str) -> tuple[str, dict[str, int]]:
+    """Where this repository keeps the contents of Git LFS, and SHA-256 → size of those that a recorded run needs."""
+    if not record.get("lfs"):
+        return "", {}
+    with translated():
+        mine = ask_settings(repository.git)
+        settings = replace(mine, autocrlf=record.get("autocrlf", ""), eol=record.get("eol", ""))
+        form = form_data(settings, OutsideAttributes(record.get("info", ""), record.get("user", "")), set())
+        found = _find_lfs(repository, settings, form, commit, set(record.get("lfs_pointers", [])))
+    return find_storage(repository.common_dir, mine.lfs_storage), {str(oid): int(str(size)) for oid, size in found.values()}
 
 
 def _find_lfs(
@@ -65,8 +80,4 @@ def _find_lfs(
         known = find_pointers(git, set(blobs.values()), find_sizes(git, list(blobs.values())))
     finally:
         remove_tree(folder)
-    found: dict[str, list[object]] = {path: [*known[blob]] for path, blob in blobs.items() if blob in known}
-    for path, (oid, _) in found.items():
-        if not os.path.isfile(object_path(str(form["storage"]), str(oid))):
-            raise missing(path, str(form["storage"]))
-    return found
+    return {path: [*known[blob]] for path, blob in blobs.items() if blob in known}

@@ -34,7 +34,7 @@ def _is_complete(repository: Repository, commit: str) -> bool:
     return done.returncode == 0
 
 
-def unpack(repository: Repository, pieces: Iterable[bytes]) -> None:
+def unpack(repository: Repository, pieces: Iterable[bytes | memoryview]) -> None:
     """Takes in a pack, whole or not at all; git names each object by what is in it. Raises `ToolError` when it cannot."""
     with translated():
         process = repository.git.spawn("index-pack", "--stdin", "--fix-thin")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, BinaryIO, Dict, Iterable, Iterator, List, Mapping, Tuple
+from typing import Any, BinaryIO, Dict, Iterable, Iterator, List, Mapping, Tuple, Union
 
 from reprun.runner.data import sha256_file
 from reprun.runner.errors import RunnerError
@@ -44,7 +44,7 @@ def take(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     for oid, size, offset, length in request["parts"]:
         if not _OID.fullmatch(oid):
             raise RunnerError("usage", "%r is no SHA-256" % (oid,))
-        if not _write(storage, (oid, size), offset, stream.take(length)):
+        if not write_content(storage, (oid, size), offset, stream.take(length)):
             damaged.append(oid)
     return {"damaged": damaged}
 
@@ -57,8 +57,9 @@ def discard(storage: str, oid: str) -> None:
         pass
 
 
-def _write(storage: str, what: Tuple[str, int], offset: int, data: Iterable[bytes]) -> bool:
-    """False when the content is complete and is not what it is called. Two that write the same write the same bytes."""
+def write_content(storage: str, what: Tuple[str, int], offset: int, data: Iterable[Union[bytes, memoryview]]) -> bool:
+    """Adds to a content from the offset on. False when it is complete and is not what it is called. Two that write the same write
+    the same bytes."""
     oid, size = what
     place, part = object_path(storage, oid), _part(storage, oid)
     if _size(place) == size:
@@ -77,7 +78,7 @@ def _write(storage: str, what: Tuple[str, int], offset: int, data: Iterable[byte
             return True
         os.fsync(fd)
     try:
-        if there == size and sha256_file(part) == oid:
+        if there == size and sha256_file(part, "verifying a file of Git LFS") == oid:
             ensure_dir(os.path.dirname(place))
             os.rename(part, place)
             return True
@@ -87,7 +88,7 @@ def _write(storage: str, what: Tuple[str, int], offset: int, data: Iterable[byte
     return False
 
 
-def _fill(file: BinaryIO, offset: int, data: Iterable[bytes], path: str) -> None:
+def _fill(file: BinaryIO, offset: int, data: Iterable[Union[bytes, memoryview]], path: str) -> None:
     file.seek(offset)
     try:
         for piece in data:

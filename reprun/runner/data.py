@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Sequence
 
 from reprun.runner.errors import RunnerError
 from reprun.runner.files import ensure_dir
+from reprun.runner.progress import report
 from reprun.runner.table import Stats, load, save
 
 MAX_FILES = 100_000
@@ -58,14 +59,18 @@ def _digest(path: str, memo: Any) -> str:
     found = os.stat(path)
     key = "%d:%d:%d:%d:%d" % (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
     if key not in memo:
-        memo[key] = sha256_file(path)
+        memo[key] = sha256_file(path, "hashing " + os.path.basename(path))
     return str(memo[key])
 
 
-def sha256_file(path: str) -> str:
-    """The SHA-256 of a file of any size, in bounded memory."""
+def sha256_file(path: str, step: str = "") -> str:
+    """The SHA-256 of a file of any size, in bounded memory. `step`: what it is read for, when that may take long."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
+        size, done = os.fstat(file.fileno()).st_size, 0
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
+            done += len(block)
+            if step:
+                report(step, done, size, "bytes")
     return digest.hexdigest()

@@ -14,6 +14,7 @@ from reprun.runner.data import sha256_file
 from reprun.runner.errors import RunnerError
 from reprun.runner.form import Form
 from reprun.runner.git import Git
+from reprun.runner.progress import report
 
 LONGEST_POINTER = 1024
 _POINTER = re.compile(
@@ -76,7 +77,8 @@ def fill(git: Git, form: Form, path: str) -> None:
 
     Git then no longer looks at these files: it would find that they are not the pointers, and write those again.
     """
-    for item, (oid, size) in form.lfs.items():
+    for number, (item, (oid, size)) in enumerate(form.lfs.items()):
+        report("writing the files of Git LFS", number, len(form.lfs))
         if not is_content(os.path.join(path, item), oid, size):
             _copy(object_path(form.storage, oid), os.path.join(path, item), (item, oid, form.storage))
     _mark(git, "--skip-worktree", list(form.lfs))

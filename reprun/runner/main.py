@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Callable, Dict, List
+from contextlib import contextmanager
+from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 from reprun.runner.errors import RunnerError
 from reprun.runner.paths import Home, home
@@ -14,13 +15,23 @@ OTHER_HOME = "export REPRUN_HOME=<a folder of yours>"
 
 def handle(request: Dict[str, Any]) -> Dict[str, Any]:
     """Answers one request. Raises `RunnerError`, also for a full or forbidden disk; anything else is a fault of ours."""
-    place = Home(request.get("home") or home())
+    with _explained(request["op"]):
+        return _OPERATIONS[request["op"]](Home(request.get("home") or home()), request)
+
+
+def stream(request: Dict[str, Any]) -> Iterator[Tuple[Dict[str, Any], bytes]]:
+    """Answers a request for much: with (head, bytes) as long as there is something. Raises what `handle` raises."""
+    with _explained(request["op"]):
+        yield from STREAMS[request["op"]](Home(request.get("home") or home()), request)
+
+
+@contextmanager
+def _explained(op: str) -> Iterator[None]:
     try:
-        return _OPERATIONS[request["op"]](place, request)
+        yield
     except OSError as error:
-        what = "%s (it is in REPRUN_HOME) cannot be used" % error.filename if error.filename else "the %s failed" % request["op"]
-        hint = "reprun doctor, or " + OTHER_HOME
-        raise RunnerError("tool", "%s: %s" % (what, error.strerror), hint) from error
+        what = "%s (it is in REPRUN_HOME) cannot be used" % error.filename if error.filename else "the %s failed" % op
+        raise RunnerError("tool", "%s: %s" % (what, error.strerror), "reprun doctor, or " + OTHER_HOME) from error
 
 
 def main(argv: List[str]) -> None:
@@ -143,10 +154,10 @@ def _files(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     return list_files(place, request)
 
 
-def _pieces(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
-    from reprun.runner.sending import read_pieces
+def _contents(place: Home, request: Dict[str, Any]) -> Iterator[Tuple[Dict[str, Any], bytes]]:
+    from reprun.runner.sending import read_contents
 
-    return read_pieces(place, request)
+    return read_contents(place, request)
 
 
 def _follow(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
@@ -182,6 +193,7 @@ def _offer(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
 _OPERATIONS: Dict[str, Callable[[Home, Dict[str, Any]], Dict[str, Any]]] = {
     "hello": _hello, "take": _take, "early": _early, "warm": _warm, "prepare": _prepare, "start": _start, "state": _state,
     "stop": _stop, "facts": _facts, "examine": _examine, "read": _read, "survey": _list, "remove": _remove, "publish": _publish,
-    "files": _files, "pieces": _pieces, "follow": _follow, "session": _session, "found": _found, "records": _records,
+    "files": _files, "follow": _follow, "session": _session, "found": _found, "records": _records,
     "offer": _offer,
 }  # fmt: skip
+STREAMS: Dict[str, Callable[[Home, Dict[str, Any]], Iterator[Tuple[Dict[str, Any], bytes]]]] = {"contents": _contents}

@@ -9,6 +9,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Sequence
 from reprun.runner.errors import RunnerError
 from reprun.runner.files import ensure_dir, find_bytes, locked, remove_tree, sync_dir, write_atomic
 from reprun.runner.git import Git
+from reprun.runner.progress import report
 from reprun.runner.refs import create_ref
 
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
@@ -33,8 +34,10 @@ def receive(store: str, request: Dict[str, Any]) -> bool:
     _stand_alone(store)
     _cut_history(store, request.get("shallow", ""))
     pieces = request.get("attached")
+    report("taking in the code")
     if pieces is not None and not _unpack(git, store, iter(pieces)):
         return False
+    report("verifying the code")
     if not _is_whole(git, commit, [one for one in request.get("known", []) if one != commit and _COMMIT.fullmatch(one)]):
         return False
     said = create_ref(git, store, "refs/reprun/runs/" + request["run_id"], commit)

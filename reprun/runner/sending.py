@@ -5,19 +5,21 @@ Nothing is followed out of the folder of the run: links are told of, and only re
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import os
 import re
 import stat
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
+from reprun.runner.contents import own_storage
 from reprun.runner.paths import Home
+from reprun.runner.progress import report
 
 RECORDS = re.compile(rb"manifest\.toml|config\.[a-z]+|outcome\.json|started\.json|metrics\.jsonl|stdout\.log|stderr\.log")
 PACK = re.compile(rb"[0-9a-f]{64}\.pack")
+CONTENT = re.compile(rb"objects/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{64}")
 _PAGE = 20_000  # files in one answer
-_CHUNK = 1 << 20
+_BLOCK = 1048576
 
 
 def list_files(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
@@ -40,30 +42,26 @@ def list_files(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     return {"there": True, "files": files, "more": False}
 
 
-def read_pieces(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
-    """Reads the `wanted` files in order, each [name, offset, size], until `limit` bytes are together.
+def read_contents(home: Home, request: Dict[str, Any]) -> Iterator[Tuple[Dict[str, Any], bytes]]:
+    """Reads the `wanted` files in order, each [name, offset, size]: what they are from the offset on, in blocks.
 
-    A piece is {data, sha256, problem}; `sha256`, that of the first `size` bytes, comes with the piece that ends there.
+    With the last block of a file comes the `sha256` of its first `size` bytes, or the `problem` because of which it is the last.
+    `at` is the place of the file in `wanted`.
     """
-    left = int(request["limit"])
-    pieces: List[Dict[str, str]] = []
-    top = os.fsencode(_folder(home, request))
-    for name, offset, size in request["wanted"]:
-        if left <= 0:
-            break
+    folder = _Folder(os.fsencode(_folder(home, request)))
+    for at, (name, offset, size) in enumerate(request["wanted"]):
         try:
-            data, digest = _read(top, name.encode("latin-1"), offset, size, left)
-            pieces.append({"data": base64.b64encode(data).decode("ascii"), "sha256": digest, "problem": ""})
-            left -= len(data)
+            for data, digest in _read(folder.open(name.encode("latin-1")), offset, size):
+                yield {"at": at, "sha256": digest, "problem": ""}, data
         except (OSError, ValueError) as error:
             said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            pieces.append({"data": "", "sha256": "", "problem": said})
-        left -= 256  # what a piece costs beside its data
-    return {"pieces": pieces}
+            yield {"at": at, "sha256": "", "problem": said}, b""
 
 
 def _folder(home: Home, request: Dict[str, Any]) -> str:
-    """The folder that the names are relative to: that of a run, or the one of the packs that are on offer."""
+    """The folder that the names are relative to: of a run, of the contents in the store `key`, of the packs that are on offer."""
+    if request.get("key"):
+        return own_storage(home.store(os.path.basename(request["key"])))
     return home.run(request["run_id"]).path if request.get("run_id") else os.path.join(home.cache, "outgoing")
 
 
@@ -87,44 +85,59 @@ def _walk(top: bytes, parts: List[str]) -> Iterator[Tuple[bytes, os.stat_result]
                     pass  # a job that still runs has removed it
 
 
-def _read(top: bytes, name: bytes, offset: int, size: int, limit: int) -> Tuple[bytes, str]:
-    """The bytes from `offset` on, and once they reach `size`, the digest of all up to there."""
-    _check(name)
-    if not 0 <= offset <= size:
-        raise ValueError("it has no such piece")
-    path = os.path.join(top, name)
-    if os.path.realpath(os.path.dirname(path)) != os.path.normpath(os.path.join(os.path.realpath(top), os.path.dirname(name))):
-        raise ValueError("a link is on the way to it")
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(fd, "rb") as file:
-        found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode):
+class _Folder:
+    """Opens the files of a run, or of what is on offer, and nothing else."""
+
+    def __init__(self, top: bytes) -> None:
+        self.top = top
+        self.sound: Optional[bytes] = None  # the last folder in it that no link leads to
+
+    def open(self, name: bytes) -> int:
+        """A descriptor of a regular file. Raises `OSError` or `ValueError`."""
+        _check(name)
+        path, parent = os.path.join(self.top, name), os.path.dirname(name)
+        if parent != self.sound:
+            if os.path.realpath(os.path.dirname(path)) != os.path.normpath(os.path.join(os.path.realpath(self.top), parent)):
+                raise ValueError("a link is on the way to it")
+            self.sound = parent
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
             raise ValueError("it is no file")
-        if found.st_size < size:
-            raise ValueError("it became shorter while it was read")
-        file.seek(offset)
-        data = file.read(min(limit, size - offset))
-        if offset + len(data) < size:
-            return data, ""
-        if offset == 0:
-            return data, hashlib.sha256(data).hexdigest()
-        return data, _digest(file, size)
+        return fd
 
 
-def _digest(file: Any, size: int) -> str:
-    digest = hashlib.sha256()
-    file.seek(0)
+def _read(fd: int, offset: int, size: int) -> Iterator[Tuple[bytes, str]]:
+    """The bytes from `offset` to `size` in blocks, at least one, and with the last one the digest of all up to there."""
+    with os.fdopen(fd, "rb", 0) as file:
+        if not 0 <= offset <= size:
+            raise ValueError("it has no such piece")
+        digest = hashlib.sha256()
+        done = 0
+        for block in _blocks(file, offset):  # what came before
+            digest.update(block)
+            done += len(block)
+            report("verifying what came before", done, offset, "bytes")
+        left = size - offset
+        for block in _blocks(file, left):
+            digest.update(block)
+            left -= len(block)
+            yield block, digest.hexdigest() if not left else ""
+        if offset == size:
+            yield b"", digest.hexdigest()
+
+
+def _blocks(file: Any, size: int) -> Iterator[bytes]:
     while size:
-        block = file.read(min(_CHUNK, size))
+        block = file.read(min(_BLOCK, size))
         if not block:
             raise ValueError("it became shorter while it was read")
-        digest.update(block)
         size -= len(block)
-    return digest.hexdigest()
+        yield block
 
 
 def _check(name: bytes) -> None:
     parts = name.split(b"/")
-    known = RECORDS.fullmatch(name) or PACK.fullmatch(name) or parts[0] in (b"output", b"tree")
+    known = RECORDS.fullmatch(name) or PACK.fullmatch(name) or CONTENT.fullmatch(name) or parts[0] in (b"output", b"tree")
     if not known or b"\0" in name or any(part in (b"", b".", b"..") for part in parts):
         raise ValueError("it is no file of a run")

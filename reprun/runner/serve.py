@@ -10,10 +10,16 @@ from typing import Any, BinaryIO, Dict, Iterator, Optional
 
 from reprun.runner.bootstrap import MARK
 from reprun.runner.errors import RunnerError
-from reprun.runner.main import handle
+from reprun.runner.main import STREAMS, handle, stream
 from reprun.runner.paths import own_runner
+from reprun.runner.progress import listen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from reprun.runner.progress import Step
 
 _LAUNCHES = ("ahead", "prepare")
+_TICK = 0.25  # seconds
 
 
 class Line:
@@ -26,14 +32,24 @@ class Line:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(2, 1)
         self.writing = threading.Lock()
+        self.step: Optional[Step] = None  # of the request that is being answered
 
-    def say(self, message: Dict[str, Any]) -> None:
-        """Writes one frame. Raises `OSError` when nobody listens any more."""
+    def say(self, message: Dict[str, Any], body: bytes = b"") -> None:
+        """Writes one frame: a JSON object, and bytes as they are. Raises `OSError` when nobody listens any more."""
         text = json.dumps(message).encode()
-        data = ("%s %s %d\n" % (MARK, self.nonce, len(text))).encode() + text
+        head = ("%s %s %d %d\n" % (MARK, self.nonce, len(text), len(body))).encode() + text
+        left = [memoryview(part) for part in (head, body) if part]
         with self.writing:
-            while data:
-                data = data[os.write(self.target, data) :]
+            while left:
+                gone = os.writev(self.target, left)
+                while left and gone >= len(left[0]):
+                    gone -= len(left.pop(0))
+                if gone:
+                    left[0] = left[0][gone:]
+
+    def note(self, step: Optional[Step]) -> None:
+        """What is done now; the dev side is told with the next beat, if it is still done then."""
+        self.step = step
 
     def hear(self) -> Optional[Dict[str, Any]]:
         """The next request; None when the dev side has ended the conversation."""
@@ -68,6 +84,7 @@ def serve(_: BinaryIO, nonce: str, beat: float) -> None:
     """Answers until the dev side ends the conversation, or the link breaks. Every `beat` seconds there is a sign of life."""
     line = Line(nonce)
     threading.Thread(target=_beat, args=(line, beat), daemon=True).start()
+    listen(line.note)
     try:
         for request in iter(line.hear, None):
             if request["op"] in _LAUNCHES:
@@ -78,9 +95,10 @@ def serve(_: BinaryIO, nonce: str, beat: float) -> None:
                 continue
             if attached is not None:
                 request["attached"] = attached
-            answer = _answer(request)
+            answer = _answer(line, request)
             for _piece in attached or ():
                 pass  # what a refused request did not read
+            line.note(None)
             line.say(answer)
     except (OSError, EOFError):
         return
@@ -95,17 +113,30 @@ def _touch_runner() -> None:
 
 
 def _beat(line: Line, seconds: float) -> None:
-    """Silence means that the host hangs. Also between requests: nothing else would tell us that the dev machine is gone."""
+    """Silence means that the host hangs. Also between requests: nothing else would tell us that the dev machine is gone.
+
+    A step that takes long is told of more often, when there is something new.
+    """
+    told, silent = None, 0.0
     while True:
-        time.sleep(seconds)
+        time.sleep(min(seconds, _TICK))
+        silent += min(seconds, _TICK)
+        step = line.step
+        if step == told and silent < seconds:
+            continue
         try:
-            line.say({"alive": True})
+            line.say({"alive": True} if step is None or step == told else {"step": step})
         except OSError:
             return
+        told, silent = step, 0.0
 
 
-def _answer(request: Dict[str, Any]) -> Dict[str, Any]:
+def _answer(line: Line, request: Dict[str, Any]) -> Dict[str, Any]:
     try:
+        if request["op"] in STREAMS:
+            for head, body in stream(request):
+                line.say({"part": head}, body)
+            return {"answer": {}}
         answer = handle(request)
         if request["op"] in ("prepare", "state"):
             from reprun.runner.foreseen import note, standing
@@ -115,7 +146,7 @@ def _answer(request: Dict[str, Any]) -> Dict[str, Any]:
         return {"answer": answer}
     except RunnerError as error:
         return {"error": {"kind": error.kind, "message": error.message, "hint": error.hint}}
-    except EOFError:
+    except (EOFError, BrokenPipeError):
         raise
     except Exception:
         import traceback

@@ -18,6 +18,7 @@ from reprun.runner.interpreter import find_interpreter, probe, which
 from reprun.runner.lfs import LackingError
 from reprun.runner.paths import Home
 from reprun.runner.privacy import check_home
+from reprun.runner.progress import report
 from reprun.runner.state import find_state
 from reprun.runner.store import ensure_store, sees_objects
 from reprun.runner.submit import collect_early, submit
@@ -111,6 +112,7 @@ def _make(home: Home, request: Dict[str, Any], tree: Dict[str, Any], is_shared: 
 
 def _facts(home: Home, request: Dict[str, Any], path: str, folder: str) -> Dict[str, Any]:
     """What there is to say of this host, and of the job there."""
+    report("looking at the interpreter")
     env = inherited(request.get("pass_env", []))
     seen = {**env, **request.get("variables", {})}
     interpreter = find_interpreter(request["argv"], seen, folder)

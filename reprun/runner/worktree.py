@@ -15,16 +15,23 @@ from reprun.runner.checkout import Place, build, build_own, differences, has_lin
 from reprun.runner.files import ensure_dir, find_bytes, locked, remove_tree
 from reprun.runner.form import commit_of
 from reprun.runner.permissions import make_read_only
+from reprun.runner.progress import report
+
+_WAITING = "waiting for another launch that writes a worktree"
 
 
 def ensure_worktree(place: Place, commit: str) -> str:
     """The path of the verified read-only checkout of `commit`; built, or rebuilt when it no longer verifies."""
     ensure_dir(place.trees)
     name = place.form.name(commit)
+    report(_WAITING)
     with locked(place.lock, exclusive=False):
+        report("verifying the worktree")
         if exists(place, name) and _is_unchanged(place, name, place.path(name)):
             return place.path(name)
+    report(_WAITING)
     with locked(place.lock, exclusive=True):
+        report("writing the worktree")
         if not is_sound(place, name):
             _discard(place, name)
             build(place, commit, _bases(place), is_sound)
@@ -46,7 +53,9 @@ def ensure_own_tree(
 ) -> str:
     """A checkout for one run alone at `path`, in which the relative paths `writable` may be written; `carry` is put into it."""
     ensure_worktree(place, commit)
+    report(_WAITING)
     with locked(place.lock, exclusive=True):
+        report("writing the worktree")
         if not os.path.isdir(path) or table.load(place.table(name)) is None:
             remove_tree(path)
             build_own(place, commit, name, path, writable, carry)

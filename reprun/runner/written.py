@@ -13,7 +13,8 @@ from reprun.runner.data import sha256_file
 from reprun.runner.errors import RunnerError
 from reprun.runner.form import Form
 from reprun.runner.git import Git
-from reprun.runner.process import how_it_ended
+from reprun.runner.process import Completed, how_it_ended
+from reprun.runner.progress import is_heard, report
 
 
 class MissingObjectError(RunnerError):
@@ -21,12 +22,13 @@ class MissingObjectError(RunnerError):
 
 
 _LACKING = re.compile(rb"unable to read sha1 file of (.*) \([0-9a-f]+\)")
+_FAR = re.compile(rb"\(([0-9]+)/([0-9]+)\)")
 _FAILED = re.compile(rb"^(?:fatal|error): (.*): smudge filter '?(.*?)'? failed$", re.MULTILINE)
 
 
 def check_out(git: Git, commit: str) -> None:
     """Lets git write what is missing or different. Raises `RunnerError` for a filter that fails, naming the file."""
-    done = git.run("read-tree", "--reset", "-u", commit, check=False)
+    done = _read_tree(git, commit) if is_heard() else git.run("read-tree", "--reset", "-u", commit, check=False)
     if done.returncode == 0:
         return
     lacking = _LACKING.search(done.stderr)
@@ -46,6 +48,22 @@ def check_out(git: Git, commit: str) -> None:
         "the filter %s cannot write %s in the worktree, though git is set to require it" % (name, item),
         "git config --get-regexp '^filter\\.%s\\.'" % name,
     )
+
+
+def _read_tree(git: Git, commit: str) -> Completed:
+    """Git says how far it is, on one line that it writes anew for each hundredth, between what else it has to say."""
+    process = git.at(GIT_PROGRESS_DELAY="0").spawn("read-tree", "-v", "--reset", "-u", commit)
+    assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+    process.stdin.close()
+    said = b""
+    for piece in iter(lambda: os.read(process.stderr.fileno(), 1 << 16), b""):  # type: ignore[union-attr]
+        said += piece
+        for done, total in _FAR.findall(piece)[-1:]:
+            report("writing the worktree", int(done), int(total))
+    process.wait()
+    process.stdout.close()
+    process.stderr.close()
+    return Completed(process.returncode, b"", re.sub(rb"[^\r\n]*\r", b"", said))
 
 
 def changed_paths(git: Git, form: Form, path: str, commit: str) -> List[str]:

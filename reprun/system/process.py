@@ -15,6 +15,7 @@ from reprun.runner.process import Completed as Completed
 from reprun.runner.process import Process as Process
 from reprun.runner.process import run as _run
 
+_WIDE = 1 << 20
 _KINDS: dict[str, type[ReprunError]] = {"usage": UsageError, "refused": RefusedError, "tool": ToolError, "missing": NotFoundError}
 
 
@@ -68,6 +69,13 @@ class Conversation:
             return os.write(self.input, data)
         except BlockingIOError:
             return 0
+
+    def widen(self) -> None:
+        """Lets more of its output wait for us: fewer turns between us and it. The system may say no."""
+        import fcntl
+
+        with suppress(OSError, AttributeError):
+            fcntl.fcntl(self.output, fcntl.F_SETPIPE_SZ, _WIDE)
 
     def end(self) -> int | None:
         """Ends the input and waits a moment for the program's exit status; None when it does not go."""

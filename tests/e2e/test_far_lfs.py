@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from hashlib import sha256
@@ -125,3 +126,27 @@ def _forget_trees(host: SshHost) -> None:
 
     for folder in (host.home / ".local/share/reprun/worktrees").glob("*/*"):
         remove_tree(str(folder))
+
+
+def test_an_import_brings_the_contents(
+    gpu1: SshHost, repo: Path, git: Run, tmp_path: Path, reprun: Reprun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the machine of the launch is lost; what came before an interruption, right or wrong, does no harm."""
+    data = run_far(reprun, gpu1, "--", "sh", "-c", "cat data/two.bin")
+    git("clone", "-q", str(repo), str(tmp_path / "laptop"))
+    shutil.rmtree(repo)
+    laptop = tmp_path / "laptop"
+    monkeypatch.chdir(laptop)
+    storage = laptop / ".git" / "lfs"
+    shutil.rmtree(storage, ignore_errors=True)
+    (storage / "tmp").mkdir(parents=True)
+    part = storage / "tmp" / f"{sha256(BIG).hexdigest()}.part"
+    part.write_bytes(b"!" + BIG[1:1000])
+    there = {**gpu1.environ, "REPRUN_HOME": str(tmp_path / "other")}
+    (answer,) = reprun("import", "--from", "gpu1", "--all", "--json", env=there).data
+    assert not answer["problem"] and not answer["note"]
+    for content in (BIG, b"two\n"):
+        assert place(storage, content).read_bytes() == content
+    assert list((storage / "tmp").iterdir()) == []
+    again = reprun("reproduce", data["run_id"], "--yes", "--json", env=there)
+    assert again.data["verdict"]["kind"] == "identical", again.stderr

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,16 @@ from lab import Answer
 
 from reprun.commands.pulling import Pulled, pull
 from reprun.core.errors import ReprunError
-from reprun.hosts.base import Attached
+from reprun.hosts.base import Attached, Part, Question
 from reprun.hosts.local import LocalHost
+from reprun.hosts.telling import Tell
 from reprun.results.choosing import Remote, Wish
 from reprun.results.landing import Landing
 from reprun.schedulers.tmux import TmuxScheduler
 from reprun.targets import Target
 from reprun.workspace import open_workspace
 
+Piece = Callable[[list[Any]], Part]
 EVIL = b"evil\n"
 SHA = hashlib.sha256(EVIL).hexdigest()
 
@@ -31,18 +32,19 @@ class LyingHost(LocalHost):
 
     is_here = False
 
-    def __init__(self, files: list[Any], piece: Callable[[list[Any]], dict[str, str]]) -> None:
+    def __init__(self, files: list[Any], piece: Piece) -> None:
         self.files, self.piece = files, piece
 
-    def ask(self, request: Mapping[str, Any], attached: Attached | None = None) -> dict[str, Any]:
+    def ask(self, request: Mapping[str, Any], attached: Attached | None = None, **more: Any) -> dict[str, Any]:
         if request["op"] == "files":
             return {"there": True, "files": self.files, "more": False}
-        if request["op"] == "pieces":
-            return {"pieces": [self.piece(wanted) for wanted in request["wanted"]]}
-        return super().ask(request, attached)
+        return super().ask(request, attached, **more)
+
+    def fetch(self, question: Question, tell: Tell | None = None) -> Generator[Part, None, None]:
+        yield from enumerated(self.piece, question()["wanted"])
 
 
-def lie(reprun: Callable[..., Answer], to: Path, files: list[Any], piece: Callable[[list[Any]], dict[str, str]]) -> Pulled:
+def lie(reprun: Callable[..., Answer], to: Path, files: list[Any], piece: Piece) -> Pulled:
     """Pulls from a lying host."""
     run_id = reprun("launch", "--json", "--", "true").data["run_id"]
     reprun("wait", run_id)
@@ -51,8 +53,14 @@ def lie(reprun: Callable[..., Answer], to: Path, files: list[Any], piece: Callab
     return pull(workspace, workspace.find_run(run_id), Wish(), str(to))
 
 
-def evil(_: list[Any]) -> dict[str, str]:
-    return {"data": base64.b64encode(EVIL).decode(), "sha256": SHA, "problem": ""}
+def enumerated(piece: Piece, wanted: list[Any]) -> Generator[Part, None, None]:
+    for at, one in enumerate(wanted):
+        head, data = piece(one)
+        yield {"at": at, "problem": "", **head}, data
+
+
+def evil(_: list[Any]) -> Part:
+    return {"sha256": SHA}, EVIL
 
 
 def test_nothing_is_written_outside(repo: Path, home: Path, tmp_path: Path, reprun: Callable[..., Answer]) -> None:
@@ -88,27 +96,32 @@ def test_a_link_that_was_brought_before_is_no_way_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("piece", "said"),
     [
-        ({"data": "", "sha256": "", "problem": ""}, "SHA-256"),
-        ({"data": base64.b64encode(b"other").decode(), "sha256": SHA, "problem": ""}, "SHA-256"),
-        ({"data": base64.b64encode(b"x" * 100_000).decode(), "sha256": SHA, "problem": ""}, "SHA-256"),
-        ({"data": "not base64!", "sha256": SHA, "problem": ""}, "cannot be read"),
-        ({"data": "", "sha256": "", "problem": "gone"}, "gone"),
+        (({"sha256": ""}, b""), "SHA-256"),
+        (({"sha256": SHA}, b"other"), "SHA-256"),
+        (({"sha256": SHA}, b"x" * 100_000), "SHA-256"),
+        (({"sha256": ""}, b"x" * 100_000), "SHA-256"),
+        (({"sha256": [SHA]}, EVIL), "SHA-256"),
+        (({"sha256": "", "problem": "gone"}, b""), "gone"),
     ],
 )
 def test_what_cannot_be_verified_does_not_arrive(
-    repo: Path, home: Path, tmp_path: Path, reprun: Callable[..., Answer], piece: dict[str, str], said: str
+    repo: Path, home: Path, tmp_path: Path, reprun: Callable[..., Answer], piece: Part, said: str
 ) -> None:
     done = lie(reprun, tmp_path / "to", [["output/x", "file", len(EVIL), 0, ""]], lambda _: piece)
     assert not done.brought and said in done.problems[0][1] and not os.path.lexists(tmp_path / "to" / "output" / "x")
 
 
-def test_no_answer_at_all_is_an_error(repo: Path, home: Path, tmp_path: Path, reprun: Callable[..., Answer]) -> None:
+@pytest.mark.parametrize("parts", [[], [({"at": 1, "sha256": SHA}, EVIL)], [({"sha256": SHA}, EVIL)]])
+def test_what_is_no_answer_is_an_error(
+    repo: Path, home: Path, tmp_path: Path, reprun: Callable[..., Answer], parts: list[Part]
+) -> None:
     class Mute(LyingHost):
-        def ask(self, request: Mapping[str, Any], attached: Attached | None = None) -> dict[str, Any]:
-            return {"pieces": []} if request["op"] == "pieces" else super().ask(request, attached)
+        def fetch(self, question: Question, tell: Tell | None = None) -> Generator[Part, None, None]:
+            yield from parts
 
     run_id = reprun("launch", "--json", "--", "true").data["run_id"]
     workspace = open_workspace()
     workspace.targets["local"] = Target("local", Mute([["output/x", "file", 1, 0, ""]], evil), TmuxScheduler())
-    with pytest.raises(ReprunError):
+    with pytest.raises(ReprunError, match="the host sends"):
         pull(workspace, workspace.find_run(run_id), Wish(("x",)), str(tmp_path / "to"))
+    assert not os.path.lexists(tmp_path / "to" / "output" / "x")
