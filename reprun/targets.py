@@ -13,7 +13,7 @@ from reprun.hosts.base import Host
 from reprun.schedulers.base import Scheduler
 
 PATIENCE = 30.0
-_PLAIN = re.compile(r"[A-Za-z0-9_-]+")  # a name that TOML and a shell read as it is
+_PLAIN = r"[A-Za-z0-9_-]+"  # a name that TOML and a shell read as it is
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def get_target(name: str, tables: Mapping[str, Mapping[str, Any]]) -> Target:
         if name != "local" and "@" not in name and not name.startswith("ssh://"):
             known = ", ".join(show(one) for one in sorted({"local", *tables}))
             hint = f"known targets: {known}"
-            if _PLAIN.fullmatch(name):
+            if re.fullmatch(_PLAIN, name):
                 hint += f"; for a new one: printf '\\n[targets.{name}]\\nhost = \"{name}\"\\n' >> reprun.toml"
             raise UsageError(f"there is no target {show(name)!r}", hint=hint)
     patience = float(table.get("timeout", PATIENCE))

@@ -11,7 +11,7 @@ from reprun.core.seeds import LIMIT
 
 _Test = Callable[[Any], bool]
 _MISSING = object()
-_GPU = re.compile(r"[0-9]{1,4}|GPU-[0-9a-fA-F-]{1,40}|MIG-[0-9a-zA-Z/-]{1,80}")
+_GPU = r"[0-9]{1,4}|GPU-[0-9a-fA-F-]{1,40}|MIG-[0-9a-zA-Z/-]{1,80}"
 
 
 def find_bad_fields(data: Mapping[str, Any]) -> Iterator[str]:
@@ -63,7 +63,7 @@ def _is_variable(value: Any) -> bool:
 
 def is_gpu_list(value: Any) -> bool:
     """True for what `--gpus` takes: nothing, `none`, or indices and UUIDs with commas."""
-    return isinstance(value, str) and (value in ("", "none") or all(map(_GPU.fullmatch, value.split(","))))
+    return isinstance(value, str) and (value in ("", "none") or all(re.fullmatch(_GPU, part) for part in value.split(",")))
 
 
 def _is_table(value: Any) -> bool:

@@ -12,6 +12,7 @@ from reprun.core.spec import Conversions, Snapshot
 from reprun.core.text import show, show_some
 from reprun.repo.branch import put_on_branch
 from reprun.repo.conversions import find_conversions, refuse_differing
+from reprun.repo.direct import make_commit
 from reprun.repo.discover import Repository
 from reprun.repo.flags import set_flags
 from reprun.repo.git_at_work import await_rest, find_busy, index_state
@@ -173,6 +174,11 @@ def _commit(repository: Repository, wish: Wish, tree: str, parent: Parent) -> st
     if repository.head and tree == parent.tree:
         return repository.head
     message = f"reprun: {wish.title or 'run'} {wish.run_id}" if wish.auto_commit == "branch" else "reprun: snapshot"
+    if wish.auto_commit == "ref":
+        parents = [repository.head] if repository.head else []
+        made = make_commit(repository, tree, parents, _IDENTITY, parent.date, message)
+        if made is not None:
+            return made
     above = ["-p", repository.head] if repository.head else []
     name, email = _IDENTITY.rstrip(">").split(" <")
     who = {

@@ -17,7 +17,7 @@ from reprun.runner.errors import RunnerError
 from reprun.runner.files import ensure_dir, find_bytes, write_atomic
 from reprun.runner.git import is_old
 
-TREE_NAME = re.compile(r"[0-9a-f]{40,64}(-[0-9a-f]{16})?")  # what shared trees are called
+TREE_NAME = r"[0-9a-f]{40,64}(-[0-9a-f]{16})?"  # what shared trees are called
 _CLOSED = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_ATTR_NOSYSTEM": "1"}
 
 

@@ -20,8 +20,8 @@ class MissingObjectError(RunnerError):
     """The repository does not have an object that the checkout needs."""
 
 
-_LACKING = re.compile(rb"unable to read sha1 file of (.*) \([0-9a-f]+\)")
-_FAILED = re.compile(rb"^(?:fatal|error): (.*): smudge filter '?(.*?)'? failed$", re.MULTILINE)
+_LACKING = rb"unable to read sha1 file of (.*) \([0-9a-f]+\)"
+_FAILED = rb"^(?:fatal|error): (.*): smudge filter '?(.*?)'? failed$"
 
 
 def check_out(git: Git, commit: str) -> None:
@@ -29,14 +29,14 @@ def check_out(git: Git, commit: str) -> None:
     done = git.run("read-tree", "--reset", "-u", commit, check=False)
     if done.returncode == 0:
         return
-    lacking = _LACKING.search(done.stderr)
+    lacking = re.search(_LACKING, done.stderr)
     if lacking:
         raise MissingObjectError(
             "refused",
             "the repository does not have the content of %s, as in a partial clone" % os.fsdecode(lacking[1]),
             "git diff --shortstat $(git hash-object -t tree /dev/null) HEAD",  # which lets git fetch what it lacks, all at once
         )
-    failed = _FAILED.search(done.stderr)
+    failed = re.search(_FAILED, done.stderr, re.MULTILINE)
     if failed is None:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines() or [how_it_ended(done.returncode)]
         raise RunnerError("tool", "git read-tree failed: %s" % said[0])
