@@ -50,14 +50,13 @@ class Workspace:
     @property
     def key(self) -> str:
         """The name of this repository's store on a host: readable, and different for every repository of every machine."""
-        import hashlib
-
+        from reprun.runner.digests import sha256
         from reprun.runner.files import read_text
 
         where = f"{read_text('/etc/machine-id').strip()}\0".encode() + os.fsencode(self.repository.common_dir)
         if self.repository.object_format != "sha1":
             where += f"\0{self.repository.object_format}".encode()  # a store holds objects of one kind
-        digest = hashlib.sha256(where).hexdigest()[:16]
+        digest = sha256(where).hexdigest()[:16]
         name = os.path.basename(self.repository.top)
         plain = "".join(char if char.isascii() and (char.isalnum() or char in "-_") else "-" for char in name)[:40]
         return f"{plain or 'repository'}-{digest}"

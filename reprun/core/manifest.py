@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any
 
+from reprun.core.digests import sha256
 from reprun.core.errors import NotFoundError, ReprunError
 from reprun.core.frozen import dataclass, field
 from reprun.core.manifest_shape import find_bad_fields

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any
 
+from reprun.core.digests import sha256
 from reprun.core.errors import UsageError
 from reprun.core.frozen import dataclass, field
 

@@ -5,7 +5,6 @@ In a repository that converts nothing this costs a few small files read and no p
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from reprun.repo.attributes import OutsideAttributes, read_outside, sort_paths
 from reprun.repo.discover import Repository
 from reprun.repo.git_config import Settings, ask_settings, may_set_conversions
 from reprun.repo.sorting import Files, measure, read_index, sort_files
+from reprun.runner.digests import sha256
 from reprun.runner.expected import refusal
 from reprun.runner.lfs import find_storage, missing, object_path
 from reprun.system.files import ensure_dir, find_bytes, write_atomic
@@ -104,7 +104,7 @@ def _key(rules: Rules, files: Files) -> bytes:
         return _NONE
     attributes = {path: blob for path, (_, blob) in files.items() if os.path.basename(path) == ".gitattributes"}
     parts: list[Any] = [vars(rules.settings), vars(rules.outside), attributes]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest().encode() + b"\n"
+    return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest().encode() + b"\n"
 
 
 def _conversions(repository: Repository, rules: Rules, found: Any, accept: bool) -> Conversions:

@@ -8,6 +8,7 @@ import os
 import re
 
 from reprun.repo.discover import Repository
+from reprun.runner.digests import sha1
 
 # Where the settings speak of one of these, git does more than is done here: other modes, another format, a reflog, a second digest.
 _UNUSUAL = (b"include", b"sharedrepository", b"refstorage", b"compatobjectformat")
@@ -37,12 +38,14 @@ def make_commit(repository: Repository, tree: str, parents: list[str], who: str,
 def write_object(repository: Repository, kind: str, data: bytes) -> str | None:
     """Writes a loose object, durably, and returns its id; None when that cannot be done."""
     import zlib
-    from hashlib import sha1
 
     whole = b"%s %d\0" % (kind.encode("ascii"), len(data)) + data
-    name = sha1(whole, usedforsecurity=False).hexdigest()
+    name = sha1(whole).hexdigest()
     folder = os.path.join(repository.common_dir, "objects", name[:2])
-    path, aside = os.path.join(folder, name[2:]), os.path.join(folder, f"tmp_obj_{os.getpid()}_{name[2:8]}")  # gc knows such names
+    path, aside = (
+        os.path.join(folder, name[2:]),
+        os.path.join(folder, f"tmp_obj_{os.getpid()}_{name[2:8]}"),
+    )  # gc knows such names
     try:
         try:
             os.utime(path)  # it is there: as young as a new one, for a gc that removes what is old

@@ -124,12 +124,11 @@ def _commit_stable_tree(parts: list[Part], wish: Wish, guard: Guard) -> tuple[st
         guard.check(together(parts, additions), new)
         apply_all(parts, additions)
         before = [index_state(part.repository) for part in parts]
-        with looking_at_all_again(parts):
+        with looking_at_all_again(parts), comparing_all(parts) as entries:
             for part in parts:
                 part.tree = part.write_tree()
-            with comparing_all(parts) as entries:
-                tree = _whole(parts)
-                commit = _commit(parts[0].repository, wish, tree, parts[0].parent)
+            tree = _whole(parts)
+            commit = _commit(parts[0].repository, wish, tree, parts[0].parent)
         guard.check_staged(entries, new)
         busy = [lock for part, state in zip(parts, before, strict=True) if (lock := find_busy(part.repository, state))]
         moved = [*find_moved(parts), *busy]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from typing import Any, Dict, List, Sequence
 
@@ -38,7 +37,9 @@ def _facts(name: str, path: str, memo: Any) -> Dict[str, Any]:
             "mend the path in [[data]] of reprun.toml, or bring the data; on another host a relative path is one of the "
             "worktree, so data that is not in git needs a path like ~/data/train.csv there",
         )
-    total, size, whole = 0, 0, hashlib.sha256()
+    from hashlib import sha256
+
+    total, size, whole = 0, 0, sha256()
     for folder, folders, files in os.walk(path):
         folders.sort()
         for file in sorted(files):
@@ -64,7 +65,9 @@ def _digest(path: str, memo: Any) -> str:
 
 def sha256_file(path: str) -> str:
     """The SHA-256 of a file of any size, in bounded memory."""
-    digest = hashlib.sha256()
+    from hashlib import sha256  # the quick one, see digests.py
+
+    digest = sha256()
     with open(path, "rb") as file:
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)

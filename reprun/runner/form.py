@@ -7,12 +7,11 @@ commit in one form is the same bytes everywhere; each form of a commit has a tre
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import re
 from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
 
+from reprun.runner.digests import sha256
 from reprun.runner.errors import RunnerError
 from reprun.runner.files import ensure_dir, find_bytes, write_atomic
 from reprun.runner.git import is_old
@@ -108,4 +107,4 @@ def _told_to_old(settings: Mapping[str, str]) -> Dict[str, str]:
 
 
 def _digest(data: Any) -> str:
-    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
+    return sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
-
+from reprun.core.digests import sha256
 from reprun.core.errors import ReprunError
 from reprun.core.frozen import dataclass, field
 from reprun.core.manifest import DamagedError, Manifest
