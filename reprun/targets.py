@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from reprun.core.errors import UsageError
 from reprun.core.frozen import dataclass
 from reprun.core.text import show
 from reprun.hosts.base import Host
 from reprun.schedulers.base import Scheduler
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 PATIENCE = 30.0
 _PLAIN = r"[A-Za-z0-9_-]+"  # a name that TOML and a shell read as it is

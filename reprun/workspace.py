@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
 from reprun.core.errors import NotFoundError, ReprunError, UsageError
 from reprun.core.frozen import dataclass, field
@@ -18,7 +17,10 @@ from reprun.store.journal import Journal, list_open
 from reprun.system.together import Together
 from reprun.targets import Target, get_target
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from reprun.config.project import Settings
     from reprun.store.copies import Copies, Kept
     from reprun.store.index import Index

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
 
 from reprun.commands.beginning import submission_of
 from reprun.commands.records import Sealed, manifest_data, plan_of
@@ -21,7 +20,10 @@ from reprun.schedulers.base import Submission
 from reprun.store.manifests import parse_manifest, render_manifest
 from reprun.workspace import Workspace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from reprun.preflight.base import Cleared
     from reprun.targets import Target
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 from reprun.core.ids import is_commit, is_run_id
 from reprun.core.seeds import LIMIT
 
-_Test = Callable[[Any], bool]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    _Test = Callable[[Any], bool]
+
 _MISSING = object()
 _GPU = r"[0-9]{1,4}|GPU-[0-9a-fA-F-]{1,40}|MIG-[0-9a-zA-Z/-]{1,80}"
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from reprun.core.dotted import find
 from reprun.core.errors import UsageError
 from reprun.core.text import show
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 RESERVED = ("config", "output", "seed", "run_id", "worktree")
 _KNOWN = " ".join(f"{{{name}}}" for name in RESERVED)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
-from typing import Any
 
 from reprun.core.errors import UsageError
 from reprun.core.frozen import dataclass
 from reprun.core.outcome import STATES
 from reprun.core.text import show
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _ID_SHAPE = "00000000-000000-xxxxxx"  # 0 stands for a digit, x for a digit or lower-case letter
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}

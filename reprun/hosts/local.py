@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
 
 from reprun.hosts.base import Attached, Behind
 from reprun.runner.errors import RunnerError
 from reprun.runner.main import handle
 from reprun.system.process import translated
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class LocalHost:

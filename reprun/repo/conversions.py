@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from typing import Any
 
 from reprun.core.frozen import dataclass, replace
 from reprun.core.spec import Conversions
@@ -21,6 +20,10 @@ from reprun.runner.expected import refusal
 from reprun.runner.lfs import find_storage, missing, object_path
 from reprun.system.files import ensure_dir, find_bytes, write_atomic
 from reprun.system.process import Git
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 Inner = tuple[str, Repository, Git, bool]  # a submodule: its path with a slash, repository, (scratch) index, attributes or not
 _NONE = b"nothing is converted\n"

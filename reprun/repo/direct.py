@@ -1,5 +1,5 @@
-"""Objects and refs of ours, written as git writes them (gitformat-loose(5), gitrepository-layout(5)) without starting it: a process
-costs a launch 3 ms. Only in a repository of the plain kind, and only what is new; everything else, trouble above all, is git's.
+"""Objects and refs of ours, written as git writes them (gitformat-loose(5), gitrepository-layout(5)) without starting it: each
+process costs a launch 3 ms. Only in a repository of the plain kind, and only what is new; the rest, trouble above all, is git's.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from reprun.repo.discover import Repository
 from reprun.runner.digests import sha1
 
-# Where the settings speak of one of these, git does more than is done here: other modes, another format, a reflog, a second digest.
+# Where the settings speak of one of these, git may do more than is done here: other modes, another format, a second digest.
 _UNUSUAL = (b"include", b"sharedrepository", b"refstorage", b"compatobjectformat")
 _REFLOGS = rb"logallrefupdates\s*=\s*always"
 _MAX_PACKED = 1 << 20  # in a larger file of refs git finds a name more quickly
@@ -42,10 +42,8 @@ def write_object(repository: Repository, kind: str, data: bytes) -> str | None:
     whole = b"%s %d\0" % (kind.encode("ascii"), len(data)) + data
     name = sha1(whole).hexdigest()
     folder = os.path.join(repository.common_dir, "objects", name[:2])
-    path, aside = (
-        os.path.join(folder, name[2:]),
-        os.path.join(folder, f"tmp_obj_{os.getpid()}_{name[2:8]}"),
-    )  # gc knows such names
+    path = os.path.join(folder, name[2:])
+    aside = os.path.join(folder, f"tmp_obj_{os.getpid()}_{name[2:8]}")  # gc knows such names
     try:
         try:
             os.utime(path)  # it is there: as young as a new one, for a gc that removes what is old

@@ -34,7 +34,7 @@ def ask_parent(repository: Repository) -> Iterator[Parent]:
 
 
 def _date(line: bytes) -> str:
-    """The date of a `committer` line; empty for other lines, and for dates that git refuses: other programs write such commits."""
+    """The date of a `committer` line; empty for others, and for dates that git refuses: other programs write such commits."""
     found, _, date = line.rpartition(b"> ")
     seconds, _, zone = date.partition(b" ")
     if not found.startswith(b"committer ") or not seconds.isdigit() or len(seconds) > 11:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from reprun.core.errors import RefusedError
 from reprun.core.frozen import dataclass
@@ -35,6 +34,10 @@ from reprun.repo.refs import create_ref, run_ref
 from reprun.repo.states import refuse_branch
 from reprun.repo.tree_diff import Entry
 from reprun.system.process import translated
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _ATTEMPTS = 3
 _IDENTITY = "reprun <reprun@localhost>"

@@ -8,10 +8,13 @@ from __future__ import annotations
 import binascii
 import os
 import stat
-from typing import Any, Dict, Iterator, List, Sequence
 
 from reprun.runner.data import sha256_file
 from reprun.runner.errors import RunnerError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterator, List, Sequence
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, Iterator, List, Set, Tuple
 
 from reprun.runner.carried import but_for, changed_carried
 from reprun.runner.checkout import Place
@@ -12,6 +11,10 @@ from reprun.runner.form import form_of
 from reprun.runner.metrics import read_metrics
 from reprun.runner.paths import RunDir
 from reprun.runner.worktree import find_changes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterator, List, Set, Tuple
 
 MAX_OUTPUTS = 10_000
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, List, Sequence
 
 from reprun.runner.errors import RunnerError
 from reprun.runner.files import ensure_dir
 from reprun.runner.table import Stats, load, save
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Sequence
 
 MAX_FILES = 100_000
 

@@ -9,12 +9,17 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
 
 from reprun.runner.digests import sha256
 from reprun.runner.errors import RunnerError
 from reprun.runner.files import ensure_dir, find_bytes, write_atomic
 from reprun.runner.git import is_old
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
+else:
+    from reprun.runner.tuples import NamedTuple
 
 TREE_NAME = r"[0-9a-f]{40,64}(-[0-9a-f]{16})?"  # what shared trees are called
 _CLOSED = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_ATTR_NOSYSTEM": "1"}

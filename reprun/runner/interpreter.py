@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from reprun.runner.digests import sha256
 from reprun.runner.files import ensure_dir, read_json, read_text, write_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 # Runs in the job's interpreter. The first line keeps a json.py of the current folder from being imported.
 _PROBE = """

@@ -8,12 +8,15 @@ from __future__ import annotations
 import os
 import re
 import stat
-from typing import Iterable, Mapping, Optional, Sequence, Tuple
 
 from reprun.runner.data import sha256_file
 from reprun.runner.errors import RunnerError
 from reprun.runner.form import Form
 from reprun.runner.git import Git
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterable, Mapping, Optional, Sequence, Tuple
 
 LONGEST_POINTER = 1024
 _POINTER = (

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Callable, Dict, List
 
 from reprun.runner.errors import RunnerError
 from reprun.runner.paths import Home, home
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, List
 
 OTHER_HOME = "export REPRUN_HOME=<a folder of yours>"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, List
 
 from reprun.runner.carried import record_of
 from reprun.runner.checkout import Place
@@ -24,6 +23,10 @@ from reprun.runner.submit import collect_early, submit
 from reprun.runner.variables import inherited
 from reprun.runner.worktree import ensure_own_tree, ensure_worktree, exists, remove_worktree, verify_newest
 from reprun.runner.written import MissingObjectError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List
 
 
 def warm(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:

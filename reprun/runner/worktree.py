@@ -7,7 +7,6 @@ import time
 from contextlib import contextmanager
 from itertools import islice
 from threading import Lock
-from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
 
 from reprun.runner import table
 from reprun.runner.carried import but_for
@@ -15,6 +14,10 @@ from reprun.runner.checkout import Place, build, build_own, differences, has_lin
 from reprun.runner.files import ensure_dir, find_bytes, locked, remove_tree
 from reprun.runner.form import commit_of
 from reprun.runner.permissions import make_read_only
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
 
 
 def ensure_worktree(place: Place, commit: str) -> str:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-from typing import List
 
 from reprun.runner import lfs
 from reprun.runner.data import sha256_file
@@ -14,6 +13,10 @@ from reprun.runner.errors import RunnerError
 from reprun.runner.form import Form
 from reprun.runner.git import Git
 from reprun.runner.process import how_it_ended
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List
 
 
 class MissingObjectError(RunnerError):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from reprun.core.manifest import DamagedError, Manifest, check, open_seal, seal
 from reprun.core.toml_cost import is_costly
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def render_manifest(data: dict[str, Any]) -> str:

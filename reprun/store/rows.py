@@ -11,7 +11,7 @@ from reprun.core.outcome import RunState
 if TYPE_CHECKING:
     from reprun.core.manifest import Manifest
 
-ParseConfig = Callable[[str, str], Any]  # (text, format) -> the config's values
+ParseConfig = Callable[[str, str], object]  # (text, format) -> the config's values
 MAX_JSON = 1 << 18  # a config beyond this size is not searched by `--where`; `show` still has it
 NO_OUTCOME = "no outcome recorded"
 DAMAGED = "damaged manifest"
