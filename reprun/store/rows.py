@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
 from reprun.core.frozen import dataclass, replace
 from reprun.core.outcome import RunState
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from reprun.core.manifest import Manifest
 
 ParseConfig = Callable[[str, str], object]  # (text, format) -> the config's values
