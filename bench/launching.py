@@ -116,10 +116,10 @@ def _bare(floor: Side, files: int, rounds: int) -> list[Measure]:
     """What no launcher in Python can do without: an interpreter for the launch, one for the supervisor, and what the script
     does. One after the other they are the floor under a launch from a known tree; there is no target."""
     starts, whole, theirs = [], [], []
-    folder, env = floor.path, floor.environment()
     floor.samples = {FIRST: [], PROMPT: []}
     for round_ in range(-1, rounds):
-        taken = timed([sys.executable, "-c", "pass"], folder, env) + timed([sys.executable, "-I", "-S", "-c", "pass"], folder, env)
+        words = (["-c", "pass"], ["-I", "-S", "-c", "pass"])
+        taken = sum(timed([sys.executable, *some], floor.path, floor.environment()) for some in words)
         floor.launch(count=round_ >= 0)
         if round_ >= 0:
             theirs.append(floor.samples[PROMPT][-1])

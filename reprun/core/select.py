@@ -11,7 +11,7 @@ from reprun.core.text import show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from datetime import datetime as Moment
+    import datetime as clock
     from typing import Any
 
 _ID_SHAPE = "00000000-000000-xxxxxx"  # 0 stands for a digit, x for a digit or lower-case letter
@@ -99,7 +99,7 @@ def parse_where(text: str) -> Where:
     return Where(key, "=" if op == "==" else op, value)
 
 
-def parse_since(text: str, now: Moment) -> str:
+def parse_since(text: str, now: clock.datetime) -> str:
     """The moment meant by `2h`, `3d`, `2026-11-01` or an ISO time, in UTC as run ids begin.
 
     `now` must know its time zone; a date or time without a zone is in that one.
