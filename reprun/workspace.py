@@ -183,7 +183,7 @@ class Workspace:
 
     def is_ours(self, kept: Kept) -> bool:
         """True when this manifest was sealed by a launch of this user in this repository, on this machine."""
-        from reprun.store.copies import digest_of
+        from reprun.store.manifests import digest_of
 
         journal = self.journal(kept.manifest.run_id)
         return journal.exists() and journal.digest() == digest_of(kept.text)

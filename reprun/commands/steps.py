@@ -17,7 +17,7 @@ from reprun.repo import refs
 from reprun.repo.pruning import await_gc, has_all_objects, keep_blob
 from reprun.repo.snapshot import Wish, take_snapshot
 from reprun.schedulers.base import Submission
-from reprun.store.manifests import parse_manifest, render_manifest
+from reprun.store.manifests import digest_of, parse_manifest, render_manifest
 from reprun.workspace import Workspace
 
 TYPE_CHECKING = False
@@ -236,6 +236,7 @@ def _remember_seal(workspace: Workspace, run_id: str, text: bytes, **more: str) 
     from reprun.store.copies import digest_of
 
     workspace.journal(run_id).write("sealed", ref=refs.MANIFESTS + run_id, digest=digest_of(text), **more)
+    workspace.journal(run_id).write("sealed", ref=refs.MANIFESTS + run_id, digest=digest_of(text))
 
 
 def start(workspace: Workspace, target: Target, spec: RunSpec, prepared: Mapping[str, Any], sealed: Sealed) -> Job:

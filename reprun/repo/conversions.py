@@ -14,7 +14,6 @@ from reprun.core.spec import Conversions
 from reprun.repo.attributes import OutsideAttributes, read_outside, sort_paths
 from reprun.repo.discover import Repository
 from reprun.repo.git_config import Settings, ask_settings, may_set_conversions
-from reprun.repo.sorting import Files, measure, read_index, sort_files
 from reprun.runner.digests import sha256
 from reprun.runner.expected import refusal
 from reprun.runner.lfs import find_storage, missing, object_path
@@ -24,6 +23,8 @@ from reprun.system.process import Git
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from reprun.repo.sorting import Files
 
 Inner = tuple[str, Repository, Git, bool]  # a submodule: its path with a slash, repository, (scratch) index, attributes or not
 _NONE = b"nothing is converted\n"
@@ -69,6 +70,8 @@ def find_conversions(repository: Repository, git: Git, in_tree: bool, accept: bo
     known = find_bytes(memo)
     if not rules and known == _NONE:
         return Conversions()
+    from reprun.repo.sorting import read_index, sort_files
+
     files = read_index(git)
     key = _key(rules, files)
     kinds = sort_paths(git, rules.settings, list(files)) if rules else {}
@@ -91,6 +94,10 @@ def refuse_differing(conversions: Conversions) -> None:
 
 def _expect_inner(rules: Rules, inner: Sequence[Inner]) -> dict[str, list[object]]:
     """The files of submodules, where anything converts: their own settings made them, and the outer ones will write them."""
+    if not inner:
+        return {}
+    from reprun.repo.sorting import measure, read_index
+
     expected: dict[str, list[object]] = {}
     for prefix, repository, git, in_tree in inner:
         if rules or find_rules(repository, in_tree):

@@ -9,7 +9,6 @@ from reprun.core.frozen import dataclass
 from reprun.core.guarded import Rules
 from reprun.core.spec import Conversions, Snapshot
 from reprun.core.text import show, show_some
-from reprun.repo.branch import put_on_branch
 from reprun.repo.conversions import find_conversions, refuse_differing
 from reprun.repo.direct import make_commit
 from reprun.repo.discover import Repository
@@ -83,6 +82,8 @@ def take_snapshot(repository: Repository, wish: Wish) -> Snapshot:
             wish.keep(conversions)
         ref = create_ref(repository, run_ref(wish.run_id), commit)
         if wish.auto_commit == "branch" and commit != repository.head:
+            from reprun.repo.branch import put_on_branch
+
             set_flags(outer.git, outer.flagged)
             put_on_branch(repository, outer.git, commit)
     counts = {kind: sum(entry.kind == kind for entry in entries) for kind in "MAD"}
