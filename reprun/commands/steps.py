@@ -17,7 +17,7 @@ from reprun.repo import refs
 from reprun.repo.pruning import await_gc, has_all_objects, keep_blob
 from reprun.repo.snapshot import Wish, take_snapshot
 from reprun.schedulers.base import Submission
-from reprun.store.manifests import digest_of, parse_manifest, render_manifest
+from reprun.store.manifests import parse_manifest, render_manifest
 from reprun.workspace import Workspace
 
 TYPE_CHECKING = False
@@ -233,7 +233,7 @@ def check_machine(manifest: Manifest, target: Target, prepared: Mapping[str, Any
 
 def _remember_seal(workspace: Workspace, run_id: str, text: bytes, **more: str) -> None:
     """By the digest this repository knows the manifest as its own: what comes by `git fetch` is a stranger's."""
-    from reprun.store.copies import digest_of
+    from reprun.store.manifests import digest_of
 
     workspace.journal(run_id).write("sealed", ref=refs.MANIFESTS + run_id, digest=digest_of(text), **more)
     workspace.journal(run_id).write("sealed", ref=refs.MANIFESTS + run_id, digest=digest_of(text))

@@ -44,7 +44,6 @@ class Host(Protocol):
 
     def connect(self) -> None:
         """Says that a request will come soon: the way there may be opened meanwhile."""
-        ...
 
     def warm(self, request: Mapping[str, Any]) -> None:
         """Says that a `prepare` with these fields will come soon: what takes time and changes nothing may begin."""
