@@ -236,7 +236,6 @@ def _remember_seal(workspace: Workspace, run_id: str, text: bytes, **more: str) 
     from reprun.store.manifests import digest_of
 
     workspace.journal(run_id).write("sealed", ref=refs.MANIFESTS + run_id, digest=digest_of(text), **more)
-    workspace.journal(run_id).write("sealed", ref=refs.MANIFESTS + run_id, digest=digest_of(text))
 
 
 def start(workspace: Workspace, target: Target, spec: RunSpec, prepared: Mapping[str, Any], sealed: Sealed) -> Job:
