@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -91,6 +92,7 @@ def measure(place: str, files: int, rounds: int, kib: int = FILE_KIB) -> Iterato
         yield _case("second launch in a repository", files, sides, 3, lambda round_: _second(sides, f"second {round_}"), 0.4)
     yield _case("new tree", files, sides, rounds, lambda round_: _dirty(sides, f"new {round_}"), 2.5 if few else 0.4)
     yield _case("known tree", files, sides, rounds, lambda _: None, 2.5)
+    yield _bare(sides[1], files, rounds)
     yield _case("known tree, not the newest", files, sides, rounds, lambda round_: _back(sides, is_first=round_ < 0), 2.5)
     for path in (project, *(side.path for side in sides)):
         remove(path)
@@ -107,6 +109,25 @@ def _case(title: str, files: int, sides: list[Side], rounds: int, prepare: Calla
     name = f"{title}, {files} files"
     return [
         Measure(f"{name}, to the {what}", ours.samples[what], theirs.samples[what], target=target) for what in (FIRST, PROMPT)
+    ]
+
+
+def _bare(floor: Side, files: int, rounds: int) -> list[Measure]:
+    """What no launcher in Python can do without: an interpreter for the launch, one for the supervisor, and what the script
+    does. One after the other they are the floor under a launch from a known tree; there is no target."""
+    starts, whole, theirs = [], [], []
+    floor.samples = {FIRST: [], PROMPT: []}
+    for round_ in range(-1, rounds):
+        words = (["-c", "pass"], ["-I", "-S", "-c", "pass"])
+        taken = sum(timed([sys.executable, *some], floor.path, floor.environment()) for some in words)
+        floor.launch(count=round_ >= 0)
+        if round_ >= 0:
+            theirs.append(floor.samples[PROMPT][-1])
+            starts.append(taken)
+            whole.append(taken + theirs[-1])
+    return [
+        Measure(f"two bare interpreters, {files} files", starts, theirs),
+        Measure(f"two bare interpreters and the script, {files} files", whole, theirs),
     ]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from reprun.core.errors import UsageError
 from reprun.core.frozen import dataclass
@@ -12,8 +11,12 @@ from reprun.core.text import show
 from reprun.hosts.base import Host
 from reprun.schedulers.base import Scheduler
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 PATIENCE = 30.0
-_PLAIN = re.compile(r"[A-Za-z0-9_-]+")  # a name that TOML and a shell read as it is
+_PLAIN = r"[A-Za-z0-9_-]+"  # a name that TOML and a shell read as it is
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ def get_target(name: str, tables: Mapping[str, Mapping[str, Any]]) -> Target:
         if name != "local" and "@" not in name and not name.startswith("ssh://"):
             known = ", ".join(show(one) for one in sorted({"local", *tables}))
             hint = f"known targets: {known}"
-            if _PLAIN.fullmatch(name):
+            if re.fullmatch(_PLAIN, name):
                 hint += f"; for a new one: printf '\\n[targets.{name}]\\nhost = \"{name}\"\\n' >> reprun.toml"
             raise UsageError(f"there is no target {show(name)!r}", hint=hint)
     patience = float(table.get("timeout", PATIENCE))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
 from reprun.core.errors import NotFoundError, ReprunError, UsageError
 from reprun.core.frozen import dataclass, field
@@ -18,7 +17,10 @@ from reprun.store.journal import Journal, list_open
 from reprun.system.together import Together
 from reprun.targets import Target, get_target
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from reprun.config.project import Settings
     from reprun.hosts.base import Part, Question
     from reprun.hosts.telling import Tell
@@ -52,14 +54,13 @@ class Workspace:
     @property
     def key(self) -> str:
         """The name of this repository's store on a host: readable, and different for every repository of every machine."""
-        import hashlib
-
+        from reprun.runner.digests import sha256
         from reprun.runner.files import read_text
 
         where = f"{read_text('/etc/machine-id').strip()}\0".encode() + os.fsencode(self.repository.common_dir)
         if self.repository.object_format != "sha1":
             where += f"\0{self.repository.object_format}".encode()  # a store holds objects of one kind
-        digest = hashlib.sha256(where).hexdigest()[:16]
+        digest = sha256(where).hexdigest()[:16]
         name = os.path.basename(self.repository.top)
         plain = "".join(char if char.isascii() and (char.isalnum() or char in "-_") else "-" for char in name)[:40]
         return f"{plain or 'repository'}-{digest}"
@@ -189,7 +190,7 @@ class Workspace:
 
     def is_ours(self, kept: Kept) -> bool:
         """True when this manifest was sealed by a launch of this user in this repository, on this machine."""
-        from reprun.store.copies import digest_of
+        from reprun.store.manifests import digest_of
 
         journal = self.journal(kept.manifest.run_id)
         return journal.exists() and journal.digest() == digest_of(kept.text)

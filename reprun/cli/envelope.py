@@ -7,10 +7,13 @@ import math
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
 
 from reprun.core.frozen import dataclass
 from reprun.core.text import show_block
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 RESULT_VERSION = 1
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 from reprun.cli.envelope import answer, is_json, say
 from reprun.cli.progress import progress
@@ -15,6 +14,10 @@ from reprun.core.outcome import exit_status
 from reprun.core.text import show
 from reprun.repo.discover import Asked
 from reprun.workspace import Workspace, open_workspace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,13 @@ A test holds this table against the options that Typer knows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 from reprun.core.frozen import dataclass
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from reprun.cli.launch_answer import LaunchRequest
 
 VALUES = {

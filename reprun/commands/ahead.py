@@ -23,7 +23,7 @@ from reprun.preflight.disk import MINIMUM
 from reprun.repo import refs
 from reprun.runner.foreseen import digest_of
 from reprun.runner.variables import is_private
-from reprun.store.copies import digest_of as digest_of_text
+from reprun.store.manifests import digest_of as digest_of_text
 from reprun.store.manifests import parse_manifest
 from reprun.system.files import find_json, write_json
 

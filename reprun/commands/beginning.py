@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from reprun.commands.records import spec_data
 from reprun.core.spec import Attempt, RunSpec
 from reprun.runner.identity import own
@@ -11,7 +9,10 @@ from reprun.schedulers.base import SOCKET, Submission
 from reprun.system.clock import iso_now, new_run_id
 from reprun.workspace import Workspace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from reprun.targets import Target
 
 

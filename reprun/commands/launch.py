@@ -7,7 +7,6 @@ from collections.abc import Callable
 from reprun.commands.beginning import begin, warm
 from reprun.core.frozen import dataclass
 from reprun.core.spec import Attempt, Job, RunSpec, Snapshot, Worktree
-from reprun.system.process import beside
 from reprun.workspace import Workspace
 
 Tell = Callable[[str], None]
@@ -47,8 +46,8 @@ def launch(workspace: Workspace, spec: RunSpec, run_id: str = "", tell: Tell = i
         cleared = clear(attempt, spec, prepared)
         sealed = steps.ensure_manifest(workspace, target, spec, snapshot, prepared, cleared)
         tell("starting the job")
-        with beside(lambda: steps.remember(workspace, spec, sealed)):
-            job = steps.start(workspace, target, spec, prepared, sealed)
+        job = steps.start(workspace, target, spec, prepared, sealed)
+        steps.remember(workspace, spec, sealed)
     if workspace.settings.push:
         from reprun.commands.backup import back_up
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
 from reprun import __version__
 from reprun.core import seeds as seed_rules
@@ -19,7 +18,10 @@ from reprun.runner.variables import is_private
 from reprun.system.clock import iso_now
 from reprun.system.files import umask
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from reprun.preflight.base import Cleared
     from reprun.targets import Target
     from reprun.workspace import Workspace

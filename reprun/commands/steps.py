@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
 
 from reprun.commands.beginning import submission_of
 from reprun.commands.records import Sealed, manifest_data, plan_of
@@ -21,7 +20,10 @@ from reprun.schedulers.base import Submission
 from reprun.store.manifests import parse_manifest, render_manifest
 from reprun.workspace import Workspace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from reprun.preflight.base import Cleared
     from reprun.targets import Target
 
@@ -231,7 +233,7 @@ def check_machine(manifest: Manifest, target: Target, prepared: Mapping[str, Any
 
 def _remember_seal(workspace: Workspace, run_id: str, text: bytes, **more: str) -> None:
     """By the digest this repository knows the manifest as its own: what comes by `git fetch` is a stranger's."""
-    from reprun.store.copies import digest_of
+    from reprun.store.manifests import digest_of
 
     workspace.journal(run_id).write("sealed", ref=refs.MANIFESTS + run_id, digest=digest_of(text), **more)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
 
 from reprun.core.frozen import dataclass, field
 from reprun.core.guarded import Rules
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from reprun.core.tolerance import Tolerances
 
 NAME = "reprun.toml"

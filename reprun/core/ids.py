@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
-RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-hjkmnp-tv-z]{6}")
-RUN_ID_PREFIX = re.compile(r"[0-9]{8}(-[0-9a-z]*){0,2}-?")
-FULL_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+# Texts, compiled at their first use: a launch needs few of the patterns of its modules.
+_RUN_ID = r"[0-9]{8}-[0-9]{6}-[0-9a-hjkmnp-tv-z]{6}"
+_FULL_COMMIT = r"[0-9a-f]{40}([0-9a-f]{24})?"
 
 
 def make_run_id(stamp: str, milliseconds: int, entropy: bytes) -> str:
@@ -22,9 +22,9 @@ def make_run_id(stamp: str, milliseconds: int, entropy: bytes) -> str:
 
 def is_run_id(text: str) -> bool:
     """True when `text` has the exact form of a run id."""
-    return RUN_ID.fullmatch(text) is not None
+    return re.fullmatch(_RUN_ID, text) is not None
 
 
 def is_commit(text: str) -> bool:
     """True for a full hexadecimal object id, SHA-1 or SHA-256."""
-    return FULL_COMMIT.fullmatch(text) is not None
+    return re.fullmatch(_FULL_COMMIT, text) is not None

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import sha256
-from typing import Any
 
+from reprun.core.digests import sha256
 from reprun.core.errors import NotFoundError, ReprunError
 from reprun.core.frozen import dataclass, field
 from reprun.core.manifest_shape import find_bad_fields
 from reprun.core.manifest_shape import is_inside as is_inside
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 SCHEMA_VERSION = 1
 MAX_BYTES = 8 << 20

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 from reprun.core.ids import is_commit, is_run_id
 from reprun.core.seeds import LIMIT
 
-_Test = Callable[[Any], bool]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    _Test = Callable[[Any], bool]
+
 _MISSING = object()
-_GPU = re.compile(r"[0-9]{1,4}|GPU-[0-9a-fA-F-]{1,40}|MIG-[0-9a-zA-Z/-]{1,80}")
+_GPU = r"[0-9]{1,4}|GPU-[0-9a-fA-F-]{1,40}|MIG-[0-9a-zA-Z/-]{1,80}"
 
 
 def find_bad_fields(data: Mapping[str, Any]) -> Iterator[str]:
@@ -63,7 +67,7 @@ def _is_variable(value: Any) -> bool:
 
 def is_gpu_list(value: Any) -> bool:
     """True for what `--gpus` takes: nothing, `none`, or indices and UUIDs with commas."""
-    return isinstance(value, str) and (value in ("", "none") or all(map(_GPU.fullmatch, value.split(","))))
+    return isinstance(value, str) and (value in ("", "none") or all(re.fullmatch(_GPU, part) for part in value.split(",")))
 
 
 def _is_table(value: Any) -> bool:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from time import gmtime, strftime
-from typing import Any
 
 from reprun.core.frozen import dataclass, field
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # A run is in one of these states; `unreachable` is a state of the link to the target, never of the run.
 STATES = ("unstarted", "starting", "running", "finished", "failed", "stopped", "lost", "unreachable", "unknown")

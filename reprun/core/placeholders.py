@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from reprun.core.dotted import find
 from reprun.core.errors import UsageError
 from reprun.core.text import show
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 RESERVED = ("config", "output", "seed", "run_id", "worktree")
 _KNOWN = " ".join(f"{{{name}}}" for name in RESERVED)
 # `{{x}}` is a literal `{x}`; `${x}` belongs to a shell; braces that hold anything but a dotted name (JSON, sets) are text.
 _NAME = r"[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*"
-_TOKEN = re.compile(rf"\{{\{{(?P<literal>{_NAME})\}}\}}|(?<!\$)\{{(?P<name>{_NAME})\}}")
+_TOKEN = rf"\{{\{{(?P<literal>{_NAME})\}}\}}|(?<!\$)\{{(?P<name>{_NAME})\}}"
 
 
 def names_in(argv: Sequence[str]) -> set[str]:
     """The placeholder names that occur in the command."""
-    return {match["name"] for word in argv for match in _TOKEN.finditer(word) if match["name"] is not None}
+    return {match["name"] for word in argv if "{" in word for match in re.finditer(_TOKEN, word) if match["name"] is not None}
 
 
 def check(argv: Sequence[str], config: Mapping[str, Any] | None) -> None:
@@ -55,7 +58,7 @@ def fill(argv: Sequence[str], values: Mapping[str, str], config: Mapping[str, An
             return "{" + match["literal"] + "}"
         return values[name] if name in RESERVED else scalar(find(config or {}, name)[1])
 
-    return [_TOKEN.sub(replace, word) for word in argv]
+    return [re.sub(_TOKEN, replace, word) if "{" in word else word for word in argv]
 
 
 def scalar(value: Any) -> str:

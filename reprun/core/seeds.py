@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import sha256
-from typing import Any
 
+from reprun.core.digests import sha256
 from reprun.core.errors import UsageError
 from reprun.core.frozen import dataclass, field
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 NAMES = ("python", "numpy", "torch", "data")
 LIMIT = 2**32  # what numpy.random.seed and PYTHONHASHSEED accept

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
-from typing import Any
 
 from reprun.core.errors import UsageError
 from reprun.core.frozen import dataclass
 from reprun.core.outcome import STATES
 from reprun.core.text import show
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import datetime as clock
+    from typing import Any
 
 _ID_SHAPE = "00000000-000000-xxxxxx"  # 0 stands for a digit, x for a digit or lower-case letter
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -96,11 +99,13 @@ def parse_where(text: str) -> Where:
     return Where(key, "=" if op == "==" else op, value)
 
 
-def parse_since(text: str, now: datetime) -> str:
+def parse_since(text: str, now: clock.datetime) -> str:
     """The moment meant by `2h`, `3d`, `2026-11-01` or an ISO time, in UTC as run ids begin.
 
     `now` must know its time zone; a date or time without a zone is in that one.
     """
+    from datetime import datetime, timedelta, timezone  # 2 ms to import, and nothing else here needs it
+
     try:
         if text[-1:] in _UNITS and text[:-1].replace(".", "", 1).isdigit():
             moment = now - timedelta(seconds=float(text[:-1]) * _UNITS[text[-1]])

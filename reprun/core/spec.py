@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from reprun.core.frozen import dataclass, field
 from reprun.core.seeds import Seeds
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 @dataclass(frozen=True)

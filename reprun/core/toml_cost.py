@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 
 _MAX_COST = 4_000_000  # the sum of the squares: some ten megabytes
-_TOKEN = re.compile(
+_PART = (
     r'"""(?:[^"\\]+|\\.|"(?!""))*(?:""")?|'
     r"'''(?:[^']+|'(?!''))*(?:''')?|"
     r'"(?:[^"\\\n]+|\\.)*"?|'
-    r"'[^'\n]*'?|#[^\n]*|[.=,\n{}\[\]]",
-    re.DOTALL,
+    r"'[^'\n]*'?|#[^\n]*|[.=,\n{}\[\]]"
 )
 
 
@@ -19,7 +18,7 @@ def is_costly(text: str) -> bool:
     if text.count(".") ** 2 <= _MAX_COST:
         return False
     dots = cost = 0
-    for token in _TOKEN.finditer(text):
+    for token in re.finditer(_PART, text, re.DOTALL):
         if token[0] == ".":
             dots += 1
         elif len(token[0]) == 1 and token[0] in "=,\n{}[]":

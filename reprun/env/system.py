@@ -6,7 +6,10 @@ Weaker than a lock: it says what was there and cannot make it again. Manifest an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 KIND = "system"
 

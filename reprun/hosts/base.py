@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping
-from typing import Any, Protocol
 
 from reprun.hosts.telling import Tell
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+else:
+    Protocol = object
+
 Attached = Callable[[], Iterable[bytes]]  # makes the bytes that go with a request; again when the request is repeated
-Question = Callable[[], Mapping[str, Any]]  # makes a request for what has not come yet
-Part = tuple[dict[str, Any], bytes | memoryview]  # the bytes are there until the next part is asked for
+Question = Callable[[], "Mapping[str, Any]"]  # makes a request for what has not come yet
+Part = tuple["dict[str, Any]", bytes | memoryview]  # the bytes are there until the next part is asked for
 
 
 class Behind:
@@ -47,35 +52,27 @@ class Host(Protocol):
         Every request may be repeated: what it does is named by a run id or a digest. Raises `UnreachableError` when it is not
         known whether the request arrived, and what the runner refused as the error of its kind.
         """
-        ...
 
     def connect(self) -> None:
         """Says that a request will come soon: the way there may be opened meanwhile."""
-        ...
 
     def fetch(self, question: Question, tell: Tell | None = None) -> Generator[Part, None, None]:
         """Asks for much, and gives (what it is, bytes) as it comes. Where the link breaks, the `question` is made anew.
 
         Who does not read to the end closes the generator. Raises what `ask` raises.
         """
-        ...
 
     def warm(self, request: Mapping[str, Any]) -> None:
         """Says that a `prepare` with these fields will come soon: what takes time and changes nothing may begin."""
-        ...
 
     def python(self) -> str:
         """The interpreter that runs the runner there; empty when the runner knows best."""
-        ...
 
     def attach(self, words: list[str]) -> list[str]:
         """The command on this machine that shows a session there."""
-        ...
 
     def describe(self) -> dict[str, str]:
         """How it is reached, for people: `address`, `user`, `hostname`, `port`, `jumps`, `sharing`; nothing for this machine."""
-        ...
 
     def remedy(self, hint: str) -> str:
         """A hint of the runner, as somebody in front of this machine types it."""
-        ...

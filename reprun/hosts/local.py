@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any
 
 from reprun.hosts.base import Attached, Behind, Part, Question
 from reprun.hosts.telling import Tell
 from reprun.runner.errors import RunnerError
 from reprun.runner.main import handle, stream
 from reprun.system.process import translated
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class LocalHost:

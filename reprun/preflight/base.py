@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
 
 from reprun.core.frozen import dataclass
 from reprun.core.spec import Attempt, RunSpec
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+else:
+    Protocol = object
 
 
 @dataclass(frozen=True)
@@ -33,4 +38,3 @@ class Check(Protocol):
 
     def findings(self, spec: RunSpec, prepared: Mapping[str, Any]) -> list[Finding]:
         """Everything that is wrong; an empty list when nothing is."""
-        ...

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from reprun.core.errors import RefusedError
 from reprun.core.spec import Attempt, RunSpec
@@ -11,6 +10,10 @@ from reprun.preflight.base import Check, Cleared
 from reprun.preflight.disk import DiskCheck
 from reprun.preflight.gpus import GpuCheck
 from reprun.preflight.program import ProgramCheck
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 CHECKS: tuple[Check, ...] = (ProgramCheck(), GpuCheck(), DiskCheck())
 

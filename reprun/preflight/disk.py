@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from reprun.core.spec import RunSpec
 from reprun.core.text import human_bytes
 from reprun.preflight.base import Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 MINIMUM = 32 << 20  # room for the records of a run and a little output
 

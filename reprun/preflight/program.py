@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from reprun.core.placeholders import names_in
 from reprun.core.spec import RunSpec
 from reprun.core.text import show
 from reprun.preflight.base import Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class ProgramCheck:

@@ -15,7 +15,7 @@ from reprun.system.files import find_bytes
 from reprun.system.process import Git
 
 _NAMES = ("text", "crlf", "eol", "ident", "working-tree-encoding", "filter")
-_MATTERS = re.compile(rb"\[attr\]|\b(?:text|crlf|eol|ident|working-tree-encoding|filter|binary)\b")
+_MATTERS = rb"\[attr\]|\b(?:text|crlf|eol|ident|working-tree-encoding|filter|binary)\b"
 _UNSET = ("unspecified", "unset")
 
 
@@ -38,10 +38,10 @@ def _lines(path: str) -> str:
     if data is None:
         return ""
     lines = [line for line in data.splitlines() if line.strip() and not line.lstrip().startswith(b"#")]
-    if not any(_MATTERS.search(line) for line in lines):
+    if not any(re.search(_MATTERS, line) for line in lines):
         return ""  # most such files choose a diff driver
     if not any(line.lstrip().startswith(b"[attr]") for line in lines):  # names of such macros matter too
-        lines = [line for line in lines if _MATTERS.search(line)]
+        lines = [line for line in lines if re.search(_MATTERS, line)]
     try:
         return "".join(line.decode("utf-8") + "\n" for line in lines)
     except UnicodeDecodeError:

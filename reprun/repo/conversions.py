@@ -5,22 +5,26 @@ In a repository that converts nothing this costs a few small files read and no p
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Sequence
-from typing import Any
 
 from reprun.core.frozen import dataclass, replace
 from reprun.core.spec import Conversions
 from reprun.repo.attributes import OutsideAttributes, read_outside, sort_paths
 from reprun.repo.discover import Repository
 from reprun.repo.git_config import Settings, ask_settings, may_set_conversions
-from reprun.repo.sorting import Files, measure, read_index, sort_files
+from reprun.runner.digests import sha256
 from reprun.runner.expected import refusal
 from reprun.runner.lfs import find_storage, missing, object_path
 from reprun.system.files import ensure_dir, find_bytes, write_atomic
 from reprun.system.process import Git
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from reprun.repo.sorting import Files
 
 Inner = tuple[str, Repository, Git, bool]  # a submodule: its path with a slash, repository, (scratch) index, attributes or not
 _NONE = b"nothing is converted\n"
@@ -66,6 +70,8 @@ def find_conversions(repository: Repository, git: Git, in_tree: bool, accept: bo
     known = find_bytes(memo)
     if not rules and known == _NONE:
         return Conversions()
+    from reprun.repo.sorting import read_index, sort_files
+
     files = read_index(git)
     key = _key(rules, files)
     kinds = sort_paths(git, rules.settings, list(files)) if rules else {}
@@ -88,6 +94,10 @@ def refuse_differing(conversions: Conversions) -> None:
 
 def _expect_inner(rules: Rules, inner: Sequence[Inner]) -> dict[str, list[object]]:
     """The files of submodules, where anything converts: their own settings made them, and the outer ones will write them."""
+    if not inner:
+        return {}
+    from reprun.repo.sorting import measure, read_index
+
     expected: dict[str, list[object]] = {}
     for prefix, repository, git, in_tree in inner:
         if rules or find_rules(repository, in_tree):
@@ -104,7 +114,7 @@ def _key(rules: Rules, files: Files) -> bytes:
         return _NONE
     attributes = {path: blob for path, (_, blob) in files.items() if os.path.basename(path) == ".gitattributes"}
     parts: list[Any] = [vars(rules.settings), vars(rules.outside), attributes]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest().encode() + b"\n"
+    return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest().encode() + b"\n"
 
 
 def _conversions(repository: Repository, rules: Rules, found: Any, accept: bool) -> Conversions:

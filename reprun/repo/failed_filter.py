@@ -8,12 +8,12 @@ import re
 from reprun.core.errors import RefusedError
 from reprun.core.text import show
 
-_FAILED = re.compile(rb"^(?:fatal|error): (.*): clean filter '?(.*?)'? failed$", re.MULTILINE)
+_FAILED = rb"^(?:fatal|error): (.*): clean filter '?(.*?)'? failed$"
 
 
 def refuse_failed_filter(said: bytes) -> None:
     """Raises `RefusedError` when git says that a filter which it is set to require has failed, naming file and filter."""
-    failed = _FAILED.search(said)
+    failed = re.search(_FAILED, said, re.MULTILINE)
     if failed is None:
         return
     path, name = (show(os.fsdecode(part)) for part in failed.groups())

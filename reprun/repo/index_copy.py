@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,8 +10,11 @@ from itertools import takewhile
 from reprun.core.errors import RefusedError
 from reprun.repo.discover import Repository
 from reprun.repo.listing import Listing, ask_listing, read_listing
+from reprun.runner.digests import sha1, sha256
 from reprun.system.files import ensure_dir, explained, find_bytes
 from reprun.system.process import Git
+
+_LARGE = 1 << 18  # bytes, from which on the quicker digest of OpenSSL is worth loading it
 
 
 def scratch_folder(repository: Repository) -> str:
@@ -96,6 +98,14 @@ def _private(path: str, flags: int) -> int:
 
 def _is_whole(data: bytes, object_format: str) -> bool:
     """The checksum at the end is that of the rest; zeros stand there when the user has set index.skipHash."""
-    size = hashlib.new(object_format).digest_size
+    size = 20 if object_format == "sha1" else 32
     body, checksum = data[:-size], data[-size:]
-    return checksum == hashlib.new(object_format, body).digest() or checksum == bytes(size)
+    return checksum == _digest(body, object_format) or checksum == bytes(size)
+
+
+def _digest(data: bytes, object_format: str) -> bytes:
+    if len(data) < _LARGE:
+        return (sha1 if object_format == "sha1" else sha256)(data).digest()
+    import hashlib
+
+    return hashlib.new(object_format, data).digest()

@@ -13,7 +13,7 @@ from reprun.core.text import show, show_some
 from reprun.repo.failed_filter import refuse_failed_filter
 from reprun.system.process import Git, Process
 
-_FOLDER = re.compile(rb"\t([^\0]*)/")
+_FOLDER = rb"\t([^\0]*)/"
 _WORDS = ("ls-files", "-v", "-s", "-z", "--cached", "--modified", "--deleted", "--others", "--exclude-standard")
 
 
@@ -73,7 +73,7 @@ def _behind_links(top: str, said: bytes) -> list[str]:
 
     Where the link is ignored too, as when `data` moved to a larger disk, no other line tells of it.
     """
-    folders = set(_FOLDER.findall(said))
+    folders = set(re.findall(_FOLDER, said))
     for folder in tuple(folders):
         while b"/" in folder and (folder := folder.rpartition(b"/")[0]) not in folders:
             folders.add(folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,7 +10,6 @@ from reprun.repo.discover import Repository
 
 # Snapshots of one state are one commit, so its dates come from its parent; this is the date of a commit without one.
 _NO_DATE = "@946684800 +0000"
-_DATE = re.compile(rb"committer .*> (\d{1,11} [+-]\d{4})")
 
 
 @dataclass
@@ -32,5 +30,13 @@ def ask_parent(repository: Repository) -> Iterator[Parent]:
         text = repository.git.finish(asked, "cat-file").stdout
         header = text.partition(b"\n\n")[0].split(b"\n")
         parent.tree = header[0].removeprefix(b"tree ").decode("ascii")
-        dates = [found[1].decode("ascii") for found in map(_DATE.fullmatch, header) if found]
-        parent.date = f"@{dates[0]}" if dates else _NO_DATE  # other programs write commits with dates that git refuses
+        parent.date = next((date for date in map(_date, header) if date), _NO_DATE)
+
+
+def _date(line: bytes) -> str:
+    """The date of a `committer` line; empty for others, and for dates that git refuses: other programs write such commits."""
+    found, _, date = line.rpartition(b"> ")
+    seconds, _, zone = date.partition(b" ")
+    if not found.startswith(b"committer ") or not seconds.isdigit() or len(seconds) > 11:
+        return ""
+    return f"@{date.decode('ascii')}" if len(zone) == 5 and zone[:1] in (b"+", b"-") and zone[1:].isdigit() else ""

@@ -122,7 +122,7 @@ def comparing_all(parts: list[Part]) -> Iterator[list[Entry]]:
     """Fills the list with what differs from the commits that the parts are at, beside the block."""
     entries: list[Entry] = []
     with ExitStack() as stack:
-        found = [stack.enter_context(comparing(part.git, part.parent.tree, part.tree)) for part in parts]
+        found = [stack.enter_context(comparing(part.git, part.parent.tree)) for part in parts]
         yield entries
     for part, differing in zip(parts, found, strict=True):
         entries += differing if not part.prefix else [replace(one, path=part.prefix + one.path) for one in differing]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from reprun.core.errors import ToolError
+from reprun.repo import direct
 from reprun.repo.discover import Repository
 from reprun.repo.refs import find_ref
 from reprun.runner import pruning
@@ -28,6 +29,8 @@ def has_all_objects(repository: Repository, commit: str) -> bool:
 
 def keep_blob(repository: Repository, ref: str, data: bytes) -> None:
     """Stores `data` under the new ref `ref`, whatever a gc does beside it. Raises `ToolError` when it cannot be kept."""
+    if _keep_directly(repository, ref, data):
+        return
     with translated():
         said = pruning.keep_blob(repository.git, repository.common_dir, ref, data)
     if said:
@@ -76,3 +79,11 @@ def _is_kept(repository: Repository, ref: str, data: bytes) -> bool:
     except ToolError:
         return False
     return True
+
+
+def _keep_directly(repository: Repository, ref: str, data: bytes) -> bool:
+    """Whether it worked without git, and no gc was at work that may have taken the object before the ref held it."""
+    if not direct.is_plain(repository):
+        return False
+    blob = direct.write_object(repository, "blob", data)
+    return blob is not None and direct.create_ref(repository, ref, blob) and not await_gc(repository)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from reprun.core.errors import NotFoundError, ToolError
+from reprun.repo import direct
 from reprun.repo.blobs import read_blobs as read_blobs
 from reprun.repo.discover import Repository
 from reprun.runner import refs as runner_refs
@@ -23,6 +24,8 @@ def run_ref(run_id: str) -> str:
 
 def create_ref(repository: Repository, ref: str, object_id: str) -> str:
     """Creates `ref`; a ref that is there already with that value is fine. Raises `ToolError` when it has another."""
+    if direct.is_plain(repository) and direct.create_ref(repository, ref, object_id):
+        return ref
     with translated():
         said = runner_refs.create_ref(repository.git, repository.common_dir, ref, object_id)
     if said:

@@ -9,13 +9,13 @@ from reprun.repo.discover import Repository
 from reprun.runner.identity import is_orphan, start_time
 from reprun.system.files import list_dir
 
-_NAME = re.compile(r"index-.*-([0-9]+)(\.lock|\.check|\.flat|\.flat\.lock)?")
+_NAME = r"index-.*-([0-9]+)(\.lock|\.check|\.flat|\.flat\.lock)?"
 
 
 def find_stale_scratch(repository: Repository) -> list[str]:
     """The paths of scratch indexes, and of files that were about to take the place of others, whose process is gone."""
     folder = os.path.join(repository.state_dir, "tmp")
-    found = ((name, _NAME.fullmatch(name)) for name in list_dir(folder))
+    found = ((name, re.fullmatch(_NAME, name)) for name in list_dir(folder))
     scratch = [os.path.join(folder, name) for name, match in found if match and start_time(int(match[1])) is None]
     state = repository.state_dir
     return scratch + [os.path.join(state, name) for name in list_dir(state) if name.endswith(".tmp") and is_orphan(name)]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from reprun.core.errors import RefusedError
 from reprun.core.frozen import dataclass
 from reprun.core.guarded import Rules
 from reprun.core.spec import Conversions, Snapshot
 from reprun.core.text import show, show_some
-from reprun.repo.branch import put_on_branch
 from reprun.repo.conversions import find_conversions, refuse_differing
+from reprun.repo.direct import make_commit
 from reprun.repo.discover import Repository
 from reprun.repo.flags import set_flags
 from reprun.repo.git_at_work import await_rest, find_busy, index_state
@@ -34,6 +33,10 @@ from reprun.repo.refs import create_ref, run_ref
 from reprun.repo.states import refuse_branch
 from reprun.repo.tree_diff import Entry
 from reprun.system.process import translated
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _ATTEMPTS = 3
 _IDENTITY = "reprun <reprun@localhost>"
@@ -79,6 +82,8 @@ def take_snapshot(repository: Repository, wish: Wish) -> Snapshot:
             wish.keep(conversions)
         ref = create_ref(repository, run_ref(wish.run_id), commit)
         if wish.auto_commit == "branch" and commit != repository.head:
+            from reprun.repo.branch import put_on_branch
+
             set_flags(outer.git, outer.flagged)
             put_on_branch(repository, outer.git, commit)
     counts = {kind: sum(entry.kind == kind for entry in entries) for kind in "MAD"}
@@ -123,12 +128,11 @@ def _commit_stable_tree(parts: list[Part], wish: Wish, guard: Guard) -> tuple[st
         guard.check(together(parts, additions), new)
         apply_all(parts, additions)
         before = [index_state(part.repository) for part in parts]
-        with looking_at_all_again(parts):
+        with looking_at_all_again(parts), comparing_all(parts) as entries:
             for part in parts:
                 part.tree = part.write_tree()
-            with comparing_all(parts) as entries:
-                tree = _whole(parts)
-                commit = _commit(parts[0].repository, wish, tree, parts[0].parent)
+            tree = _whole(parts)
+            commit = _commit(parts[0].repository, wish, tree, parts[0].parent)
         guard.check_staged(entries, new)
         busy = [lock for part, state in zip(parts, before, strict=True) if (lock := find_busy(part.repository, state))]
         moved = [*find_moved(parts), *busy]
@@ -173,6 +177,11 @@ def _commit(repository: Repository, wish: Wish, tree: str, parent: Parent) -> st
     if repository.head and tree == parent.tree:
         return repository.head
     message = f"reprun: {wish.title or 'run'} {wish.run_id}" if wish.auto_commit == "branch" else "reprun: snapshot"
+    if wish.auto_commit == "ref":
+        parents = [repository.head] if repository.head else []
+        made = make_commit(repository, tree, parents, _IDENTITY, parent.date, message)
+        if made is not None:
+            return made
     above = ["-p", repository.head] if repository.head else []
     name, email = _IDENTITY.rstrip(">").split(" <")
     who = {

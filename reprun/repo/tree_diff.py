@@ -21,18 +21,15 @@ class Entry:
 
 
 @contextmanager
-def comparing(git: Git, old: str, new: str) -> Iterator[list[Entry]]:
-    """Fills the list with the entries that differ from tree `old` (empty: no tree at all) to `new`, beside the block."""
+def comparing(git: Git, old: str) -> Iterator[list[Entry]]:
+    """Fills the list with the entries that differ from tree `old` (empty: no tree at all) to the index, beside the block."""
     entries: list[Entry] = []
-    if old == new:
-        yield entries
-        return
     base = old or git.text("hash-object", "-t", "tree", "--stdin")
     # The user may have told git to overlook submodules.
-    words = ("-r", "-z", "--raw", "--no-renames", "--full-index", "--ignore-submodules=none")
-    asked = git.spawn("diff-tree", *words, base, new)
+    words = ("--cached", "-z", "--raw", "--no-renames", "--full-index", "--ignore-submodules=none")
+    asked = git.spawn("diff-index", *words, base, "--")
     yield entries
-    fields = git.finish(asked, "diff-tree").stdout.split(b"\0")
+    fields = git.finish(asked, "diff-index").stdout.split(b"\0")
     for header, path in zip(fields[0::2], fields[1::2], strict=False):
         _, mode, _, blob, kind = header.decode("ascii").lstrip(":").split(" ")
         entries.append(Entry("M" if kind == "T" else kind, os.fsdecode(path), mode, blob))

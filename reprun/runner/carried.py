@@ -8,11 +8,13 @@ from __future__ import annotations
 import binascii
 import os
 import stat
-from hashlib import sha256
-from typing import Any, Dict, Iterator, List, Sequence
 
 from reprun.runner.data import sha256_file
 from reprun.runner.errors import RunnerError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterator, List, Sequence
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -25,6 +27,8 @@ def record_of(files: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
 
 def place_carried(tree: str, files: Sequence[Dict[str, Any]]) -> None:
     """Writes the files of a request into a tree whose folders are still writable. None of them replaces anything."""
+    from hashlib import sha256
+
     for file in files:
         data = binascii.a2b_base64(file["data"])
         if sha256(data).hexdigest() != file["sha256"]:

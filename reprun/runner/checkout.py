@@ -10,7 +10,6 @@ import errno
 import os
 import stat
 import time
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from reprun.runner import lfs, table
 from reprun.runner.carried import place_carried
@@ -23,6 +22,12 @@ from reprun.runner.git import Git
 from reprun.runner.permissions import make_linked_read_only, make_read_only, open_writable
 from reprun.runner.store import restore_settings
 from reprun.runner.written import changed_paths, check_out, is_as_written
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+else:
+    from reprun.runner.tuples import NamedTuple
 
 _CANDIDATES = 3  # how many of the newest trees are considered as a base
 _NEAR = 100  # a tree with fewer differences is near enough to stop looking
@@ -126,7 +131,7 @@ def as_built(place: Place, name: str) -> Optional[Place]:
 def head(place: Place, name: str) -> str:
     """The commit at which git has the worktree `name`, or an empty string."""
     try:
-        with open(os.path.join(place.admin(name), "HEAD"), encoding="ascii") as file:
+        with open(os.path.join(place.admin(name), "HEAD"), encoding="utf-8") as file:
             return file.read().strip()
     except (OSError, ValueError):
         return ""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, Iterator, List, Set, Tuple
 
 from reprun.runner.carried import but_for, changed_carried
-from reprun.runner.checkout import Place
 from reprun.runner.data import sha256_file
-from reprun.runner.form import form_of
 from reprun.runner.metrics import read_metrics
 from reprun.runner.paths import RunDir
-from reprun.runner.worktree import find_changes
+from reprun.runner.worktree import find_changes, place_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterator, List, Set, Tuple
 
 MAX_OUTPUTS = 10_000
 
@@ -25,11 +26,6 @@ def collect(run: RunDir, plan: Dict[str, Any]) -> Dict[str, Any]:
         except Exception as error:  # whatever it is, the exit status must still be recorded
             outcome["problems"].append("%s: %s: %s" % (part.__name__.strip("_"), type(error).__name__, error))
     return outcome
-
-
-def place_of(tree: Dict[str, Any]) -> Place:
-    """The place of a worktree as it is written in requests and plans."""
-    return Place(tree["store"], tree["trees"], form_of(tree.get("form", {})))
 
 
 def _outputs(run: RunDir, plan: Dict[str, Any]) -> Dict[str, Any]:

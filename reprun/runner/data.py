@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from typing import Any, Dict, List, Sequence
 
 from reprun.runner.errors import RunnerError
 from reprun.runner.files import ensure_dir
 from reprun.runner.progress import report
 from reprun.runner.table import Stats, load, save
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Sequence
 
 MAX_FILES = 100_000
 
@@ -39,7 +41,9 @@ def _facts(name: str, path: str, memo: Any) -> Dict[str, Any]:
             "mend the path in [[data]] of reprun.toml, or bring the data; on another host a relative path is one of the "
             "worktree, so data that is not in git needs a path like ~/data/train.csv there",
         )
-    total, size, whole = 0, 0, hashlib.sha256()
+    from hashlib import sha256
+
+    total, size, whole = 0, 0, sha256()
     for folder, folders, files in os.walk(path):
         folders.sort()
         for file in sorted(files):
@@ -65,7 +69,9 @@ def _digest(path: str, memo: Any) -> str:
 
 def sha256_file(path: str, step: str = "") -> str:
     """The SHA-256 of a file of any size, in bounded memory. `step`: what it is read for, when that may take long."""
-    digest = hashlib.sha256()
+    from hashlib import sha256  # the quick one, see digests.py
+
+    digest = sha256()
     with open(path, "rb") as file:
         size, done = os.fstat(file.fileno()).st_size, 0
         for block in iter(lambda: file.read(1 << 20), b""):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Any, List, Mapping
 
 from reprun.runner.data import sha256_file
 from reprun.runner.errors import RunnerError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, List, Mapping
 
 _SHOWN = 10
 

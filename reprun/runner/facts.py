@@ -6,9 +6,12 @@ import itertools
 import os
 import subprocess
 import sys
-from typing import Any, Dict, List, Optional
 
 from reprun.runner.files import read_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional
 
 _QUERY = ("nvidia-smi", "--query-gpu=index,name,uuid,memory.total,driver_version", "--format=csv,noheader,nounits")
 GPU_SECONDS = 20  # a driver that has hung must not hold a run's record for ever

@@ -7,17 +7,21 @@ commit in one form is the same bytes everywhere; each form of a commit has a tre
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import re
-from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
 
+from reprun.runner.digests import sha256
 from reprun.runner.errors import RunnerError
 from reprun.runner.files import ensure_dir, find_bytes, write_atomic
 from reprun.runner.git import is_old
 
-TREE_NAME = re.compile(r"[0-9a-f]{40,64}(-[0-9a-f]{16})?")  # what shared trees are called
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
+else:
+    from reprun.runner.tuples import NamedTuple
+
+TREE_NAME = r"[0-9a-f]{40,64}(-[0-9a-f]{16})?"  # what shared trees are called
 _CLOSED = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_ATTR_NOSYSTEM": "1"}
 
 
@@ -108,4 +112,4 @@ def _told_to_old(settings: Mapping[str, str]) -> Dict[str, str]:
 
 
 def _digest(data: Any) -> str:
-    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
+    return sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]

@@ -10,10 +10,13 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from reprun.runner.errors import RunnerError
 from reprun.runner.process import Completed, finish, how_it_ended, spawn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 _SETTINGS = {
     "core.hooksPath": "/dev/null",

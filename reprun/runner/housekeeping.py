@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any, Dict, Iterator, List, Set
 
 from reprun.runner.checkout import Place
@@ -41,7 +42,7 @@ def remove(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     names = request.get("worktrees", [])
     used = _used(home) if names else set()
     for name in names:
-        if commit_of(name) not in used and TREE_NAME.fullmatch(name):
+        if commit_of(name) not in used and re.fullmatch(TREE_NAME, name):
             remove_worktree(place, name, place.path(name))
             remove_tree(os.path.join(home.cache, "pycache", place.path(name).lstrip("/")))
             removed.append(place.path(name))

@@ -6,13 +6,16 @@ than everything else here.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
-from typing import Any, Dict, List, Mapping, Optional, Sequence
 
+from reprun.runner.digests import sha256
 from reprun.runner.files import ensure_dir, read_json, read_text, write_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 # Runs in the job's interpreter. The first line keeps a json.py of the current folder from being imported.
 _PROBE = """
@@ -69,9 +72,7 @@ def probe(interpreter: Optional[str], env: Mapping[str, str], cwd: str, cache: s
     if interpreter is None:
         return {}
     choice = _choice(interpreter, env, cwd)
-    memo = os.path.join(
-        cache, "interpreters", hashlib.sha256(choice.encode("utf-8", "surrogateescape")).hexdigest()[:32] + ".json"
-    )
+    memo = os.path.join(cache, "interpreters", sha256(choice.encode("utf-8", "surrogateescape")).hexdigest()[:32] + ".json")
     known = _read_memo(memo)
     if known and known.get("stamp") == _stamp(interpreter, known.get("folders", [])):
         return dict(known["record"])
@@ -79,7 +80,7 @@ def probe(interpreter: Optional[str], env: Mapping[str, str], cwd: str, cache: s
     if not found:
         return {}
     folders = found.pop("folders")
-    found["digest"] = hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
+    found["digest"] = sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
     try:
         ensure_dir(os.path.dirname(memo))
         write_json(memo, {"record": found, "folders": folders, "stamp": _stamp(interpreter, folders)})

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-from typing import Iterable, Mapping, Optional, Sequence, Tuple
 
 from reprun.runner.data import sha256_file
 from reprun.runner.errors import RunnerError
@@ -16,8 +15,12 @@ from reprun.runner.form import Form
 from reprun.runner.git import Git
 from reprun.runner.progress import report
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterable, Mapping, Optional, Sequence, Tuple
+
 LONGEST_POINTER = 1024
-_POINTER = re.compile(
+_POINTER = (
     rb"version https://(?:git-lfs\.github\.com|hawser\.github\.com)/spec/v1\n(?:[!-~]+ [^\n]*\n)*?"
     rb"oid sha256:([0-9a-f]{64})\nsize ([0-9]+)\n(?:[!-~]+ [^\n]*\n)*"
 )
@@ -29,7 +32,7 @@ def parse_pointer(data: bytes) -> Optional[Tuple[str, int]]:
     """(SHA-256, size) of the content that a pointer stands for; None for anything else."""
     if len(data) > LONGEST_POINTER or b"\next-" in data:
         return None
-    match = _POINTER.fullmatch(data if data.endswith(b"\n") else data + b"\n")
+    match = re.fullmatch(_POINTER, data if data.endswith(b"\n") else data + b"\n")
     return (match.group(1).decode("ascii"), int(match.group(2))) if match else None
 
 

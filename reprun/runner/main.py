@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 from reprun.runner.errors import RunnerError
 from reprun.runner.paths import Home, home
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 OTHER_HOME = "export REPRUN_HOME=<a folder of yours>"
 

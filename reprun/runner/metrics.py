@@ -6,7 +6,10 @@ import json
 import math
 import os
 import stat
-from typing import Any, Dict, Iterator, Tuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterator, Tuple
 
 AXES = frozenset({"step", "epoch", "time", "timestamp", "wall_time"})  # where a value was measured, not what was measured
 MAX_METRICS = 1000

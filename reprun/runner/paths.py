@@ -74,15 +74,15 @@ class Home:
     def socket(self) -> str:
         """The tmux socket of this home. A home with a long path gets one elsewhere, and so does one on a disk that other hosts
         may share: a socket leads to a server on one host only, whoever else sees its name."""
-        import hashlib
+        from reprun.runner.digests import sha256
 
         direct = os.path.join(self.root, "tmux.sock")
         if is_on_network(self.root):
             here = os.fsencode("%s\0%s" % (os.uname().nodename, self.root))
-            return os.path.join(shared_folder(), "reprun-%s.sock" % hashlib.sha256(here).hexdigest()[:12])
+            return os.path.join(shared_folder(), "reprun-%s.sock" % sha256(here).hexdigest()[:12])
         if len(os.fsencode(direct)) <= _LONGEST_SOCKET:
             return direct
-        name = "reprun-%s.sock" % hashlib.sha256(os.fsencode(self.root)).hexdigest()[:12]
+        name = "reprun-%s.sock" % sha256(os.fsencode(self.root)).hexdigest()[:12]
         places = [os.environ.get("XDG_RUNTIME_DIR", ""), os.path.join(os.path.expanduser("~"), ".cache")]
         for place in places:
             path = os.path.join(place, name)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Sequence, Set
 
 from reprun.runner.errors import RunnerError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Sequence, Set
 
 _WRITE_BITS = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from typing import Mapping, NamedTuple, Optional, Sequence
 
 from reprun.runner.errors import RunnerError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Mapping, NamedTuple, Optional, Sequence
+else:
+    from reprun.runner.tuples import NamedTuple
 
 Process = subprocess.Popen  # a program that was started and not yet collected; its streams are bytes
 

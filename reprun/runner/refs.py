@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Dict, Iterable, List, Optional, Tuple
 
 from reprun.runner.git import Git
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, Iterable, List, Optional, Tuple
 
 PREFIX = "refs/reprun/"
 STALE_SECONDS = 1.0  # git holds such a lock for milliseconds

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, List
 
 from reprun.runner.carried import record_of
 from reprun.runner.checkout import Place
-from reprun.runner.collect import place_of
 from reprun.runner.data import data_facts
 from reprun.runner.errors import RunnerError
 from reprun.runner.expected import differing, refusal
@@ -23,8 +21,12 @@ from reprun.runner.state import find_state
 from reprun.runner.store import ensure_store, sees_objects
 from reprun.runner.submit import collect_early, submit
 from reprun.runner.variables import inherited
-from reprun.runner.worktree import ensure_own_tree, ensure_worktree, exists, remove_worktree, verify_newest
+from reprun.runner.worktree import ensure_own_tree, ensure_worktree, exists, place_of, remove_worktree, verify_newest
 from reprun.runner.written import MissingObjectError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List
 
 
 def warm(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:

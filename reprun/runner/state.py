@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, Dict, Optional
 
 from reprun.runner.claim import current, never_ran, owner_lives
 from reprun.runner.files import read_json
 from reprun.runner.identity import elsewhere, is_alive, same_boot
 from reprun.runner.paths import RunDir
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Optional
 
 NO_FOLDER = "its launch did not get as far as the target"
 INTERRUPTED = "its launch was interrupted before the start"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict
 
 from reprun.runner.errors import RunnerError
 from reprun.runner.files import ensure_dir, find_bytes, read_text, remove_tree, write_atomic
 from reprun.runner.git import Git
 from reprun.runner.paths import Home
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict
 
 
 def sees_objects(request: Dict[str, Any]) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import Any, Dict, List, Set
 
 from reprun.runner.errors import RunnerError
 from reprun.runner.files import ensure_dir
@@ -15,6 +14,10 @@ from reprun.runner.privacy import check_home
 from reprun.runner.process import Process, finish, spawn
 from reprun.runner.process import run as run_process
 from reprun.runner.state import find_state
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Set
 
 SUPERVISE = "@supervise"  # stands in a scheduler's command for the words that start the supervisor
 SOCKET = "@socket"  # and this for the socket of this user's sessions

@@ -12,10 +12,15 @@ import contextlib
 import json
 import os
 import stat
-from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
-Stats = Dict[str, List[int]]  # inode → [size, mtime_ns, ctime_ns]
-Table = Dict[str, List[int]]  # path → [inode, mode]; of a folder [ctime_ns, mode]; the tree itself is ""
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+
+    Stats = Dict[str, List[int]]  # inode → [size, mtime_ns, ctime_ns]
+    Table = Dict[str, List[int]]  # path → [inode, mode]; of a folder [ctime_ns, mode]; the tree itself is ""
+else:
+    Stats = Table = dict
 
 
 def walk(root: str, skip: Sequence[str] = ()) -> Tuple[Table, Stats]:
@@ -45,7 +50,7 @@ def walk(root: str, skip: Sequence[str] = ()) -> Tuple[Table, Stats]:
 def load(path: str) -> Optional[Dict[str, List[int]]]:
     """A saved table or stats; None when missing or torn, which only means that the slow way is taken."""
     try:
-        with open(path, encoding="ascii") as file:
+        with open(path, encoding="utf-8") as file:
             data = json.load(file)
     except (OSError, ValueError):
         return None
@@ -56,7 +61,7 @@ def save(path: str, data: Dict[str, List[int]]) -> None:
     """Writes a table or stats aside and renames it into place (not synced: it is a cache)."""
     aside = "%s.%d.tmp" % (path, os.getpid())
     fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "w", encoding="ascii") as file:
+    with os.fdopen(fd, "w", encoding="utf-8") as file:
         file.write(json.dumps(data, separators=(",", ":")))
     os.rename(aside, path)
 

@@ -7,17 +7,25 @@ import time
 from contextlib import contextmanager
 from itertools import islice
 from threading import Lock
-from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
 
 from reprun.runner import table
 from reprun.runner.carried import but_for
 from reprun.runner.checkout import Place, build, build_own, differences, has_link, head, remember
 from reprun.runner.files import ensure_dir, find_bytes, locked, remove_tree
-from reprun.runner.form import commit_of
+from reprun.runner.form import commit_of, form_of
 from reprun.runner.permissions import make_read_only
 from reprun.runner.progress import report
 
 _WAITING = "waiting for another launch that writes a worktree"
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
+
+
+def place_of(tree: Dict[str, Any]) -> Place:
+    """The place of a worktree as it is written in requests and plans."""
+    return Place(tree["store"], tree["trees"], form_of(tree.get("form", {})))
 
 
 def ensure_worktree(place: Place, commit: str) -> str:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-from typing import List
 
 from reprun.runner import lfs
 from reprun.runner.data import sha256_file
@@ -16,14 +15,18 @@ from reprun.runner.git import Git
 from reprun.runner.process import Completed, how_it_ended
 from reprun.runner.progress import is_heard, report
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List
+
 
 class MissingObjectError(RunnerError):
     """The repository does not have an object that the checkout needs."""
 
 
-_LACKING = re.compile(rb"unable to read sha1 file of (.*) \([0-9a-f]+\)")
-_FAR = re.compile(rb"\(([0-9]+)/([0-9]+)\)")
-_FAILED = re.compile(rb"^(?:fatal|error): (.*): smudge filter '?(.*?)'? failed$", re.MULTILINE)
+_LACKING = rb"unable to read sha1 file of (.*) \([0-9a-f]+\)"
+_FAR = rb"\(([0-9]+)/([0-9]+)\)"
+_FAILED = rb"^(?:fatal|error): (.*): smudge filter '?(.*?)'? failed$"
 
 
 def check_out(git: Git, commit: str) -> None:
@@ -31,14 +34,14 @@ def check_out(git: Git, commit: str) -> None:
     done = _read_tree(git, commit) if is_heard() else git.run("read-tree", "--reset", "-u", commit, check=False)
     if done.returncode == 0:
         return
-    lacking = _LACKING.search(done.stderr)
+    lacking = re.search(_LACKING, done.stderr)
     if lacking:
         raise MissingObjectError(
             "refused",
             "the repository does not have the content of %s, as in a partial clone" % os.fsdecode(lacking[1]),
             "git diff --shortstat $(git hash-object -t tree /dev/null) HEAD",  # which lets git fetch what it lacks, all at once
         )
-    failed = _FAILED.search(done.stderr)
+    failed = re.search(_FAILED, done.stderr, re.MULTILINE)
     if failed is None:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines() or [how_it_ended(done.returncode)]
         raise RunnerError("tool", "git read-tree failed: %s" % said[0])
@@ -58,7 +61,7 @@ def _read_tree(git: Git, commit: str) -> Completed:
     said = b""
     for piece in iter(lambda: os.read(process.stderr.fileno(), 1 << 16), b""):  # type: ignore[union-attr]
         said += piece
-        for done, total in _FAR.findall(piece)[-1:]:
+        for done, total in re.findall(_FAR, piece)[-1:]:
             report("writing the worktree", int(done), int(total))
     process.wait()
     process.stdout.close()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from reprun.core.frozen import dataclass
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object
 
 SUPERVISE = "@supervise"  # the runner puts the words that start its supervisor here
 SOCKET = "@socket"  # and here the socket of this user's sessions on the host
@@ -25,16 +29,12 @@ class Scheduler(Protocol):
 
     def submit(self, submission: Submission) -> list[str]:
         """The command that starts the run, `SUPERVISE` standing for the supervisor."""
-        ...
 
     def attach(self, submission: Submission) -> list[str]:
         """The command that shows the run to a person."""
-        ...
 
     def look(self, submission: Submission) -> list[str]:
         """The command that succeeds while there is something to show."""
-        ...
 
     def session(self, submission: Submission) -> str:
         """The name under which the scheduler knows the run."""
-        ...

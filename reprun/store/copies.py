@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
-
 from reprun.core.errors import ReprunError
 from reprun.core.frozen import dataclass, field
 from reprun.core.manifest import DamagedError, Manifest
-from reprun.store.manifests import parse_manifest
+from reprun.store.manifests import digest_of, parse_manifest
 
 
 @dataclass(frozen=True)
@@ -53,11 +51,6 @@ def choose(copies: Copies) -> Kept:
     what = "is gone" if copies.filed is None else "is damaged or was edited"
     note = f"the manifest {copies.path} {what}: the copy in the object database is used"
     return Kept(stored, copies.stored, note, "file")
-
-
-def digest_of(text: bytes) -> str:
-    """What the journal remembers of a sealed manifest."""
-    return sha256(text).hexdigest()
 
 
 def _read(text: bytes | None, copies: Copies) -> Manifest | ReprunError | None:

@@ -10,7 +10,6 @@ import contextlib
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any, TypeVar
 
 from reprun.core.errors import ToolError
 from reprun.core.frozen import astuple
@@ -18,8 +17,13 @@ from reprun.core.select import Filter, Where
 from reprun.store import sql
 from reprun.store.rows import Row, values_of
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    _T = TypeVar("_T")
+
 HINT = "try again; it is only a cache: deleting .git/reprun/index.sqlite is safe"
-_T = TypeVar("_T")
 
 
 class Index:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
 
 from reprun.runner.identity import is_orphan
 from reprun.system.clock import iso_now
@@ -22,6 +21,10 @@ from reprun.system.files import (
     remove_file,
     write_atomic,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Journal:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from reprun.core.digests import sha256
 from reprun.core.manifest import DamagedError, Manifest, check, open_seal, seal
-from reprun.core.toml_cost import is_costly
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def render_manifest(data: dict[str, Any]) -> str:
@@ -15,9 +17,16 @@ def render_manifest(data: dict[str, Any]) -> str:
     return seal(tomli_w.dumps(data, multiline_strings=True).encode()).decode()
 
 
+def digest_of(text: bytes) -> str:
+    """What the journal remembers of a sealed manifest."""
+    return sha256(text).hexdigest()
+
+
 def parse_manifest(text: bytes, what: str) -> Manifest:
     """Reads a sealed manifest. Raises `DamagedError` when the seal, the TOML or a field is wrong."""
     import tomllib
+
+    from reprun.core.toml_cost import is_costly
 
     body = open_seal(text, what)
     try:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
 from reprun.core.frozen import dataclass, replace
 from reprun.core.outcome import RunState
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from reprun.core.manifest import Manifest
 
-ParseConfig = Callable[[str, str], Any]  # (text, format) -> the config's values
+ParseConfig = Callable[[str, str], object]  # (text, format) -> the config's values
 MAX_JSON = 1 << 18  # a config beyond this size is not searched by `--where`; `show` still has it
 NO_OUTCOME = "no outcome recorded"
 DAMAGED = "damaged manifest"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING
 
 from reprun.core.ids import make_run_id
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
 

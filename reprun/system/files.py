@@ -6,7 +6,6 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 from reprun.core.errors import ToolError
 from reprun.runner import files as _files
@@ -16,6 +15,10 @@ from reprun.runner.files import locked as locked
 from reprun.runner.files import remove_tree as remove_tree
 from reprun.runner.files import try_locked as try_locked
 from reprun.runner.files import write_atomic as write_atomic
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def ensure_dir(path: str) -> str:

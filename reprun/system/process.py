@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from threading import Thread
-from typing import BinaryIO, NoReturn, cast
 
 from reprun.core.errors import NotFoundError, RefusedError, ReprunError, ToolError, UsageError
 from reprun.runner.errors import RunnerError
@@ -14,6 +13,10 @@ from reprun.runner.git import Git as Git
 from reprun.runner.process import Completed as Completed
 from reprun.runner.process import Process as Process
 from reprun.runner.process import run as _run
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO, NoReturn
 
 _WIDE = 1 << 20
 _KINDS: dict[str, type[ReprunError]] = {"usage": UsageError, "refused": RefusedError, "tool": ToolError, "missing": NotFoundError}
@@ -108,7 +111,7 @@ def _nameless_file() -> BinaryIO:
     except (AttributeError, OSError):
         import tempfile
 
-        return cast("BinaryIO", tempfile.TemporaryFile())
+        return tempfile.TemporaryFile()
 
 
 @contextmanager

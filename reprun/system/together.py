@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from threading import Thread
-from typing import Any, Generic, TypeVar
 
 from reprun.core.frozen import dataclass
 from reprun.system.clock import ticks
 
-T = TypeVar("T")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Generic, TypeVar
+
+    T = TypeVar("T")
+else:
+    Generic, T = {0: object}, 0  # `Generic[T]` is nothing more than that when it runs
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,8 @@ class Together:
 
     def do(self, works: Mapping[str, Work[Any]]) -> dict[str, Done[Any]]:
         """What came of each work; one that did not end in its time, or whose key is still busy after that, is left out."""
-        began, done = ticks(), dict[str, Done[Any]]()
+        began = ticks()
+        done: dict[str, Done[Any]] = {}
         for key, work in works.items():
             if key not in self._threads or not self._threads[key].is_alive():
                 self._threads[key] = Thread(target=_into, args=(done, key, work), daemon=True)

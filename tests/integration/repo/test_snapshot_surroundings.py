@@ -144,7 +144,7 @@ def test_the_branch_moved_meanwhile(repo: Path, git: Run, monkeypatch: pytest.Mo
         git("update-ref", "refs/heads/main", git("commit-tree", "HEAD^{tree}", "-p", "HEAD", "-m", "theirs"))
         put(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("reprun.repo.snapshot.put_on_branch", late)
+    monkeypatch.setattr("reprun.repo.branch.put_on_branch", late)
     index = (repo / ".git" / "index").read_bytes()
     with pytest.raises(RefusedError, match="moved"):
         snap(auto_commit="branch")

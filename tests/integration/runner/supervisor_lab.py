@@ -13,13 +13,12 @@ from typing import Any
 
 from lab import Run, until
 
-from reprun.runner.collect import place_of
 from reprun.runner.identity import is_alive
 from reprun.runner.paths import Home, RunDir
 from reprun.runner.state import find_state
 from reprun.runner.store import ensure_store
 from reprun.runner.submit import supervise_words
-from reprun.runner.worktree import ensure_worktree
+from reprun.runner.worktree import ensure_worktree, place_of
 from reprun.system.clock import new_run_id
 
 
