@@ -1,0 +1,146 @@
+"""Making a lock with conda-lock, in a process of its own: importing it costs half a second, and a solver may hang."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from reprun.core.errors import ToolError
+from reprun.core.frozen import dataclass
+from reprun.env.complaints import explain, too_slow
+from reprun.env.solver import Solver
+from reprun.env.sources import LOCK, Sources
+from reprun.system.files import ensure_dir, find_bytes, remove_tree, write_atomic
+from reprun.system.long_process import Watch, run_watched
+
+VIRTUAL, SOLVER = "reprun-virtual-packages", "reprun-solver"  # in the metadata of a lock of ours
+_STALE = "the lock does not fit the sources"
+_STUB = f"""#!/bin/sh
+case $1 in --version) echo conda 24.9.0; exit;; esac
+echo '{{"message": "{_STALE}"}}'
+exit 1
+"""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to lock: `sources` for each of `platforms` with the virtual packages there. `update` names packages to move to their
+    newest version while the rest of the old lock stays. `cache` is a folder for what channels say, `lock` where the lock is.
+    """
+
+    sources: Sources
+    platforms: Mapping[str, Mapping[str, str]]
+    cache: str
+    seconds: float
+    update: tuple[str, ...] = ()
+    lock: str = LOCK
+
+
+def make_lock(order: Order, solver: Solver, old: bytes | None, tell: Callable[[str], None]) -> bytes:
+    """The text of a new lock; what `old` says of other platforms stays in it.
+
+    Raises `UsageError` for sources that cannot be solved, `ToolError` for a channel that cannot be read, or too late.
+    """
+    folder = make_folder(order.cache)
+    try:
+        meta = {SOLVER: solver.words, VIRTUAL: json.dumps({**_known(old), **_plain(order.platforms)}, sort_keys=True)}
+        _write(folder, "meta.json", json.dumps(meta).encode())
+        words = ["--conda", solver.program(folder), "--metadata-yaml", os.path.join(folder, "meta.json")]
+        words += [word for name in order.update for word in ("--update", name)]
+        platforms = ", ".join(order.platforms)
+        tell(f"solving {order.sources.names} for {platforms} with {solver.words}")
+        done, said, heard = _run(folder, order, words, old, tell)
+        if done is None:
+            raise too_slow(order.sources.names, order.seconds, heard)
+        text = find_bytes(os.path.join(folder, "work", order.lock))
+        if done or text is None:
+            raise explain(order.sources.names, platforms, said, heard)
+        return text
+    finally:
+        remove_tree(folder)
+
+
+def is_current(order: Order, lock: bytes) -> bool:
+    """True when `lock` was made from sources that say the same, for each platform. Solves nothing.
+
+    conda-lock compares, and would start the solver next: the one that it is given here only says so.
+    """
+    folder = make_folder(order.cache)
+    try:
+        stub = os.path.join(folder, "conda")
+        write_atomic(stub, _STUB.encode(), 0o700, durable=False)
+        done, said, heard = _run(folder, order, ["--conda", stub, "--check-input-hash"], lock, lambda text: None)
+        if done is None:
+            raise too_slow(order.sources.names, order.seconds, heard)
+        if done and _STALE not in said:
+            raise explain(order.sources.names, ", ".join(order.platforms), said, heard)
+        return done == 0
+    finally:
+        remove_tree(folder)
+
+
+def make_folder(cache: str) -> str:
+    """A folder for one solve, not in /tmp: there, some machines start no programs."""
+    import tempfile
+
+    return tempfile.mkdtemp(prefix="solve-", dir=ensure_dir(cache))
+
+
+def _run(
+    folder: str, order: Order, words: Sequence[str], old: bytes | None, tell: Callable[[str], None]
+) -> tuple[int | None, str, list[str]]:
+    """conda-lock's exit status (None: it took too long), what it said, and what our solver let us hear."""
+    work, says = os.path.join(folder, "work"), os.path.join(folder, "says")
+    for path, data in order.sources.files:
+        _write(work, path, data)
+    if old is not None:
+        _write(work, order.lock, old)
+    _write(folder, "virtual.json", json.dumps({"subdirs": _spec(order.platforms)}).encode())
+    argv = [sys.executable, "-P", "-m", "conda_lock", "lock", "--lockfile", order.lock, *words]
+    argv += ["--virtual-package-spec", os.path.join(folder, "virtual.json")]
+    argv += [word for name in order.platforms for word in ("--platform", name)]
+    argv += [word for path, _ in order.sources.files for word in ("--file", path)]
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("CONDA_OVERRIDE_", "CONDA_FLAGS", "PYTHON"))}
+    env |= {"REPRUN_SOLVER_SAYS": says, "REPRUN_SOLVER_CACHE": order.cache, "PYTHONIOENCODING": "utf-8", "TMPDIR": folder}
+    done = run_watched(argv, work, env, Watch(order.seconds, lambda: _hear(says, tell)))
+    heard = (find_bytes(says) or b"").decode("utf-8", "replace").splitlines()
+    return (None, "", heard) if done is None else (done.returncode, done.stderr.decode("utf-8", "replace"), heard)
+
+
+def _hear(says: str, tell: Callable[[str], None]) -> None:
+    lines = (find_bytes(says) or b"").decode("utf-8", "replace").splitlines()
+    if lines and not lines[-1].startswith("{"):
+        tell(lines[-1])
+
+
+def _write(folder: str, path: str, data: bytes) -> None:
+    place = os.path.join(folder, path)
+    os.makedirs(os.path.dirname(place), exist_ok=True)
+    write_atomic(place, data, durable=False)
+
+
+def _spec(platforms: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """The file that conda-lock wants. It knows only the platforms that are in it, so those of an old lock must be, too."""
+    return {
+        name: {"packages": {one: f"1 {text}" if one == "__archspec" else text for one, text in virtual.items()}}
+        for name, virtual in platforms.items()
+    }
+
+
+def _plain(platforms: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    return {name: dict(virtual) for name, virtual in platforms.items()}
+
+
+def _known(old: bytes | None) -> dict[str, dict[str, str]]:
+    """What an old lock says of the virtual packages it was solved for."""
+    if old is None:
+        return {}
+    from reprun.env.lockfile import read_head
+
+    try:
+        return read_head(old).virtual
+    except ToolError:
+        return {}
