@@ -58,6 +58,12 @@ def read_packages(text: bytes, platform: str, categories: tuple[str, ...]) -> li
     return sorted((_package(row) for row in wanted), key=lambda item: (item["manager"], item["name"]))
 
 
+def read_names(text: bytes) -> set[str]:
+    """The names of all packages in a lock."""
+    listed = _load(text).get("package")
+    return {str(row.get("name")) for row in listed if isinstance(row, dict)} if isinstance(listed, list) else set()
+
+
 def _package(row: Mapping[str, Any]) -> dict[str, Any]:
     try:
         url, hashes = str(row["url"]), row["hash"]

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from reprun.core.errors import ToolError
+from reprun.core.errors import ToolError, UsageError
 from reprun.core.frozen import dataclass
+from reprun.core.text import show
 from reprun.env.complaints import explain, too_slow
 from reprun.env.solver import Solver
 from reprun.env.sources import LOCK, Sources
@@ -44,6 +45,8 @@ def make_lock(order: Order, solver: Solver, old: bytes | None, tell: Callable[[s
 
     Raises `UsageError` for sources that cannot be solved, `ToolError` for a channel that cannot be read, or too late.
     """
+    if order.update:
+        _check_update(order, old)
     folder = make_folder(order.cache)
     try:
         meta = {SOLVER: solver.words, VIRTUAL: json.dumps({**_known(old), **_plain(order.platforms)}, sort_keys=True)}
@@ -56,6 +59,8 @@ def make_lock(order: Order, solver: Solver, old: bytes | None, tell: Callable[[s
         if done is None:
             raise too_slow(order.sources.names, order.seconds, heard)
         text = find_bytes(os.path.join(folder, "work", order.lock))
+        if done and order.update and "KeyError: " in said:
+            raise _not_named(order, order.update)
         if done or text is None:
             raise explain(order.sources.names, platforms, said, heard)
         return text
@@ -87,6 +92,24 @@ def make_folder(cache: str) -> str:
     import tempfile
 
     return tempfile.mkdtemp(prefix="solve-", dir=ensure_dir(cache))
+
+
+def _check_update(order: Order, old: bytes | None) -> None:
+    """conda-lock would solve everything anew for a name that it does not know."""
+    from reprun.env.lockfile import read_names
+
+    if old is None:
+        raise UsageError("there is no lock in which anything could be updated", hint="reprun env lock")
+    strange = [name for name in order.update if name not in read_names(old)]
+    if strange:
+        raise _not_named(order, strange)
+
+
+def _not_named(order: Order, names: Sequence[str]) -> UsageError:
+    return UsageError(
+        f"{', '.join(map(show, names))}: only what {order.sources.names} names, and the lock has, can be updated",
+        hint="reprun env lock --force solves everything anew",
+    )
 
 
 def _run(
