@@ -47,6 +47,16 @@ def find_drift(plan: Mapping[str, Any], installed: Iterable[Package]) -> list[Ch
     return found
 
 
+def find_changes(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) -> list[Change]:
+    """What differs between the packages of two plans; `locked` is the old one, `installed` the new one."""
+    before, after = ({_key(item["manager"], item["name"]): _locked(item) for item in items} for items in (old, new))
+    return [
+        Change(key[1], before.get(key, NONE), after.get(key, NONE))
+        for key in sorted({*before, *after})
+        if before.get(key) != after.get(key)
+    ]
+
+
 def _key(manager: str, name: str) -> tuple[str, str]:
     return manager, normalized(name) if manager == "pip" else name
 

@@ -46,7 +46,12 @@ def read_head(text: bytes) -> Head:
     )
 
 
-def read_packages(text: bytes, platform: str, categories: tuple[str, ...]) -> list[dict[str, Any]]:
+def read_all(text: bytes, platform: str) -> list[dict[str, Any]]:
+    """The packages of a lock for `platform`, whatever their category. Raises as `read_packages`."""
+    return read_packages(text, platform, None)
+
+
+def read_packages(text: bytes, platform: str, categories: tuple[str, ...] | None) -> list[dict[str, Any]]:
     """The packages of a lock for `platform`, as a plan lists them. Raises `ToolError` for what is no lock or names none."""
     listed = _load(text).get("package")
     rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
@@ -54,7 +59,9 @@ def read_packages(text: bytes, platform: str, categories: tuple[str, ...]) -> li
     if platform not in there and platform not in read_head(text).platforms:
         known = ", ".join(sorted(there)) or "no platform"
         raise ToolError(f"the lock has nothing for {platform}: it is for {known}", hint=f"reprun env lock --platform {platform}")
-    wanted = [row for row in rows if row.get("platform") == platform and row.get("category", "main") in categories]
+    wanted = [row for row in rows if row.get("platform") == platform]
+    if categories is not None:
+        wanted = [row for row in wanted if row.get("category", "main") in categories]
     return sorted((_package(row) for row in wanted), key=lambda item: (item["manager"], item["name"]))
 
 

@@ -28,8 +28,10 @@ exit 1
 
 @dataclass(frozen=True)
 class Order:
-    """What to lock: `sources` for each of `platforms` with the virtual packages there. `update` names packages to move to their
-    newest version while the rest of the old lock stays. `cache` is a folder for what channels say, `lock` where the lock is.
+    """What to lock: `sources` for each of `platforms` with the virtual packages there (none: conda-lock's defaults).
+
+    `update` names packages to move to their newest version while the rest of the old lock stays. `cache` is a folder for what
+    channels say, `lock` is where the lock will be.
     """
 
     sources: Sources
@@ -123,7 +125,8 @@ def _run(
         _write(work, order.lock, old)
     _write(folder, "virtual.json", json.dumps({"subdirs": _spec(order.platforms)}).encode())
     argv = [sys.executable, "-P", "-m", "conda_lock", "lock", "--lockfile", order.lock, *words]
-    argv += ["--virtual-package-spec", os.path.join(folder, "virtual.json")]
+    if any(order.platforms.values()):
+        argv += ["--virtual-package-spec", os.path.join(folder, "virtual.json")]
     argv += [word for name in order.platforms for word in ("--platform", name)]
     argv += [word for path, _ in order.sources.files for word in ("--file", path)]
     env = {name: value for name, value in os.environ.items() if not name.startswith(("CONDA_OVERRIDE_", "CONDA_FLAGS", "PYTHON"))}

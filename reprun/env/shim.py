@@ -1,6 +1,5 @@
 """`conda`, as much of it as conda-lock asks for, on py-rattler: the solver of pixi, which is a wheel. Run as a program only.
 
-    shim virtual                                             the platform and the virtual packages of this machine
     shim --version | info --json
     shim create  -p PREFIX --dry-run --json [-c CHANNEL …] SPEC …
     shim install -p PREFIX --dry-run --json [-c CHANNEL …] SPEC …
@@ -30,15 +29,6 @@ _OVERRIDE = "CONDA_OVERRIDE_"
 def platform() -> str:
     """The platform to solve for."""
     return os.environ.get("CONDA_SUBDIR") or str(rattler.Subdir.current())
-
-
-def detected() -> dict[str, str]:
-    """The virtual packages of this machine: versions, for `__archspec` the name of the processor's kind."""
-    found = {}
-    for package in rattler.VirtualPackage.detect():
-        one = package.into_generic()
-        found[one.name.normalized] = str(one.build_string if one.name.normalized == "__archspec" else one.version)
-    return found
 
 
 def virtual_packages() -> list[Any]:
@@ -129,12 +119,6 @@ def info(words: argparse.Namespace) -> int:
     return 0
 
 
-def virtual(words: argparse.Namespace) -> int:
-    """What reprun asks: where are we?"""
-    print(json.dumps({"platform": str(rattler.Subdir.current()), "virtual": detected()}))
-    return 0
-
-
 def tell(text: str) -> None:
     """Adds a line to the file that reprun watches."""
     path = os.environ.get("REPRUN_SOLVER_SAYS")
@@ -148,7 +132,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="conda")
     parser.add_argument("-V", "--version", action="version", version=f"conda {CONDA_VERSION}")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, call in (("create", create), ("install", create), ("list", list_installed), ("info", info), ("virtual", virtual)):
+    for name, call in (("create", create), ("install", create), ("list", list_installed), ("info", info)):
         one = commands.add_parser(name)
         one.set_defaults(call=call)
         one.add_argument("-p", "--prefix", default="")

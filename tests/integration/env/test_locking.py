@@ -18,7 +18,7 @@ from reprun.env.locking import Order, is_current, make_lock
 from reprun.env.plan import make_plan, texts, unmet
 from reprun.env.solver import OURS, Solver, find_solver
 from reprun.env.sources import Sources
-from reprun.env.virtual import detect
+from reprun.runner.virtual import surroundings
 from reprun.system.long_process import Watch, run_watched
 
 PLATFORM = "linux-64"
@@ -121,13 +121,19 @@ def test_a_solve_that_takes_too_long_says_how_to_give_it_longer(conda_channel: C
     assert "timeout" in caught.value.hint
 
 
-def test_this_machine_is_asked_once(tmp_path: Path) -> None:
-    platform, virtual = detect(str(tmp_path))
-    assert platform.startswith("linux-")
-    assert virtual["__glibc"] == (os.confstr("CS_GNU_LIBC_VERSION") or "").split()[-1]
-    written = (tmp_path / "virtual.json").read_text()
-    (tmp_path / "virtual.json").write_text(written.replace(f'"{virtual["__glibc"]}"', '"2.0"'))
-    assert detect(str(tmp_path))[1]["__glibc"] == "2.0"  # as it was kept
+def test_we_see_of_this_machine_what_the_tools_of_conda_see() -> None:
+    """In a process of its own: py-rattler may crash Python at its end."""
+    script = """if True:
+        import os, rattler
+        rows = (one.into_generic() for one in rattler.VirtualPackage.detect())
+        print(rattler.Subdir.current(), *(f"{row.name.normalized}={row.version}" for row in rows), flush=True)
+        os._exit(0)"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    platform, *theirs = done.stdout.split()
+    found = surroundings()
+    assert found["platform"] == platform
+    ours = {**found["virtual"], "__archspec": "1"}  # they name the make of the processor, in the build
+    assert dict(item.split("=") for item in theirs) == ours
 
 
 def test_a_solver_of_the_user_comes_first(tmp_path: Path) -> None:
