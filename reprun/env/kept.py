@@ -64,6 +64,13 @@ class Kept:
         except FileNotFoundError:
             return []
 
+    def made_ns(self, digest: str) -> int:
+        """Since when a lock is here; 0 when it is not."""
+        try:
+            return os.stat(self._text(digest)).st_mtime_ns
+        except OSError:
+            return 0
+
     @contextmanager
     def alone(self, key: str) -> Iterator[None]:
         """Lets one process at a time solve for this key; the others find its result."""
