@@ -93,7 +93,8 @@ def check(
         reprun env check --prefix ~/miniforge3/envs/project
     """
     from reprun.cli.progress import progress
-    from reprun.commands.env_check import active_prefix, check_environment
+    from reprun.commands.env_check import check_environment
+    from reprun.commands.env_wanted import active_prefix
 
     workspace = open_workspace()
     with progress() as tell:

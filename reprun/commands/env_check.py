@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 
 from reprun.commands.env_choosing import Ground, Tell, find_ground, wanted_on
 from reprun.core.errors import NotFoundError, RefusedError, ReprunError, UsageError
@@ -48,7 +47,7 @@ def check_environment(workspace: Workspace, target: str, prefix: str, tell: Tell
     notes = tuple(check_sources(sources))
     if lock is None:
         return CheckResult(ground.paths, "", f"there is no {show(rules.lock)}", 0, "", [], notes)
-    wanted = wanted_on(workspace.target(target), rules)
+    wanted = wanted_on(workspace, workspace.target(target), rules)
     found, why = _compare(ground, sources, lock, wanted, (target, tell))
     drift = find_drift(found.plan, read_prefix(prefix)) if found and prefix else []
     count = len(found.plan["packages"]) if found else 0
@@ -75,11 +74,3 @@ def _compare(ground: Ground, sources: Sources, lock: bytes, wanted: Wanted, who:
     if not why:
         ground.kept.keep(key, chosen, lock)
     return chosen, why
-
-
-def active_prefix(environ: Mapping[str, str]) -> str:
-    """The conda environment that the user's shell has activated; empty for none, and for conda's own, where nobody works."""
-    prefix = environ.get("CONDA_PREFIX", "")
-    if not prefix or environ.get("CONDA_DEFAULT_ENV") == "base" or not os.path.isdir(os.path.join(prefix, "conda-meta")):
-        return ""
-    return prefix

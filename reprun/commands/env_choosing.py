@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from reprun.commands.env_memory import recall_platform
 from reprun.core.environment import EnvironmentRules
 from reprun.core.errors import UsageError
 from reprun.core.frozen import dataclass
@@ -50,18 +51,9 @@ def find_paths(top: str, rules: EnvironmentRules) -> tuple[str, ...]:
     return (usual,) if usual else ()
 
 
-def has_environment(top: str, settings: dict[str, object]) -> bool:
-    """Whether a launch from here needs a locked environment. Costs three looks at the disk where there is none."""
-    kind = settings.get("kind", "auto")
-    if kind != "auto":
-        return kind == "conda"
-    lock = settings.get("lock", "conda-lock.yml")
-    return bool(settings.get("files")) or any(os.path.lexists(os.path.join(top, str(name))) for name in (lock, *USUAL))
-
-
-def wanted_on(target: Target, rules: EnvironmentRules) -> Wanted:
-    """What a lock for this target has to fit; the target is asked."""
-    found = target.host.ask({"op": "virtual"})
+def wanted_on(workspace: Workspace, target: Target, rules: EnvironmentRules, may_be_old: bool = False) -> Wanted:
+    """What a lock for this target has to fit. With `may_be_old` another machine is not asked if it ever was."""
+    found = recall_platform(workspace, target.host, may_be_old)
     virtual = with_overrides(found["virtual"], rules.overrides)
     return Wanted(str(found["platform"]), virtual, rules.overrides, rules.categories)
 

@@ -10,7 +10,7 @@ from reprun.core.frozen import dataclass
 from reprun.core.text import show
 from reprun.env.export import Exported, export
 from reprun.env.installed import Package, read_prefix
-from reprun.runner.virtual import surroundings
+from reprun.runner.virtual import find_platform
 from reprun.system.files import explained, write_atomic
 
 
@@ -32,7 +32,7 @@ def export_environment(prefix: str, path: str, environ: Mapping[str, str]) -> Ex
     prefix = os.path.abspath(prefix) if prefix else environ.get("CONDA_PREFIX", "")
     if not prefix:
         raise UsageError("no conda environment is active", hint="reprun env export PREFIX")
-    here = surroundings()
+    here = find_platform()
     packages = read_prefix(prefix)
     exported = export(packages, here["platform"], here["virtual"])
     if path:

@@ -45,20 +45,43 @@ def lock_environment(workspace: Workspace, request: LockRequest, tell: Tell) -> 
     """Makes the lock if it does not fit its sources, and writes it. Raises what solving raises; then the old lock stays."""
     ground = find_ground(workspace)
     rules, sources = ground.rules, get_sources(workspace, ground)
-    wanted = wanted_on(workspace.target(request.target), rules)
+    wanted = wanted_on(workspace, workspace.target(request.target), rules)
     platforms = {name: _virtual(name, wanted) for name in request.platforms or rules.platforms or (wanted.platform,)}
     path = os.path.join(workspace.repository.top, rules.lock)
     old, notes = find_bytes(path), tuple(check_sources(sources))
+    is_plain = not (request.force or request.update) and list(platforms) == [wanted.platform]
+    known = ground.kept.find(key_of(sources, old, wanted)) if is_plain else None
+    if known is not None and known.origin == "made" and _is_alone(old, wanted.platform):
+        text = ground.kept.find_text(known.digest)  # what the last launch has used is what is written
+        if text is not None:
+            return _write(ground, sources, path, (text, old), wanted, notes)
     if old is not None and not (request.force or request.update):
         tell(f"comparing {rules.lock} with {sources.names}")
         if all(_fits(ground, sources, old, wanted, name) for name in platforms):
             return _result(path, old, old, wanted, notes)
     text = _solve(ground, sources, platforms, old, request.update, tell)
+    return _write(ground, sources, path, (text, old), wanted, notes)
+
+
+def _write(
+    ground: Ground, sources: Sources, path: str, texts: tuple[bytes, bytes | None], wanted: Wanted, notes: tuple[str, ...]
+) -> LockResult:
+    """Puts the new text in the place of the old one, and remembers for the next launch that it fits."""
+    text, old = texts
     with explained(path, "written"):
         ensure_dir(os.path.dirname(path))
         write_atomic(path, text, 0o644)  # it is committed and shared
-    _remember(ground, sources, text, wanted, request.target)
+    if wanted.platform in read_head(text).platforms:
+        ground.kept.keep(key_of(sources, text, wanted), read_plan(text, wanted, "this target", "committed"), text)
     return _result(path, text, old, wanted, notes, written=True)
+
+
+def _is_alone(lock: bytes | None, platform: str) -> bool:
+    """Whether nothing of other platforms would be lost."""
+    try:
+        return lock is None or set(read_head(lock).platforms) <= {platform}
+    except ReprunError:
+        return True
 
 
 def _virtual(platform: str, wanted: Wanted) -> dict[str, str]:
@@ -86,12 +109,6 @@ def _solve(
     rules = ground.rules
     order = Order(sources, platforms, ground.cache, rules.timeout, update, rules.lock)
     return make_lock(order, find_solver(rules.solver, os.environ), old, tell)
-
-
-def _remember(ground: Ground, sources: Sources, text: bytes, wanted: Wanted, where: str) -> None:
-    """So that the next launch need not ask whether the new lock fits: it does."""
-    if wanted.platform in read_head(text).platforms:
-        ground.kept.keep(key_of(sources, text, wanted), read_plan(text, wanted, where, "committed"), text)
 
 
 def _result(

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reprun import __version__
+from reprun.commands.env_wanted import SYSTEM
 from reprun.core import seeds as seed_rules
 from reprun.core.frozen import asdict, dataclass, fields
 from reprun.core.manifest import SCHEMA_VERSION, Manifest
@@ -60,7 +61,7 @@ def manifest_data(
             "deleted": snapshot.deleted,
         },
         "seeds": {"root": spec.seeds.root, "origin": spec.seeds.origin, "named": spec.seeds.named},
-        "environment": system_record(prepared["environment"]),
+        "environment": environment_table(prepared),
         "variables": {
             **variables_table(spec, inherited),
             "configured": sorted(spec.variables),
@@ -95,6 +96,13 @@ def manifest_data(
     if spec.carried:
         data["carried"] = carried_table(spec)
     return data
+
+
+def environment_table(prepared: Mapping[str, Any]) -> dict[str, Any]:
+    """The locked environment with what the job's Python says of itself; without a lock only that."""
+    seen = system_record(prepared["environment"])
+    locked = prepared.get("locked")
+    return {**{key: value for key, value in seen.items() if key != "packages"}, **locked} if locked else seen
 
 
 def _conversions_table(snapshot: Snapshot, prepared: Mapping[str, Any]) -> dict[str, Any]:
@@ -193,6 +201,7 @@ def spec_from_manifest(manifest: Manifest) -> RunSpec:
         parent=manifest.run_id,
         commit=manifest.commit,
         conversions={name: value for name, value in manifest.data["code"].get("conversions", {}).items() if name != "differ"},
+        lock=str(manifest.table("environment").get("lock", SYSTEM)),
     )
 
 

@@ -1,4 +1,7 @@
-"""Which lock a run gets: the one that is committed with the code if it fits, else one that is solved now; each once."""
+"""Which lock a run gets: the one that is committed with the code if it fits, else one that is solved now; each once.
+
+A launch that finds all as it was loads nothing of what reads and makes locks.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,6 @@ from reprun.core.errors import RefusedError
 from reprun.core.frozen import dataclass, replace
 from reprun.core.text import show
 from reprun.env.kept import Kept, Locked, digest_of
-from reprun.env.lockfile import read_head, read_packages
-from reprun.env.plan import make_plan, unmet
 from reprun.env.sources import Sources, Wanted, check_sources, key_of
 
 _SHOWN = 5
@@ -49,6 +50,9 @@ def choose(kept: Kept, choice: Choice, rules: EnvironmentRules, cache: str, tell
 
 def read_plan(text: bytes, wanted: Wanted, where: str, origin: str, notes: tuple[str, ...] = ()) -> Locked:
     """A lock with its plan for the target. Raises `RefusedError` when the target lacks what packages of it need."""
+    from reprun.env.lockfile import read_head, read_packages
+    from reprun.env.plan import make_plan, unmet
+
     head = read_head(text)
     packages = read_packages(text, wanted.platform, wanted.categories)
     solved = head.virtual.get(wanted.platform, {})
@@ -65,6 +69,7 @@ def read_plan(text: bytes, wanted: Wanted, where: str, origin: str, notes: tuple
 
 def fits(lock: bytes, sources: Sources, wanted: Wanted, cache: str, rules: EnvironmentRules) -> str:
     """Why a lock is not the one of its sources; empty when it is. Asks conda-lock, which compares and solves nothing."""
+    from reprun.env.lockfile import read_head
     from reprun.env.locking import Order, is_current
 
     head = read_head(lock)
@@ -74,7 +79,7 @@ def fits(lock: bytes, sources: Sources, wanted: Wanted, cache: str, rules: Envir
     other = [name for name, text in wanted.overrides.items() if virtual and virtual.get(name, "") != text]
     if other:
         return f"it was solved with another {', '.join(other)} than [environment] overrides says"
-    if not sources.files:
+    if not sources.files or head.made_from.get(wanted.platform) == sources.digest:
         return ""
     order = Order(sources, {wanted.platform: virtual}, cache, rules.timeout, lock=rules.lock)
     return "" if is_current(order, lock) else f"{sources.names} has changed since"

@@ -31,6 +31,11 @@ def explain(names: str, platform: str, said: str, heard: Sequence[str]) -> Repru
             f"{names} cannot be solved for {platform}:\n{_block(message)}",
             hint=f"change the versions in {names}, then reprun env lock",
         )
+    if "pypi_mapping" in said and "HTTPSConnectionPool" in said:
+        return ToolError(
+            f"{names} wants packages of PyPI, and conda-lock cannot fetch the table of their names: there is no network",
+            hint="name them under dependencies, not under pip, or solve where there is a network",
+        )
     last = list(_LAST.finditer(said))
     text = f"{last[-1][2] or last[-1][1]}" if last else next(iter(reversed(said.strip().splitlines())), "it says nothing")
     return ToolError(f"conda-lock cannot make a lock from {names}: {show(text[:300])}", hint=f"check {names}")

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from reprun.core.errors import ToolError
 from reprun.core.frozen import dataclass
@@ -19,13 +18,15 @@ _HEX = re.compile(r"[0-9a-f]+")
 
 @dataclass(frozen=True)
 class Head:
-    """What a lock says of itself. `virtual` and `solver` only where reprun made it: the virtual packages by platform."""
+    """What a lock says of itself. The last three only where reprun made it: by platform the virtual packages, and the digest of
+    the sources."""
 
     platforms: tuple[str, ...]
     sources: tuple[str, ...]
     channels: tuple[str, ...]
     virtual: dict[str, dict[str, str]]
     solver: str
+    made_from: dict[str, str]
 
 
 def read_head(text: bytes) -> Head:
@@ -41,8 +42,9 @@ def read_head(text: bytes) -> Head:
         platforms=tuple(str(name) for name in meta.get("platforms") or ()),
         sources=tuple(str(name) for name in meta.get("sources") or ()),
         channels=tuple(str(item.get("url", "")) for item in meta.get("channels") or () if isinstance(item, dict)),
-        virtual=_virtual(own.get("reprun-virtual-packages")),
+        virtual={name: _texts(table) for name, table in _table(own.get("reprun-virtual-packages")).items()},
         solver=str(own.get("reprun-solver") or ""),
+        made_from=_texts(_table(own.get("reprun-sources"))),
     )
 
 
@@ -81,6 +83,8 @@ def _package(row: Mapping[str, Any]) -> dict[str, Any]:
         raise ToolError(f"the lock has a package that is not whole: {show(str(row)[:200])}", hint="reprun env lock") from None
     if any(digest and not _HEX.fullmatch(digest) for digest in digests.values()):
         raise ToolError(f"the lock has a wrong hash for {show(found['name'])}", hint="reprun env lock")
+    from urllib.parse import unquote, urlsplit
+
     path = unquote(urlsplit(url).path)
     file = path.rpartition("/")[2]
     match = _ARCHIVE.fullmatch(file) if found["manager"] == "conda" else None
@@ -107,15 +111,14 @@ def _load(text: bytes) -> dict[str, Any]:
     return data
 
 
-def _virtual(text: Any) -> dict[str, dict[str, str]]:
+def _table(text: Any) -> dict[str, Any]:
+    """What we have written as JSON: conda-lock lets nothing but texts into the metadata."""
     try:
         found = json.loads(text) if isinstance(text, str) else {}
     except ValueError:
         return {}
-    if not isinstance(found, dict):
-        return {}
-    return {
-        str(platform): {str(name): str(version) for name, version in packages.items()}
-        for platform, packages in found.items()
-        if isinstance(packages, dict)
-    }
+    return found if isinstance(found, dict) else {}
+
+
+def _texts(table: Any) -> dict[str, str]:
+    return {str(name): str(value) for name, value in table.items()} if isinstance(table, dict) else {}

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from reprun.core.errors import ToolError, UsageError
@@ -17,7 +18,6 @@ from reprun.env.sources import LOCK, Sources
 from reprun.system.files import ensure_dir, find_bytes, remove_tree, write_atomic
 from reprun.system.long_process import Watch, run_watched
 
-VIRTUAL, SOLVER = "reprun-virtual-packages", "reprun-solver"  # in the metadata of a lock of ours
 _STALE = "the lock does not fit the sources"
 _STUB = f"""#!/bin/sh
 case $1 in --version) echo conda 24.9.0; exit;; esac
@@ -51,8 +51,7 @@ def make_lock(order: Order, solver: Solver, old: bytes | None, tell: Callable[[s
         _check_update(order, old)
     folder = make_folder(order.cache)
     try:
-        meta = {SOLVER: solver.words, VIRTUAL: json.dumps({**_known(old), **_plain(order.platforms)}, sort_keys=True)}
-        _write(folder, "meta.json", json.dumps(meta).encode())
+        _write(folder, "meta.json", json.dumps(_metadata(order, solver, old)).encode())
         words = ["--conda", solver.program(folder), "--metadata-yaml", os.path.join(folder, "meta.json")]
         words += [word for name in order.update for word in ("--update", name)]
         platforms = ", ".join(order.platforms)
@@ -156,17 +155,19 @@ def _spec(platforms: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
     }
 
 
-def _plain(platforms: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
-    return {name: dict(virtual) for name, virtual in platforms.items()}
+def _metadata(order: Order, solver: Solver, old: bytes | None) -> dict[str, str]:
+    """What a lock of ours says of itself, for its platforms; what the old one said of others stays true."""
+    virtual, made_from = dict[str, dict[str, str]](), dict[str, str]()
+    if old is not None:
+        from reprun.env.lockfile import read_head
 
-
-def _known(old: bytes | None) -> dict[str, dict[str, str]]:
-    """What an old lock says of the virtual packages it was solved for."""
-    if old is None:
-        return {}
-    from reprun.env.lockfile import read_head
-
-    try:
-        return read_head(old).virtual
-    except ToolError:
-        return {}
+        with suppress(ToolError):  # it is made anew because it is damaged
+            head = read_head(old)
+            virtual, made_from = head.virtual, head.made_from
+    virtual = {**virtual, **{name: dict(packages) for name, packages in order.platforms.items()}}
+    made_from = {**made_from, **dict.fromkeys(order.platforms, order.sources.digest)}
+    return {
+        "reprun-solver": solver.words,
+        "reprun-sources": json.dumps(made_from, sort_keys=True),
+        "reprun-virtual-packages": json.dumps(virtual, sort_keys=True),
+    }

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
-from reprun.env.versions import satisfies
-
 
 def make_plan(packages: Sequence[Mapping[str, Any]], platform: str, virtual: Mapping[str, str]) -> dict[str, Any]:
     """The plan for these packages; `virtual` are the virtual packages that the lock was solved for."""
@@ -25,6 +23,8 @@ def digest_of(data: Mapping[str, Any]) -> str:
 
 def unmet(plan: Mapping[str, Any], virtual: Mapping[str, str]) -> list[str]:
     """What packages of the plan need of a machine and `virtual` does not give: `numpy needs __glibc >=2.28, here is 2.17`."""
+    from reprun.env.versions import satisfies
+
     found = []
     for package in plan["packages"]:
         for depends in package["depends"]:

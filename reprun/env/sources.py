@@ -23,6 +23,12 @@ class Sources:
     files: tuple[tuple[str, bytes], ...]
 
     @property
+    def digest(self) -> str:
+        """Of all of it, to the byte. It is in the locks that reprun makes, so that a fresh clone knows what its lock is for."""
+        parts = [f"{path}\0{sha256(data).hexdigest()}" for path, data in sorted(self.files)]
+        return sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
+
+    @property
     def names(self) -> str:
         """The paths, for people."""
         return ", ".join(show(path) for path, _ in self.files)

@@ -213,9 +213,9 @@ def _packages(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _virtual(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
-    from reprun.runner.virtual import surroundings
+    from reprun.runner.virtual import find_platform
 
-    return surroundings()
+    return find_platform()
 
 
 _OPERATIONS: Dict[str, Callable[[Home, Dict[str, Any]], Dict[str, Any]]] = {

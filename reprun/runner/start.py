@@ -23,6 +23,7 @@ from reprun.runner.state import find_state
 from reprun.runner.store import ensure_store, sees_objects
 from reprun.runner.submit import collect_early, submit
 from reprun.runner.variables import has_environment, surroundings
+from reprun.runner.virtual import find_platform
 from reprun.runner.worktree import ensure_own_tree, ensure_worktree, exists, remove_worktree, verify_newest
 from reprun.runner.written import MissingObjectError
 
@@ -128,6 +129,7 @@ def _facts(home: Home, request: Dict[str, Any], path: str, folder: str) -> Dict[
         "data": data_facts(request.get("data", []), request.get("data_base") or path, home.cache),
         "socket": home.socket(),
         "pycache": os.path.join(home.cache, "pycache"),
+        **({"platform": find_platform()} if request.get("environment") else {}),
         "program": which(request["argv"][0], seen, folder) or "",
         "free_bytes": _free_bytes(home.run(request["run_id"]).path),
     }

@@ -7,7 +7,6 @@ with the same abilities get the same environment.
 from __future__ import annotations
 
 import os
-import platform
 import re
 from typing import Any, Dict, Set
 
@@ -20,11 +19,13 @@ _LEVELS = {
 }
 
 
-def surroundings() -> Dict[str, Any]:
+def find_platform() -> Dict[str, Any]:
     """`platform` (`linux-64`) and `virtual`, versions by name; of `__archspec` the level."""
-    system, machine = platform.system(), platform.machine().lower()
+    system, machine = os.uname().sysname, os.uname().machine.lower()  # the module platform takes long to load
     name = _MACHINES.get(machine, machine)
     if system == "Darwin":
+        import platform
+
         found = {"__unix": "0", "__osx": platform.mac_ver()[0], "__archspec": "m1" if name == "aarch64" else "x86_64"}
         return {"platform": "osx-arm64" if name == "aarch64" else "osx-64", "virtual": found}
     found = {"__unix": "0", "__linux": _numbers(os.uname().release), "__glibc": glibc(), "__cuda": cuda()}

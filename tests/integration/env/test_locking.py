@@ -18,7 +18,7 @@ from reprun.env.locking import Order, is_current, make_lock
 from reprun.env.plan import make_plan, texts, unmet
 from reprun.env.solver import OURS, Solver, find_solver
 from reprun.env.sources import Sources
-from reprun.runner.virtual import surroundings
+from reprun.runner.virtual import find_platform
 from reprun.system.long_process import Watch, run_watched
 
 PLATFORM = "linux-64"
@@ -53,7 +53,7 @@ def test_a_lock_holds_what_the_channel_has(locked: tuple[Order, bytes, list[str]
         }
     head = read_head(text)
     assert (head.platforms, head.sources, head.solver) == ((PLATFORM,), ("environment.yml",), solver().words)
-    assert head.virtual == {PLATFORM: VIRTUAL}
+    assert head.virtual == {PLATFORM: VIRTUAL} and head.made_from == {PLATFORM: order.sources.digest}
     assert unmet(make_plan(list(packages.values()), PLATFORM, VIRTUAL), {"__glibc": "2.5"}) == [
         "python needs __glibc >=2.17, here is 2.5"
     ]
@@ -130,7 +130,7 @@ def test_we_see_of_this_machine_what_the_tools_of_conda_see() -> None:
         os._exit(0)"""
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     platform, *theirs = done.stdout.split()
-    found = surroundings()
+    found = find_platform()
     assert found["platform"] == platform
     ours = {**found["virtual"], "__archspec": "1"}  # they name the make of the processor, in the build
     assert dict(item.split("=") for item in theirs) == ours

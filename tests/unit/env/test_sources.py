@@ -81,6 +81,8 @@ def test_overrides_add_replace_and_take_away() -> None:
          UsageError, "nothing provides x"),
         ("Traceback (most recent call last):\n  File\nValueError: Got pip specs without Python\n", ToolError, "Got pip specs"),
         ("", ToolError, "it says nothing"),
+        ("x.HTTPError: HTTPSConnectionPool(host='raw.example', port=443): /mappings/pypi/grayskull_pypi_mapping.json (Caused by",
+         ToolError, "wants packages of PyPI"),
     ],
 )  # fmt: skip
 def test_a_failure_is_a_sentence_and_no_traceback(said: str, kind: type[ReprunError], words: str) -> None:
