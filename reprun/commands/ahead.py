@@ -22,7 +22,7 @@ from reprun.preflight.clearing import clear
 from reprun.preflight.disk import MINIMUM
 from reprun.repo import refs
 from reprun.runner.foreseen import digest_of
-from reprun.runner.variables import is_private
+from reprun.runner.variables import is_private, is_secret
 from reprun.store.copies import digest_of as digest_of_text
 from reprun.store.manifests import parse_manifest
 from reprun.system.files import find_json, write_json
@@ -149,7 +149,9 @@ class _Memo:
 
     def keep(self, request: Mapping[str, Any], answer: Mapping[str, Any], expected: str) -> None:
         """Remembers the answer, unless it is the `expected` one. Values of secrets are not written down: then nothing is."""
-        if digest_of(answer) == expected or any(is_private(name) for name in answer["inherited"]):
+        private = {name for name in answer["inherited"] if is_private(name)}
+        private -= {name for name in answer.get("activated", ()) if not is_secret(name)}
+        if digest_of(answer) == expected or private:
             return
         last = {"run_id": request["run_id"], "commit": request["commit"], "answer": dict(answer)}
         known = {name: entry for name, entry in self._read().items() if name != _asked(request)}

@@ -16,7 +16,7 @@ from reprun.core.seeds import Seeds
 from reprun.core.spec import Carried, ConfigRecord, RunSpec, Snapshot
 from reprun.core.text import show
 from reprun.env.system import system_record
-from reprun.runner.variables import is_private
+from reprun.runner.variables import is_private, is_secret
 from reprun.system.clock import iso_now
 from reprun.system.files import umask
 
@@ -63,7 +63,7 @@ def manifest_data(
         "seeds": {"root": spec.seeds.root, "origin": spec.seeds.origin, "named": spec.seeds.named},
         "environment": environment_table(prepared),
         "variables": {
-            **variables_table(spec, inherited),
+            **variables_table(spec, inherited, prepared.get("activated", ())),
             "configured": sorted(spec.variables),
         },
         "target": {
@@ -111,9 +111,13 @@ def _conversions_table(snapshot: Snapshot, prepared: Mapping[str, Any]) -> dict[
     return {**snapshot.conversions.get("record", {}), **({"differ": [show(path) for path in differ]} if differ else {})}
 
 
-def variables_table(spec: RunSpec, inherited: Mapping[str, str]) -> dict[str, Any]:
-    """`values`, with what the config sets and the host gives, and `secret`, the names whose values are not written down."""
-    private = {name for name in inherited if is_private(name) and name not in spec.variables}
+def variables_table(spec: RunSpec, inherited: Mapping[str, str], activated: Sequence[str] = ()) -> dict[str, Any]:
+    """`values`, with what the config sets and the host gives, and `secret`, the names whose values are not written down.
+
+    What is `activated` comes out of packages that everybody can have, and is written down.
+    """
+    open_ones = {*spec.variables, *(name for name in activated if not is_secret(name))}
+    private = {name for name in inherited if is_private(name) and name not in open_ones}
     values = {name: value for name, value in sorted({**inherited, **spec.variables}.items()) if name not in private}
     if spec.gpus:
         values["CUDA_VISIBLE_DEVICES"] = "" if spec.gpus == "none" else spec.gpus

@@ -172,7 +172,10 @@ def _as_it_would_be(workspace: Workspace, manifest: Manifest, spec: RunSpec, tru
         data["environment"] = {**old, **locked}
     else:
         data["environment"] = environment_table({"environment": answer["environment"], "locked": locked})
-        data["variables"] = {**manifest.table("variables"), **variables_table(spec, answer["inherited"])}
+        data["variables"] = {
+            **manifest.table("variables"),
+            **variables_table(spec, answer["inherited"], answer.get("activated", ())),
+        }
     data["target"] = {
         **manifest.table("target"),
         "name": spec.target,

@@ -30,7 +30,8 @@ def test_a_host_without_conda_runs_what_environment_yml_says(
     prefix = environment["prefix"]
     assert prefix.startswith(str(ssh_host.home)) and (environment["kind"], environment["origin"]) == ("conda", "made")
     assert f"{prefix} {prefix}/share/activator" in answer.stderr
-    assert manifest["variables"]["values"]["CONDA_PREFIX"] == prefix
+    values = manifest["variables"]["values"]
+    assert (values["CONDA_PREFIX"], values["ACTIVATOR_LEVEL"]) == (prefix, "seven")
     # what was remembered of the host is not true any more: its home is new
     subprocess.run(["chmod", "-R", "u+w", prefix], check=True)
     shutil.rmtree(prefix)
