@@ -97,6 +97,8 @@ def variables(manifest: Record) -> Facts:
     prefix = plain(locked.get("prefix")) if locked.get("lock") else ""
     if prefix:  # named by a digest, in a home that is another one on every host
         facts = {name: value.replace(prefix, "{environment}") for name, value in facts.items()}
+        if "PYTHONPATH" not in items(table.get("configured")):
+            facts.pop("PYTHONPATH", None)  # it says where the worktree is
     if run_id:  # a path into the run's own directory is another one in every run
         facts = {name: value.replace(run_id, "{run_id}") for name, value in facts.items()}
     return facts | {name: "(secret)" for item in items(table.get("secret")) if (name := plain(item))}
