@@ -41,6 +41,8 @@ def answer_launch(request: LaunchRequest, asked: Asked | None = None) -> int:
         say_backup(workspace)
     with progress() as tell:
         launched = start(workspace, spec, tell=tell)
+    for note in workspace.notes:
+        say(f"note: {show(note)}")
     if not request.follow:
         return answer(launched_data(launched), lambda: print_launched(launched))
     if not is_json():

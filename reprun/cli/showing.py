@@ -55,7 +55,9 @@ def _print_manifest(manifest: Record) -> None:
     environment = mapping(manifest.get("environment"))
     if environment.get("python"):
         packages = f"{len(items(environment.get('packages')))} packages"
-        _line("python", f"{plain(environment['python'])}, {packages} ({plain(environment.get('kind'))}: recorded, not locked)")
+        kind, lock = plain(environment.get("kind")), plain(environment.get("lock"))
+        how = f"{kind}, lock {lock[:12]}" if lock else f"{kind}: recorded, not locked"
+        _line("python", f"{plain(environment['python'])}, {packages} ({how})")
     _line("target", _target(mapping(manifest.get("target"))))
     for label in ("data", "carried"):
         for entry in map(mapping, items(manifest.get(label))):

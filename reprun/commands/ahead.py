@@ -16,44 +16,51 @@ from reprun.commands import steps
 from reprun.commands.delivery import ask_with_code
 from reprun.commands.records import Sealed
 from reprun.core.errors import RefusedError, ToolError
-from reprun.core.spec import Attempt, RunSpec, Snapshot
+from reprun.core.spec import RunSpec, Snapshot
 from reprun.hosts.base import Behind
 from reprun.preflight.clearing import clear
 from reprun.preflight.disk import MINIMUM
 from reprun.repo import refs
 from reprun.runner.foreseen import digest_of
-from reprun.runner.variables import is_private
+from reprun.runner.variables import is_private, is_secret
 from reprun.store.manifests import digest_of as digest_of_text
 from reprun.store.manifests import parse_manifest
 from reprun.system.files import find_json, write_json
 
 if TYPE_CHECKING:
+    from reprun.commands.preparing import Ready
     from reprun.targets import Target
     from reprun.workspace import Workspace
 
 BEGUN = "begun"  # where an answer to `prepare` holds the `Ahead` whose manifest stands
 _KEPT = 8  # answers of a host that are remembered: of so many programs, folders and the like
-_ASKED = ("key", "cwd", "writable", "variables", "pass_env", "gpus", "data", "form", "accept")
+_ASKED = ("key", "cwd", "writable", "variables", "pass_env", "gpus", "data", "form", "accept", "environment")
 
 
 class Ahead:
     """`sealed` is the manifest of a start that was sent ahead, None without one; `answer` is what the host said of that start,
     None when it is not known."""
 
-    def __init__(self, workspace: Workspace, target: Target, spec: RunSpec, attempt: Attempt) -> None:
-        self.workspace, self.target, self.spec, self.attempt = workspace, target, spec, attempt
+    def __init__(self, workspace: Workspace, target: Target, spec: RunSpec, ready: Ready) -> None:
+        self.workspace, self.target, self.spec, self.attempt = workspace, target, spec, ready.attempt
+        self.ready = ready
         self.memo = _Memo(workspace, target)
-        self.journal = workspace.journal(attempt.run_id)
+        self.journal = workspace.journal(self.attempt.run_id)
         self.sealed: Sealed | None = None
         self.answer: dict[str, Any] | None = None
         self.foreseen: dict[str, Any] = {}
         self.expects = ""
         self._request: dict[str, Any] | None = None
 
-    def prepare(self, snapshot: Snapshot, request: dict[str, Any], tell: Callable[[str], None]) -> dict[str, Any]:
+    def prepare(self, request: dict[str, Any], tell: Callable[[str], None]) -> dict[str, Any]:
         """Asks for the worktree; what the host answers, with `BEGUN` where the manifest that was sealed ahead stands."""
+        snapshot, host = self.ready.snapshot, self.target.host
         behind = Behind(lambda: self._start(snapshot, request))
-        answer = ask_with_code(self.workspace, self.target.host, snapshot, request, tell, behind if self.attempt.first else None)
+        answer = ask_with_code(self.workspace, host, snapshot, request, tell, behind if self.attempt.first else None)
+        if "lacks_environment" in answer:  # then the host has started nothing either
+            if self.sealed is not None:
+                self._withdraw()
+            return answer
         self.memo.keep(request, answer, self.expects)
         if not self.attempt.first:
             self._recall(answer)
@@ -65,7 +72,8 @@ class Ahead:
             return self._request
         try:
             cleared = clear(self.attempt, self.spec, foreseen)
-            sealed = steps.make_manifest(self.target, self.spec, snapshot, foreseen, cleared)
+            whole = {**foreseen, "locked": self.ready.locked}
+            sealed = steps.make_manifest(self.target, self.spec, snapshot, whole, cleared)
             start = steps.start_request(self.workspace, self.target, self.spec, foreseen, sealed)
             standing = str(foreseen["standing"])
         except (RefusedError, LookupError, TypeError, ValueError, AttributeError):  # what is remembered is no answer of today
@@ -141,7 +149,9 @@ class _Memo:
 
     def keep(self, request: Mapping[str, Any], answer: Mapping[str, Any], expected: str) -> None:
         """Remembers the answer, unless it is the `expected` one. Values of secrets are not written down: then nothing is."""
-        if digest_of(answer) == expected or any(is_private(name) for name in answer["inherited"]):
+        private = {name for name in answer["inherited"] if is_private(name)}
+        private -= {name for name in answer.get("activated", ()) if not is_secret(name)}
+        if digest_of(answer) == expected or private:
             return
         last = {"run_id": request["run_id"], "commit": request["commit"], "answer": dict(answer)}
         known = {name: entry for name, entry in self._read().items() if name != _asked(request)}

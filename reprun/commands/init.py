@@ -145,6 +145,23 @@ _TEMPLATE = """\
 [env]
 #OMP_NUM_THREADS = 8
 
+# The packages of a run. "conda": a prefix made from conda-lock.yml, or from environment.yml, which is locked when it changes;
+# "system": the Python that is there, only recorded; "auto": conda where there is one of these files.
+[environment]
+#kind = "auto"
+#files = ["environment.yml"]
+#lock = "conda-lock.yml"
+#categories = ["main"]
+# What a solver is to believe of the target, whatever it has.
+#overrides = { __cuda = "12.4" }
+# micromamba, mamba or conda where there is one, else py-rattler; and how many seconds it may take.
+#solver = "auto"
+#timeout = 600
+# When the active environment is not what the lock says: "record" says so, "refuse" refuses, "export" runs with what is installed.
+#drift = "record"
+# Who fetches packages first: "host" is the machine of the run, "dev" is this one.
+#fetch = "host"
+
 # What a snapshot may add to the history without being asked about. "allow" is written as a .gitignore is.
 [guard]
 #max_file = "10 MiB"

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from reprun import __version__
+from reprun.commands.env_wanted import SYSTEM
 from reprun.core import seeds as seed_rules
 from reprun.core.frozen import asdict, dataclass, fields
 from reprun.core.manifest import SCHEMA_VERSION, Manifest
@@ -14,7 +15,7 @@ from reprun.core.seeds import Seeds
 from reprun.core.spec import Carried, ConfigRecord, RunSpec, Snapshot
 from reprun.core.text import show
 from reprun.env.system import system_record
-from reprun.runner.variables import is_private
+from reprun.runner.variables import is_private, is_secret
 from reprun.system.clock import iso_now
 from reprun.system.files import umask
 
@@ -62,9 +63,9 @@ def manifest_data(
             "deleted": snapshot.deleted,
         },
         "seeds": {"root": spec.seeds.root, "origin": spec.seeds.origin, "named": spec.seeds.named},
-        "environment": system_record(prepared["environment"]),
+        "environment": environment_table(prepared),
         "variables": {
-            **variables_table(spec, inherited),
+            **variables_table(spec, inherited, prepared.get("activated", ())),
             "configured": sorted(spec.variables),
         },
         "target": {
@@ -99,15 +100,26 @@ def manifest_data(
     return data
 
 
+def environment_table(prepared: Mapping[str, Any]) -> dict[str, Any]:
+    """The locked environment with what the job's Python says of itself; without a lock only that."""
+    seen = system_record(prepared["environment"])
+    locked = prepared.get("locked")
+    return {**{key: value for key, value in seen.items() if key != "packages"}, **locked} if locked else seen
+
+
 def _conversions_table(snapshot: Snapshot, prepared: Mapping[str, Any]) -> dict[str, Any]:
     """How git's objects became the files that ran, and the files for which it was accepted that they are not the dev tree's."""
     differ = sorted({*snapshot.conversions.get("differ", ()), *prepared["differ"]})
     return {**snapshot.conversions.get("record", {}), **({"differ": [show(path) for path in differ]} if differ else {})}
 
 
-def variables_table(spec: RunSpec, inherited: Mapping[str, str]) -> dict[str, Any]:
-    """`values`, with what the config sets and the host gives, and `secret`, the names whose values are not written down."""
-    private = {name for name in inherited if is_private(name) and name not in spec.variables}
+def variables_table(spec: RunSpec, inherited: Mapping[str, str], activated: Sequence[str] = ()) -> dict[str, Any]:
+    """`values`, with what the config sets and the host gives, and `secret`, the names whose values are not written down.
+
+    What is `activated` comes out of packages that everybody can have, and is written down.
+    """
+    open_ones = {*spec.variables, *(name for name in activated if not is_secret(name))}
+    private = {name for name in inherited if is_private(name) and name not in open_ones}
     values = {name: value for name, value in sorted({**inherited, **spec.variables}.items()) if name not in private}
     if spec.gpus:
         values["CUDA_VISIBLE_DEVICES"] = "" if spec.gpus == "none" else spec.gpus
@@ -195,6 +207,7 @@ def spec_from_manifest(manifest: Manifest) -> RunSpec:
         parent=manifest.run_id,
         commit=manifest.commit,
         conversions={name: value for name, value in manifest.data["code"].get("conversions", {}).items() if name != "differ"},
+        lock=str(manifest.table("environment").get("lock", SYSTEM)),
     )
 
 

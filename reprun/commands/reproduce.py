@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reprun.commands.delivery import recall
+from reprun.commands.env_wanted import SYSTEM
 from reprun.commands.launch import Launched, Tell, ignore, launch
-from reprun.commands.records import carried_table, spec_from_manifest, variables_table
+from reprun.commands.records import carried_table, environment_table, spec_from_manifest, variables_table
 from reprun.commands.states import get_state
 from reprun.core.compare import Difference, Side, differences
 from reprun.core.errors import UsageError
 from reprun.core.frozen import dataclass, replace
 from reprun.core.manifest import DamagedError, Manifest
 from reprun.core.outcome import RunState
+from reprun.core.reasons import environment_warnings
 from reprun.core.spec import Carried, RunSpec
 from reprun.core.tolerance import parse_tolerance
 from reprun.core.verdict import Verdict, judge
-from reprun.env.system import system_record
 from reprun.repo.refs import get_tree
 from reprun.store.rows import Row
 from reprun.workspace import Workspace
+
+if TYPE_CHECKING:
+    from reprun.targets import Target
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,8 @@ def finish_reproduction(
     allowed = parse_tolerance(tolerances, workspace.settings.tolerances())
     new = workspace.manifest(launched.run_id)
     found = differences(side_of(plan.manifest.data, plan.outcome.record), side_of(new.data, end.record))
-    verdict = judge(judged(plan.outcome), judged(end), allowed)
+    doubts = environment_warnings(plan.manifest.data, new.data, found)
+    verdict = judge(judged(plan.outcome), judged(end), allowed, doubts)
     return Reproduction(plan, launched.run_id, end, found, verdict)
 
 
@@ -132,9 +137,22 @@ def _carried_now(workspace: Workspace, spec: RunSpec, get: bool) -> tuple[Carrie
     return (get_carried if get else find_carried)(workspace.repository, [file.path for file in spec.carried])
 
 
+def _locked_as_it_would_be(
+    workspace: Workspace, target: Target, spec: RunSpec, recorded: Mapping[str, Any]
+) -> tuple[dict[str, Any], str]:
+    """The locked environment, and its digest where the target has it; nothing for a run without one."""
+    if spec.lock in ("", SYSTEM):
+        return {}, ""
+    from reprun.commands.environment import foresee
+
+    return foresee(workspace, target, spec, recorded)
+
+
 def _as_it_would_be(workspace: Workspace, manifest: Manifest, spec: RunSpec, trusted: bool) -> Side:
     """The records that the new run would get here and now, as far as they can be known without starting it."""
-    host = workspace.target(spec.target).host
+    target = workspace.target(spec.target)
+    host, old = target.host, manifest.table("environment")
+    locked, there = _locked_as_it_would_be(workspace, target, spec, old)
     known = recall(workspace, host)
     has_tree = host.is_here or (known is not None and known.shared)  # else paths in the tree mean nothing there, as yet
     asked = [path for path in spec.data if has_tree or path.startswith(("/", "~"))] if trusted else []
@@ -146,11 +164,18 @@ def _as_it_would_be(workspace: Workspace, manifest: Manifest, spec: RunSpec, tru
             "variables": spec.variables if trusted else {},
             "data": asked,
             **({"data_base": workspace.repository.top} if has_tree else {}),
+            **({"environment": there} if there else {}),
         }
     )
     data = dict(manifest.data)
-    data["environment"] = system_record(answer["environment"])
-    data["variables"] = {**manifest.table("variables"), **variables_table(spec, answer["inherited"])}
+    if locked and not there:  # its Python and its variables are known when it is made
+        data["environment"] = {**old, **locked}
+    else:
+        data["environment"] = environment_table({"environment": answer["environment"], "locked": locked})
+        data["variables"] = {
+            **manifest.table("variables"),
+            **variables_table(spec, answer["inherited"], answer.get("activated", ())),
+        }
     data["target"] = {
         **manifest.table("target"),
         "name": spec.target,

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from reprun.commands.beginning import submission_of
+from reprun.commands.preparing import prepare_locked
 from reprun.commands.records import Sealed, manifest_data, plan_of
-from reprun.core.errors import NotFoundError, RefusedError, ReprunError, ToolError, UnreachableError
+from reprun.core.errors import NotFoundError, RefusedError, ReprunError, ToolError, UnreachableError, UsageError
 from reprun.core.frozen import replace
 from reprun.core.manifest import Manifest
 from reprun.core.outcome import state_of
@@ -37,7 +38,7 @@ def explained(workspace: Workspace, target: Target, attempt: Attempt) -> Iterato
     """
     try:
         yield
-    except RefusedError:
+    except (RefusedError, UsageError):  # also an environment that cannot be solved
         if attempt.first:
             with suppress(UnreachableError):  # why it is refused is worth more than why it cannot be taken back
                 forget(workspace, target, attempt.run_id)
@@ -87,10 +88,9 @@ def ensure_prepared(
         try:
             tell("taking the snapshot")
             snapshot = ensure_snapshot(workspace, spec, attempt)
-            tell(f"preparing the worktree on {target.name}")
             commit = snapshot.commit
             if not await_gc(repository) or has_all_objects(repository, commit):
-                return snapshot, prepare(workspace, target, spec, snapshot, attempt, tell)
+                return snapshot, prepare_locked(workspace, target, spec, (attempt, snapshot), tell)
         except ToolError as error:
             lost = not has_all_objects(repository, commit) if commit else await_gc(repository) or "object" in error.message
             if not lost or not can_repeat:
@@ -147,42 +147,6 @@ def _conversions(workspace: Workspace, spec: RunSpec, run_id: str) -> dict[str, 
     from reprun.repo.recorded import restore_conversions
 
     return restore_conversions(workspace.repository, spec.conversions, spec.commit).data()
-
-
-def prepare(
-    workspace: Workspace, target: Target, spec: RunSpec, snapshot: Snapshot, attempt: Attempt, tell: Callable[[str], None]
-) -> dict[str, Any]:
-    """Lets the target make the worktree and tell what the manifest has to say of it."""
-    request: dict[str, Any] = {
-        "op": "prepare",
-        "run_id": attempt.run_id,
-        "key": workspace.key,
-        "object_format": workspace.repository.object_format,
-        "commit": snapshot.commit,
-        "cwd": spec.cwd,
-        "argv": list(spec.argv),
-        "writable": list(spec.writable),
-        "carry": _contents(workspace, spec),
-        "variables": spec.variables,
-        "pass_env": list(workspace.settings.pass_env),
-        "gpus": spec.gpus,
-        "data": list(spec.data),
-        **{name: snapshot.conversions[name] for name in ("form", "expected", "accept") if name in snapshot.conversions},
-    }
-    if target.host.is_here:
-        return target.host.ask({**request, **workspace.borrowed()}, tell=tell)
-    from reprun.commands.ahead import Ahead
-
-    return Ahead(workspace, target, spec, attempt).prepare(snapshot, request, tell)
-
-
-def _contents(workspace: Workspace, spec: RunSpec) -> list[dict[str, Any]]:
-    """The carried files with what is in them: read anew at every attempt, because no record holds it."""
-    if not spec.carried:
-        return []
-    from reprun.repo.carried import carried_contents
-
-    return carried_contents(workspace.repository, spec.carried)
 
 
 def ensure_manifest(

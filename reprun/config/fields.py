@@ -16,6 +16,8 @@ Check = Callable[[str, Any], Any]
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _REMOTE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")
 _NAME_GLOB = re.compile(r"[A-Za-z0-9_*?\[\]!-]+")
+_VIRTUAL = re.compile(r"__[a-z][a-z0-9_]*")
+_VERSION = re.compile(r"[A-Za-z0-9_.]{0,40}")
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([KMGT]?)(i?)B?", re.IGNORECASE)
 
 
@@ -137,6 +139,18 @@ def environment(where: str, value: Any) -> dict[str, str]:
         if isinstance(item, (dict, list)):
             raise wrong(f"{where}.{name}", "a string, a number, true or false", item)
         result[name] = scalar(item)
+    return result
+
+
+def virtual_packages(where: str, value: Any) -> dict[str, str]:
+    """Virtual packages by name, with their versions as text; an empty one takes the package away."""
+    result = {}
+    for name, item in table(where, value).items():
+        if not _VIRTUAL.fullmatch(name):
+            raise UsageError(f"{where} has {show(name)!r}, which is no virtual package", hint='for example __cuda = "12.4"')
+        if not isinstance(item, str) or not _VERSION.fullmatch(item):
+            raise wrong(f"{where}.{name}", "a version in quotes", item, hint='for example __cuda = "12.4", or "" for none')
+        result[name] = item
     return result
 
 

@@ -12,11 +12,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from reprun.core.environment import EnvironmentRules
     from reprun.core.tolerance import Tolerances
 
 NAME = "reprun.toml"
 _FLAT = ("outputs", "launch", "snapshot", "git", "results")  # sections whose keys are fields of their own
-_MERGED = ("env", *_FLAT, "guard", "verdict", "verdict.metrics", "targets")  # below these, key by key
+_MERGED = (
+    "env",
+    *_FLAT,
+    "guard",
+    "environment",
+    "environment.overrides",
+    "verdict",
+    "verdict.metrics",
+    "targets",
+)  # below these, key by key
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,7 @@ class Settings:
     auto_pull: tuple[str, ...] = ()
     auto_pull_max: int = 256 << 20
     guard: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, Any] = field(default_factory=dict)
     verdict: dict[str, Any] = field(default_factory=dict)
     targets: dict[str, dict[str, Any]] = field(default_factory=dict)
     files: tuple[str, ...] = ()
@@ -45,6 +56,12 @@ class Settings:
     def rules(self) -> Rules:
         """What `[guard]` says."""
         return Rules(**self.guard)
+
+    def environment_rules(self) -> EnvironmentRules:
+        """What `[environment]` says."""
+        from reprun.core.environment import EnvironmentRules
+
+        return EnvironmentRules(**self.environment)
 
     def tolerances(self) -> Tolerances:
         """What `[verdict]` allows; a metric with a table of its own takes nothing from the general one."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from reprun.config import fields
 from reprun.config.formats import parse
+from reprun.core.environment import DRIFT, KINDS
 from reprun.core.text import show
 
 
@@ -66,6 +67,18 @@ SCHEMA: dict[str, fields.Check] = {
     "pass_env": fields.list_of(fields.name_glob),
     "env": fields.environment,
     "outputs": _section(hash_limit=fields.size),
+    "environment": _section(
+        kind=fields.choice(*KINDS),
+        files=fields.list_of(fields.inside),
+        lock=fields.inside,
+        categories=fields.list_of(fields.text),
+        platforms=fields.list_of(fields.text),
+        overrides=fields.virtual_packages,
+        solver=fields.text,
+        timeout=fields.number,
+        drift=fields.choice(*DRIFT),
+        fetch=fields.choice("host", "dev"),
+    ),
     "guard": _section(max_file=fields.size, max_total=fields.size, max_new_files=fields.count, allow=fields.list_of(fields.text)),
     "git": _section(push=fields.remote),
     "snapshot": _section(filters=fields.choice("exact", "committed")),

@@ -58,9 +58,14 @@ def command(manifest: Record) -> Facts:
 
 
 def environment(manifest: Record) -> Facts:
-    """Where the interpreter and its packages were."""
+    """Where the interpreter and its packages were, which lock they came from, and what the solver believed of the machine."""
     table = mapping(manifest.get("environment"))
-    return pick(table, kind="kind", strength="strength", executable="executable", prefix="prefix")
+    found = pick(table, kind="kind", strength="strength", lock="lock", platform="platform")
+    if "lock" not in found:  # where a locked one is says only whose home it is in
+        found |= pick(table, executable="executable", prefix="prefix")
+    virtual = sorted((str(name), plain(text)) for name, text in mapping(table.get("virtual")).items())
+    # The kernel is a fact of the host, which has an area of its own.
+    return found | {f"virtual {name}": text for name, text in virtual if text and name not in ("__linux", "__unix")}
 
 
 def environment_digest(manifest: Record) -> Facts:
@@ -88,6 +93,12 @@ def variables(manifest: Record) -> Facts:
     """The variables set for the job; of secret ones only that they were set."""
     table, run_id = mapping(manifest.get("variables")), plain(manifest.get("run_id"))
     facts = {str(name): plain(value) for name, value in sorted(mapping(table.get("values")).items(), key=str)}
+    locked = mapping(manifest.get("environment"))
+    prefix = plain(locked.get("prefix")) if locked.get("lock") else ""
+    if prefix:  # named by a digest, in a home that is another one on every host
+        facts = {name: value.replace(prefix, "{environment}") for name, value in facts.items()}
+        if "PYTHONPATH" not in items(table.get("configured")):
+            facts.pop("PYTHONPATH", None)  # it says where the worktree is
     if run_id:  # a path into the run's own directory is another one in every run
         facts = {name: value.replace(run_id, "{run_id}") for name, value in facts.items()}
     return facts | {name: "(secret)" for item in items(table.get("secret")) if (name := plain(item))}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from reprun.core.compare import Difference
 from reprun.core.evidence import ADDED, IGNORED, MISSING, UNHASHED, UNLISTED, MetricRow, OutputRow
 from reprun.core.measured import Output, Record, items, mapping, natural, number_as_text
 from reprun.core.text import human_bytes
@@ -99,6 +100,18 @@ def warnings(old: Record, new: Record) -> list[str]:
         if skipped := natural(outcome.get("metrics_skipped")):
             result.append(f"warning: {_count(skipped, 'line')} of metrics of {who} could not be read")
     return result
+
+
+def environment_warnings(old: Record, new: Record, differences: Sequence[Difference]) -> list[str]:
+    """What the environments of two runs, at least one of them locked, have to do with what came out."""
+    tables = [mapping(manifest.get("environment")) for manifest in (old, new)]
+    if not any(table.get("lock") for table in tables):
+        return []
+    if not all(table.get("lock") for table in tables):
+        who = NEW if tables[0].get("lock") else ORIGINAL
+        return [f"warning: the environment of {who} is not locked: nobody can make it again"]
+    rows = [f"{row.name} {row.old} → {row.new}" for row in differences if row.area == "packages"]
+    return [f"warning: the environments differ: {_names(rows)}"] if rows else []
 
 
 def _furthest_first(rows: Iterable[MetricRow]) -> list[MetricRow]:

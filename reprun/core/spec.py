@@ -36,7 +36,7 @@ class RunSpec:
 
     `cwd` is relative to the worktree; `variables` are set for the job, `secrets` are passed on by name and their values
     never recorded. `commit` is set when a recorded commit is to run (reproduce) instead of a snapshot of the dev tree;
-    `conversions` is what its manifest says of how the files were written.
+    `conversions` is what its manifest says of how the files were written, `lock` the digest of its lock, or "system".
     """
 
     argv: tuple[str, ...]
@@ -57,6 +57,7 @@ class RunSpec:
     commit: str = ""
     during_operation: bool = False
     conversions: dict[str, Any] = field(default_factory=dict)
+    lock: str = ""
 
 
 @dataclass(frozen=True)

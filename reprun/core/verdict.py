@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -60,10 +61,10 @@ class Verdict:
         return self.kind.replace("_", " ").upper()
 
 
-def judge(old: Record | None, new: Record | None, tolerances: Tolerances) -> Verdict:
+def judge(old: Record | None, new: Record | None, tolerances: Tolerances, doubts: Sequence[str] = ()) -> Verdict:
     """The verdict on two outcomes (outcome.json, parsed): `old` is the original's, `new` the reproduction's.
 
-    None stands for an outcome that is not there. Never raises, whatever the outcomes hold.
+    None stands for an outcome that is not there; `doubts` are warnings from elsewhere. Never raises, whatever the outcomes hold.
     """
     open_ends = [text for who, one in ((ORIGINAL, old), (NEW, new)) if (text := unfinished(who, one))]
     if old is None or new is None or open_ends:
@@ -71,7 +72,7 @@ def judge(old: Record | None, new: Record | None, tolerances: Tolerances) -> Ver
     metrics, outputs = metric_rows(old, new, tolerances), output_rows(old, new, tolerances)
     unlisted = (left_out(old), left_out(new))
     kind, main = _weigh(metrics, outputs, tolerances.declared, any(unlisted))
-    reasons = (*main, *remarks(metrics, outputs, unlisted), *warnings(old, new))
+    reasons = (*main, *remarks(metrics, outputs, unlisted), *warnings(old, new), *doubts)
     return Verdict(kind, reasons, metrics, outputs)
 
 

@@ -14,6 +14,7 @@ from reprun.system.process import translated
 MANIFESTS = "refs/reprun/manifests/"
 OUTCOMES = "refs/reprun/outcomes/"
 RUNS = "refs/reprun/runs/"
+LOCKS = "refs/reprun/locks/"  # by digest; shared by all runs with that lock
 FETCH = "git fetch origin 'refs/reprun/*:refs/reprun/*'"
 
 

@@ -20,17 +20,23 @@ _COUNTER = itertools.count()
 def ensure_dir(path: str) -> str:
     """Makes the folder and its parents, each 0700, and returns the path."""
     try:
-        os.mkdir(path, 0o700)
+        _make_dir(path)
     except FileNotFoundError:
         parent = os.path.dirname(path)
-        if parent in ("", path) or os.path.isdir(parent):
-            raise  # the parent is there and says so all the same: /proc, or a folder that was removed under us
-        ensure_dir(parent)
-        return ensure_dir(path)
+        if parent in ("", path):
+            raise
+        if not os.path.isdir(parent):
+            ensure_dir(parent)
+        _make_dir(path)  # another thread may have made the parent meanwhile; in /proc that does not help, and it is said
+    return path
+
+
+def _make_dir(path: str) -> None:
+    try:
+        os.mkdir(path, 0o700)
     except FileExistsError:
         if not os.path.isdir(path):
             raise NotADirectoryError(errno.ENOTDIR, "is a file, not a folder", path) from None
-    return path
 
 
 def sync_dir(path: str) -> None:

@@ -179,7 +179,8 @@ def test_every_command_and_option_is_in_the_reference() -> None:
     commands = get_command(build(None)).commands  # type: ignore[attr-defined]
     assert list(sections) == list(COMMANDS)
     for name, command in commands.items():
-        options = {word for option in command.params for word in option.opts if word.startswith("--")}
+        parts = getattr(command, "commands", {"": command}).values()  # of a group its commands
+        options = {word for part in parts for option in part.params for word in option.opts if word.startswith("--")}
         written = set(re.findall(r"`(--[a-z-]+)", sections[name]))
         assert written == options, name
 

@@ -1,0 +1,76 @@
+"""`reprun env check`: does the lock fit its sources, the target, and the active environment? Changes nothing but memos."""
+
+from __future__ import annotations
+
+import os
+
+from reprun.commands.env_choosing import Ground, Tell, find_ground, wanted_on
+from reprun.core.errors import NotFoundError, RefusedError, ReprunError, UsageError
+from reprun.core.frozen import dataclass
+from reprun.core.text import show
+from reprun.env.choosing import fits, read_plan
+from reprun.env.drift import Change, find_drift
+from reprun.env.installed import read_prefix
+from reprun.env.kept import Locked
+from reprun.env.sources import Sources, Wanted, check_sources, key_of, read_sources
+from reprun.system.files import find_bytes
+from reprun.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What was found: the sources, the lock ("" when there is none), `why` it does not fit ("" when it does), the prefix that was
+    compared with it ("" when none is active) and how that differs."""
+
+    sources: tuple[str, ...]
+    lock: str
+    why: str
+    packages: int
+    prefix: str
+    drift: list[Change]
+    notes: tuple[str, ...]
+
+    @property
+    def is_fine(self) -> bool:
+        """Nothing has to be done."""
+        return not self.why and not self.drift
+
+
+def check_environment(workspace: Workspace, target: str, prefix: str, tell: Tell) -> CheckResult:
+    """Compares. Raises `UsageError` when there is neither a lock nor sources, or the sources cannot be read."""
+    ground = find_ground(workspace)
+    rules, top = ground.rules, workspace.repository.top
+    sources = read_sources(top, ground.paths)
+    lock = find_bytes(os.path.join(top, rules.lock))
+    if lock is None and not sources.files:
+        raise UsageError("there is no environment to check: no sources and no lock", hint="reprun env export -o conda-lock.yml")
+    notes = tuple(check_sources(sources))
+    if lock is None:
+        return CheckResult(ground.paths, "", f"there is no {show(rules.lock)}", 0, "", [], notes)
+    wanted = wanted_on(workspace, workspace.target(target), rules)
+    found, why = _compare(ground, sources, lock, wanted, (target, tell))
+    drift = find_drift(found.plan, read_prefix(prefix)) if found and prefix else []
+    count = len(found.plan["packages"]) if found else 0
+    return CheckResult(ground.paths, rules.lock, why, count, prefix, drift, notes)
+
+
+def _compare(ground: Ground, sources: Sources, lock: bytes, wanted: Wanted, who: tuple[str, Tell]) -> tuple[Locked | None, str]:
+    """The lock with its plan, and why it does not fit."""
+    where, tell = who
+    key = key_of(sources, lock, wanted)
+    known = ground.kept.find(key)
+    if known is not None and known.origin == "committed":
+        return known, ""
+    tell(f"comparing {ground.rules.lock} with {sources.names or 'nothing'}")
+    try:
+        why = fits(lock, sources, wanted, ground.cache, ground.rules)
+        chosen = read_plan(lock, wanted, where, "committed")
+    except (RefusedError, NotFoundError) as error:
+        return None, error.message
+    except ReprunError as error:
+        if error.exit_code != 5:
+            raise
+        return None, error.message
+    if not why:
+        ground.kept.keep(key, chosen, lock)
+    return chosen, why

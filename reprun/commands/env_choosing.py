@@ -1,0 +1,70 @@
+"""What locks are chosen and made from in this repository: its rules, the target, the files of the dev tree or of a snapshot."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from reprun.commands.env_memory import recall_platform
+from reprun.core.environment import EnvironmentRules
+from reprun.core.errors import UsageError
+from reprun.core.frozen import dataclass
+from reprun.core.text import show
+from reprun.env.kept import Kept
+from reprun.env.sources import USUAL, Sources, Wanted
+from reprun.env.virtual import with_overrides
+from reprun.runner.paths import Home, home
+from reprun.workspace import Workspace
+
+if TYPE_CHECKING:
+    from reprun.targets import Target
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where a lock is looked for: the rules, the paths of its sources (none: there are none), the locks that are kept."""
+
+    rules: EnvironmentRules
+    paths: tuple[str, ...]
+    kept: Kept
+
+    @property
+    def cache(self) -> str:
+        """A folder for what channels say."""
+        return os.path.join(Home(home()).cache, "channels")
+
+
+def find_ground(workspace: Workspace) -> Ground:
+    """What this repository says of environments."""
+    rules = workspace.settings.environment_rules()
+    return Ground(rules, find_paths(workspace.repository.top, rules), Kept(workspace.repository.state_dir))
+
+
+def find_paths(top: str, rules: EnvironmentRules) -> tuple[str, ...]:
+    """The sources: those that the settings name, else the usual one at the top of the repository."""
+    if rules.files:
+        return rules.files
+    usual = next((name for name in USUAL if os.path.lexists(os.path.join(top, name))), "")
+    return (usual,) if usual else ()
+
+
+def wanted_on(workspace: Workspace, target: Target, rules: EnvironmentRules, may_be_old: bool = False) -> Wanted:
+    """What a lock for this target has to fit. With `may_be_old` another machine is not asked if it ever was."""
+    found = recall_platform(workspace, target.host, may_be_old)
+    virtual = with_overrides(found["virtual"], rules.overrides)
+    return Wanted(str(found["platform"]), virtual, rules.overrides, rules.categories)
+
+
+def get_sources(workspace: Workspace, ground: Ground) -> Sources:
+    """The sources in the dev tree. Raises `UsageError` when there are none."""
+    from reprun.env.sources import read_sources
+
+    if not ground.paths:
+        raise UsageError(
+            f"there is no {' or '.join(USUAL)} at {show(workspace.repository.top)}",
+            hint="[environment] files names other sources; reprun env export -o conda-lock.yml locks the active environment",
+        )
+    return read_sources(workspace.repository.top, ground.paths)

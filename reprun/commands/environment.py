@@ -1,0 +1,186 @@
+"""The environment of a run: the lock that belongs to its code, kept with the run, and its prefix, made on the target."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from reprun.commands.env_choosing import Ground, find_ground, wanted_on
+from reprun.commands.env_memory import recall_made, remember_made
+from reprun.commands.env_wanted import active_prefix
+from reprun.core.errors import NotFoundError, RefusedError, UsageError
+from reprun.core.spec import Attempt, RunSpec, Snapshot
+from reprun.core.text import show
+from reprun.env.choosing import Choice, choose, read_plan
+from reprun.env.kept import Locked
+from reprun.env.plan import md5_only, texts
+from reprun.env.sources import Sources, Wanted, key_of
+from reprun.repo import refs
+from reprun.repo.pruning import keep_blob
+from reprun.workspace import Workspace
+
+if TYPE_CHECKING:
+    from reprun.targets import Target
+
+Tell = Callable[[str], None]
+_SHOWN, _KEPT = 10, 100  # packages of a drift that are named in a refusal, and in a manifest
+
+
+def ensure_environment(
+    workspace: Workspace, target: Target, spec: RunSpec, attempt: Attempt, snapshot: Snapshot, tell: Tell
+) -> dict[str, Any]:
+    """The `[environment]` of the manifest, as far as it is known before the job's Python is asked; its prefix is on the target.
+
+    A run that is carried on, and a reproduction, gets the lock that was recorded, and nothing is solved for it.
+    """
+    ground, drift = find_ground(workspace), list[str]()
+    recorded = spec.lock or _chosen_before(workspace, attempt)
+    if recorded:
+        text = _recorded_text(workspace, ground, recorded)
+        wanted = wanted_on(workspace, target, ground.rules)
+        locked = read_plan(text, wanted, target.name, "recorded")
+    else:
+        locked, wanted = _chosen_now(workspace, ground, target, snapshot.commit, tell)
+        locked, text, drift = _drifted(workspace, ground, wanted, locked, target)
+        workspace.notes.extend(locked.notes)
+    _keep(workspace, locked.digest, text)
+    workspace.journal(attempt.run_id).write("environment", lock=locked.digest)
+    made = _make(workspace, target, locked, ground, tell)
+    return _record(locked, wanted, made, drift)
+
+
+def foresee(workspace: Workspace, target: Target, spec: RunSpec, recorded: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """The environment that a reproduction would get, and its digest where it is on the target already, else "". Makes nothing.
+
+    Raises what `ensure_environment` raises before it makes anything.
+    """
+    ground = find_ground(workspace)
+    wanted = wanted_on(workspace, target, ground.rules)
+    locked = read_plan(_recorded_text(workspace, ground, spec.lock), wanted, target.name, "recorded")
+    digest = str(locked.plan["digest"])
+    found = target.host.ask({"op": "env", "digest": digest}).get("record")
+    made = found or {key: recorded.get(key, "") for key in ("prefix", "installer")}
+    return _record(locked, wanted, made, []), digest if found else ""
+
+
+def read_lock(workspace: Workspace, digest: str) -> bytes:
+    """The text of a recorded lock. Raises `NotFoundError` when this repository does not have it."""
+    return _recorded_text(workspace, find_ground(workspace), digest)
+
+
+def _chosen_before(workspace: Workspace, attempt: Attempt) -> str:
+    receipt = None if attempt.first else workspace.journal(attempt.run_id).find("environment")
+    return str((receipt or {}).get("lock", ""))
+
+
+def _recorded_text(workspace: Workspace, ground: Ground, digest: str) -> bytes:
+    from reprun.env.kept import digest_of
+
+    text = ground.kept.find_text(digest)
+    if text is None:
+        text = next(refs.read_blobs(workspace.repository.git, [refs.LOCKS + digest]), None)
+    if text is None or digest_of(text) != digest:
+        raise NotFoundError(f"the lock {digest[:12]} of this run is not in this repository", hint=refs.FETCH)
+    return text
+
+
+def _chosen_now(workspace: Workspace, ground: Ground, target: Target, commit: str, tell: Tell) -> tuple[Locked, Wanted]:
+    """The lock for the files of the snapshot: what was edited since then is not asked. And what it has to fit."""
+    rules = ground.rules
+    *files, lock = _read(workspace, commit, [*ground.paths, rules.lock])
+    missing = next((path for path, data in zip(ground.paths, files, strict=True) if data is None), "")
+    if missing and rules.files:
+        raise UsageError(f"{show(missing)} is not in the snapshot", hint=f"git check-ignore -v {show(missing)} says why")
+    sources = Sources(tuple((path, data) for path, data in zip(ground.paths, files, strict=True) if data is not None))
+    wanted = wanted_on(workspace, target, rules, may_be_old=True)
+    if lock is None and not sources.files:
+        return _exported(ground, wanted, target.name), wanted
+    known = ground.kept.find(key_of(sources, lock, wanted))
+    if known is not None:
+        return known, wanted
+    wanted = wanted_on(workspace, target, rules)  # nothing is solved for what a host was once
+    return choose(ground.kept, Choice(sources, lock, wanted, target.name), rules, ground.cache, tell), wanted
+
+
+def _read(workspace: Workspace, commit: str, paths: list[str]) -> list[bytes | None]:
+    plain = [path for path in paths if "\n" not in path]  # git is asked line by line
+    found = dict(zip(plain, refs.read_blobs(workspace.repository.git, [f"{commit}:{path}" for path in plain]), strict=False))
+    return [found.get(path) for path in paths]
+
+
+def _exported(ground: Ground, wanted: Wanted, where: str) -> Locked:
+    """Where nobody has written down what is needed: what is installed in the active environment."""
+    from reprun.commands.env_export import get_exported
+
+    prefix = active_prefix(os.environ)
+    if not prefix:
+        raise UsageError(
+            "there is no environment.yml, no conda-lock.yml, and no conda environment is active",
+            hint='conda activate NAME, or reprun env lock, or [environment] kind = "system" in reprun.toml',
+        )
+    text = get_exported(prefix, wanted.platform, wanted.virtual)
+    locked = read_plan(text, wanted, where, "exported", (f"the run gets what is installed in {show(prefix)}",))
+    ground.kept.keep(locked.digest, locked, text)
+    return locked
+
+
+def _drifted(
+    workspace: Workspace, ground: Ground, wanted: Wanted, locked: Locked, target: Target
+) -> tuple[Locked, bytes, list[str]]:
+    """Compares the active environment with the lock, and does about it what the settings say."""
+    text = _recorded_text(workspace, ground, locked.digest)
+    prefix = active_prefix(os.environ)
+    if not prefix or not target.host.is_here or locked.origin == "exported":
+        return locked, text, []
+    from reprun.env.drift import find_drift
+    from reprun.env.installed import glance
+
+    drift = [change.words for change in find_drift(locked.plan, glance(prefix))]
+    if not drift:
+        return locked, text, []
+    more = f"; and {len(drift) - _SHOWN} more" if len(drift) > _SHOWN else ""
+    what = f"the active environment {show(prefix)} is not what the lock says: {show('; '.join(drift[:_SHOWN]))}{more}"
+    if ground.rules.drift == "refuse":
+        raise RefusedError(what, hint="reprun env export -o conda-lock.yml locks what is installed; or change environment.yml")
+    if ground.rules.drift == "export":
+        exported = _exported(ground, wanted, target.name)
+        return exported, _recorded_text(workspace, ground, exported.digest), drift
+    workspace.notes.append(f"{what}; the run gets the lock")
+    return locked, text, drift
+
+
+def _keep(workspace: Workspace, digest: str, text: bytes) -> None:
+    """The lock is an object of the repository, under a ref of its own that all its runs share."""
+    ref = refs.LOCKS + digest
+    if not os.path.lexists(os.path.join(workspace.repository.common_dir, ref)):
+        keep_blob(workspace.repository, ref, text)
+
+
+def _make(workspace: Workspace, target: Target, locked: Locked, ground: Ground, tell: Tell) -> dict[str, Any]:
+    digest = str(locked.plan["digest"])
+    known = recall_made(workspace, target.host, digest)
+    if known is not None:
+        return known
+    from reprun.commands.env_making import ensure_environment as make_there
+
+    tell(f"preparing the environment on {target.name}")
+    made = make_there(target.host, locked.plan, tell, ground.rules.fetch)
+    remember_made(workspace, target.host, digest, made)
+    return made
+
+
+def _record(locked: Locked, wanted: Wanted, made: Mapping[str, Any], drift: list[str]) -> dict[str, Any]:
+    plan = locked.plan
+    record: dict[str, Any] = {
+        "kind": "conda", "strength": "locked", "digest": plan["digest"], "lock": locked.digest, "origin": locked.origin,
+        "platform": plan["platform"], "prefix": str(made["prefix"]), "solver": locked.solver, "installer": str(made["installer"]),
+        "virtual": dict(wanted.virtual), "packages": texts(plan),
+    }  # fmt: skip
+    if wanted.overrides:
+        record["overrides"] = dict(wanted.overrides)
+    if md5_only(plan):
+        record["md5_only"] = md5_only(plan)
+    if drift:
+        record["drift"] = drift[:_KEPT]
+    return record

@@ -1,0 +1,94 @@
+"""Preparing a run on its target: the locked environment of its code, where it has one, and its worktree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from reprun.commands.env_wanted import wants_environment
+from reprun.core.errors import ToolError
+from reprun.core.frozen import dataclass
+from reprun.core.spec import Attempt, RunSpec, Snapshot
+from reprun.workspace import Workspace
+
+if TYPE_CHECKING:
+    from reprun.targets import Target
+
+_TRIES = 4
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What a worktree is prepared for: an attempt at a run, its snapshot, and its locked environment, empty where it has none."""
+
+    attempt: Attempt
+    snapshot: Snapshot
+    locked: dict[str, Any]
+
+
+def prepare_locked(
+    workspace: Workspace, target: Target, spec: RunSpec, what: tuple[Attempt, Snapshot], tell: Callable[[str], None]
+) -> dict[str, Any]:
+    """The worktree, and the environment that belongs to it; that is chosen again where the target is not what was remembered."""
+    attempt, snapshot = what
+    for _ in range(_TRIES):
+        locked = _lock(workspace, target, spec, attempt, snapshot, tell)
+        tell(f"preparing the worktree on {target.name}")
+        answer = prepare(workspace, target, spec, Ready(attempt, snapshot, locked), tell)
+        if not locked or "begun" in answer or not _has_changed(workspace, target, answer, locked):
+            return answer
+    raise ToolError(f"the environment on {target.name} does not stay there", hint=f"reprun doctor --on {target.name}")
+
+
+def _has_changed(workspace: Workspace, target: Target, answer: Mapping[str, Any], locked: Mapping[str, Any]) -> bool:
+    from reprun.commands.env_memory import has_changed
+
+    return has_changed(workspace, target.host, answer, str(locked["digest"]))
+
+
+def _lock(
+    workspace: Workspace, target: Target, spec: RunSpec, attempt: Attempt, snapshot: Snapshot, tell: Callable[[str], None]
+) -> dict[str, Any]:
+    """The locked environment, on the target; nothing for a project that has none."""
+    if not wants_environment(workspace.repository.top, workspace.settings.environment, spec.lock):
+        return {}
+    from reprun.commands.environment import ensure_environment
+
+    return ensure_environment(workspace, target, spec, attempt, snapshot, tell)
+
+
+def prepare(workspace: Workspace, target: Target, spec: RunSpec, ready: Ready, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Lets the target make the worktree and tell what the manifest has to say of it."""
+    snapshot, locked = ready.snapshot, ready.locked
+    request: dict[str, Any] = {
+        "op": "prepare",
+        "run_id": ready.attempt.run_id,
+        "key": workspace.key,
+        "object_format": workspace.repository.object_format,
+        "commit": snapshot.commit,
+        "cwd": spec.cwd,
+        "argv": list(spec.argv),
+        "writable": list(spec.writable),
+        "carry": _contents(workspace, spec),
+        "variables": spec.variables,
+        "pass_env": list(workspace.settings.pass_env),
+        "gpus": spec.gpus,
+        "data": list(spec.data),
+        **{name: snapshot.conversions[name] for name in ("form", "expected", "accept") if name in snapshot.conversions},
+    }
+    if locked:
+        request["environment"] = locked["digest"]
+    if target.host.is_here:
+        return {**target.host.ask({**request, **workspace.borrowed()}, tell=tell), "locked": locked}
+    from reprun.commands.ahead import Ahead
+
+    return {**Ahead(workspace, target, spec, ready).prepare(request, tell), "locked": locked}
+
+
+def _contents(workspace: Workspace, spec: RunSpec) -> list[dict[str, Any]]:
+    """The carried files with what is in them: read anew at every attempt, because no record holds it."""
+    if not spec.carried:
+        return []
+    from reprun.repo.carried import carried_contents
+
+    return carried_contents(workspace.repository, spec.carried)

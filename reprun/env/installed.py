@@ -1,0 +1,108 @@
+"""What is installed in a prefix: the packages of conda by their records, those of pip by their metadata. Only reads."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reprun.core.errors import NotFoundError
+from reprun.core.frozen import dataclass
+from reprun.core.text import show
+
+_RECORD = re.compile(r"(.+)-([^-]+)-([^-]+)\.json")
+
+
+@dataclass(frozen=True)
+class Package:
+    """An installed package. `url` and the digests only from `read_prefix`; empty where they are not known."""
+
+    manager: str
+    name: str
+    version: str
+    build: str = ""
+    url: str = ""
+    sha256: str = ""
+    md5: str = ""
+    depends: tuple[str, ...] = ()
+
+
+def normalized(name: str) -> str:
+    """A name as PyPI compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def glance(prefix: str) -> list[Package]:
+    """The packages of a prefix by the names of its records: some milliseconds. Raises `NotFoundError` for what is no prefix."""
+    found = []
+    for name in _names(prefix):
+        match = _RECORD.fullmatch(name)
+        if match:
+            found.append(Package("conda", match[1], match[2], match[3]))
+    return [*found, *_by_pip(prefix, {normalized(package.name): package.version for package in found})]
+
+
+def read_prefix(prefix: str) -> list[Package]:
+    """The packages of a prefix with what their records say. Raises `NotFoundError` for what is no prefix."""
+    found = []
+    for name in _names(prefix):
+        record = _read(os.path.join(prefix, "conda-meta", name))
+        if record:
+            digests = {kind: str(record.get(kind) or "") for kind in ("sha256", "md5")}
+            depends = tuple(str(one) for one in record.get("depends") or ())
+            plain = {key: str(record.get(key, "")) for key in ("name", "version", "build", "url")}
+            found.append(Package("conda", **plain, **digests, depends=depends))
+    return [*found, *_by_pip(prefix, {})]
+
+
+def _names(prefix: str) -> list[str]:
+    try:
+        return sorted(name for name in os.listdir(os.path.join(prefix, "conda-meta")) if name.endswith(".json"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFoundError(f"{show(prefix)} is no conda environment: it has no conda-meta", hint="conda env list") from None
+
+
+def _by_pip(prefix: str, known: Mapping[str, str]) -> Iterator[Package]:
+    """What pip has put there, also over a package of conda's. Metadata of what is `known` as conda's is not opened."""
+    for folder in _sites(prefix):
+        for entry in sorted(os.listdir(folder)):
+            stem, _, kind = entry.rpartition(".")
+            name, dash, version = stem.rpartition("-")
+            if kind != "dist-info" or not dash or known.get(normalized(name)) == version:
+                continue
+            place = os.path.join(folder, entry)
+            if _text(os.path.join(place, "INSTALLER")).strip() == "conda":
+                continue
+            direct = _read(os.path.join(place, "direct_url.json")) or {}
+            archive = direct.get("archive_info") or {}
+            sha256 = str((archive.get("hashes") or {}).get("sha256") or "") if isinstance(archive, dict) else ""
+            url = str(direct.get("url") or "")
+            yield Package("pip", normalized(name), version, url=url, sha256=sha256)
+
+
+def _sites(prefix: str) -> list[str]:
+    lib = os.path.join(prefix, "lib")
+    try:
+        pythons = sorted(name for name in os.listdir(lib) if re.fullmatch(r"python\d+\.\d+", name))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    places = [os.path.join(lib, name, "site-packages") for name in pythons]
+    return [place for place in places if os.path.isdir(place)]
+
+
+def _read(path: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(_text(path) or "null")
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""

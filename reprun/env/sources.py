@@ -1,0 +1,136 @@
+"""The files that say what an environment is to hold, and the key under which what came of them is remembered."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Any
+
+from reprun.core.errors import UsageError
+from reprun.core.frozen import dataclass
+from reprun.core.text import show
+
+USUAL = ("environment.yml", "environment.yaml")  # without `files` in the settings
+LOCK = "conda-lock.yml"
+_FORMAT = 1  # another one when the same files would give another lock or plan
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a lock is made from: the `files` by their paths below the top of the repository, with their contents."""
+
+    files: tuple[tuple[str, bytes], ...]
+
+    @property
+    def digest(self) -> str:
+        """Of all of it, to the byte. It is in the locks that reprun makes, so that a fresh clone knows what its lock is for."""
+        parts = [f"{path}\0{sha256(data).hexdigest()}" for path, data in sorted(self.files)]
+        return sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
+
+    @property
+    def names(self) -> str:
+        """The paths, for people."""
+        return ", ".join(show(path) for path, _ in self.files)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a lock has to fit: the platform, its virtual packages (overrides included), and the categories to install."""
+
+    platform: str
+    virtual: Mapping[str, str]
+    overrides: Mapping[str, str]
+    categories: tuple[str, ...] = ("main",)
+
+    @property
+    def solved_for(self) -> dict[str, str]:
+        """The virtual packages that a solver chooses builds by. Versions of the kernel change with every update and decide
+        nothing, so they are left out of what names a lock."""
+        return {name: text for name, text in sorted(self.virtual.items()) if name not in ("__linux", "__unix")}
+
+
+def key_of(sources: Sources, lock: bytes | None, wanted: Wanted) -> str:
+    """The name of what comes of these: other bytes, another platform or other virtual packages give another one."""
+    import json
+
+    def digest(data: bytes | None) -> str:
+        return "" if data is None else sha256(data).hexdigest()
+
+    parts = [
+        _FORMAT, wanted.platform, wanted.solved_for, dict(wanted.overrides), list(wanted.categories),
+        [[path, digest(data)] for path, data in sources.files], digest(lock),
+    ]  # fmt: skip
+    return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def read_sources(top: str, paths: Sequence[str]) -> Sources:
+    """The sources as they lie in the dev tree. Raises `UsageError` for one that is missing."""
+    from reprun.system.files import find_bytes
+
+    found = []
+    for path in paths:
+        data = find_bytes(os.path.join(top, path))
+        if data is None:
+            raise UsageError(
+                f"{show(path)} is not there", hint="[environment] files in reprun.toml names the sources of the lock"
+            )
+        found.append((path, data))
+    return Sources(tuple(found))
+
+
+def check_sources(sources: Sources) -> list[str]:
+    """What should be known before they are solved: pip sections. Raises `UsageError` for a file that cannot be read."""
+    notes = []
+    for path, data in sources.files:
+        if os.path.basename(path) == "meta.yaml":  # a template: only its own reader understands it
+            continue
+        parsed = _parse(path, data)
+        if path.endswith(".toml"):
+            if not isinstance(parsed.get("tool"), dict) or not {"conda-lock", "poetry", "pdm"} & parsed["tool"].keys():
+                _check_project(path, parsed)
+            continue
+        if not isinstance(parsed.get("dependencies"), list):
+            raise UsageError(f"{show(path)} has no list of dependencies", hint="dependencies: [python=3.11, numpy]")
+        pip = [word for item in parsed["dependencies"] if isinstance(item, dict) for word in item.get("pip") or ()]
+        if pip:
+            notes.append(
+                f"{show(path)} has a pip section ({len(pip)} packages): it needs PyPI, takes longer, and conda's solver does not "
+                "see what it brings"
+            )
+        if not parsed.get("channels"):
+            notes.append(f"{show(path)} names no channels: the lock depends on the defaults of the solver")
+    return notes
+
+
+def _check_project(path: str, parsed: Mapping[str, Any]) -> None:
+    if not isinstance(parsed.get("project"), dict):
+        raise UsageError(f"{show(path)} says nothing about dependencies", hint="[project] dependencies, or [tool.conda-lock]")
+
+
+def _parse(path: str, data: bytes) -> dict[str, Any]:
+    """The table in a YAML or TOML file."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise UsageError(f"{show(path)} is not text in UTF-8") from None
+    try:
+        if path.endswith(".toml"):
+            import tomllib
+
+            return tomllib.loads(text)
+        import yaml
+
+        parsed = yaml.safe_load(text)
+    except ValueError as error:
+        raise UsageError(f"{show(path)} is not valid TOML: {error}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" in line {mark.line + 1}" if mark else ""
+        raise UsageError(
+            f"{show(path)} is not valid YAML{line}: {show(str(getattr(error, 'problem', None) or error))}",
+            hint=f"mend {show(path)}",
+        ) from None
+    if not isinstance(parsed, dict):
+        raise UsageError(f"{show(path)} must be a table with the dependencies", hint="dependencies: [python=3.11, numpy]")
+    return parsed

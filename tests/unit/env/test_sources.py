@@ -1,0 +1,93 @@
+"""The sources of a lock: what is wrong with them, and when they count as changed."""
+
+from __future__ import annotations
+
+import pytest
+
+from reprun.core.errors import ReprunError, ToolError, UsageError
+from reprun.core.frozen import replace
+from reprun.env.complaints import explain
+from reprun.env.sources import Sources, Wanted, check_sources, key_of
+from reprun.env.virtual import with_overrides
+
+YAML = b"channels: [conda-forge]\ndependencies: [python=3.11, numpy]\n"
+WANTED = Wanted("linux-64", {"__glibc": "2.36", "__linux": "6.1", "__unix": "0"}, {})
+
+
+def sources(text: bytes, name: str = "environment.yml") -> Sources:
+    return Sources(((name, text),))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("environment.yml", YAML), ("pyproject.toml", b"[project]\nname = 'x'\n"), ("meta.yaml", b"{% set x = 1 %}\n"),
+        ("pyproject.toml", b"[tool.conda-lock]\nchannels = []\n"),
+    ],
+)  # fmt: skip
+def test_what_conda_lock_reads_is_let_through(name: str, text: bytes) -> None:
+    assert check_sources(sources(text, name)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("environment.yml", b"dependencies: [python\nchannels: []", "not valid YAML in line 2"),
+        ("environment.yml", b"- python", "must be a table"), ("environment.yml", b"name: x", "no list of dependencies"),
+        ("environment.yml", b"\xff", "not text in UTF-8"), ("pyproject.toml", b"[project", "not valid TOML"),
+        ("pyproject.toml", b"[tool.ruff]", "says nothing about dependencies"),
+    ],
+)  # fmt: skip
+def test_what_it_could_not_read_is_said_before_it_is_asked(name: str, text: bytes, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        check_sources(sources(text, name))
+
+
+def test_a_pip_section_and_missing_channels_are_worth_a_warning() -> None:
+    notes = check_sources(sources(b"dependencies: [python, {pip: [tomli, six]}]\n"))
+    assert "a pip section (2 packages)" in notes[0]
+    assert "names no channels" in notes[1]
+
+
+def test_the_key_changes_with_everything_that_decides_about_the_lock() -> None:
+    base = key_of(sources(YAML), None, WANTED)
+    other = [
+        key_of(sources(YAML + b"#\n"), None, WANTED), key_of(sources(YAML, "env.yml"), None, WANTED),
+        key_of(sources(YAML), b"", WANTED), key_of(sources(YAML), b"lock", WANTED),
+        key_of(sources(YAML), None, replace(WANTED, platform="osx-64")),
+        key_of(sources(YAML), None, replace(WANTED, categories=("main", "dev"))),
+        key_of(sources(YAML), None, replace(WANTED, virtual={**WANTED.virtual, "__cuda": "12.4"})),
+        key_of(sources(YAML), None, replace(WANTED, overrides={"__cuda": ""})),
+    ]  # fmt: skip
+    assert len({base, *other}) == 9
+
+
+def test_an_update_of_the_kernel_is_no_other_environment() -> None:
+    newer = replace(WANTED, virtual={**WANTED.virtual, "__linux": "6.8"})
+    assert key_of(sources(YAML), None, newer) == key_of(sources(YAML), None, WANTED)
+
+
+def test_overrides_add_replace_and_take_away() -> None:
+    assert with_overrides({"__glibc": "2.36", "__cuda": "12.4"}, {"__glibc": "2.17", "__cuda": "", "__osx": "11"}) == {
+        "__glibc": "2.17", "__osx": "11",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "words"),
+    [
+        # conda, mamba and micromamba: conda-lock prints their message and then the command
+        ("Locking…\nCould not lock the environment for platform linux-64\nnothing provides x\n    Command: ['conda']\nTraceback",
+         UsageError, "nothing provides x"),
+        ("Traceback (most recent call last):\n  File\nValueError: Got pip specs without Python\n", ToolError, "Got pip specs"),
+        ("", ToolError, "it says nothing"),
+        ("x.HTTPError: HTTPSConnectionPool(host='raw.example', port=443): /mappings/pypi/grayskull_pypi_mapping.json (Caused by",
+         ToolError, "wants packages of PyPI"),
+    ],
+)  # fmt: skip
+def test_a_failure_is_a_sentence_and_no_traceback(said: str, kind: type[ReprunError], words: str) -> None:
+    error = explain("environment.yml", "linux-64", said, [])
+    assert type(error) is kind
+    assert words in error.message
+    assert "Traceback" not in error.message
+    assert "Command" not in error.message
