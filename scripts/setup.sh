@@ -109,7 +109,7 @@ install_reprun() {
 tools=(git:git tmux:tmux)
 case $mode in
   demo) ;;
-  dev) tools+=(ps:procps git-lfs:git-lfs ssh:openssh-client sshd:openssh-server tcsh:tcsh fish:fish zsh:zsh ip:iproute2 faketime:faketime) ;;
+  dev) tools+=(ps:procps git-lfs:git-lfs ssh:openssh-client sshd:openssh-server tcsh:tcsh fish:fish zsh:zsh ip:iproute2 faketime:faketime gcc:build-essential) ;;
   *) die "usage: scripts/setup.sh demo|dev" ;;
 esac
 

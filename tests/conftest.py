@@ -6,6 +6,7 @@
 - `git("status")`: git in the current folder (or `cwd=`), its output as text. `reprun("ls", "--json")`: the installed command,
   an `Answer` with `rc stdout stderr json data`.
 - `ssh_lab`: makes hosts with a real sshd, `ssh_lab.host("gpu1", shell="fish")`, see ssh_lab.py. `ssh_host`: one of them, plain.
+- `conda_channel`: a conda channel with a real Python, see conda_channel.py.
 - `net_lab`: the same with a network, a disk and an identity of their own for each host, see netlab.py. Root only.
 
 Helpers that are no fixtures (`until`, …) are in lab.py: `from lab import until`.
@@ -22,6 +23,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from conda_channel import Channel, ensure_channel
 from lab import ABILITIES, NOT_EVERYWHERE, Answer, Run, end_processes_of, run_reprun
 from netlab import NetLab
 from ssh_lab import SshHost, SshLab
@@ -32,6 +34,7 @@ from reprun.runner.paths import Home
 # What the fixtures need.
 _SSH = {"ssh", "ssh-keygen", "sshd"}
 _TOOLS = {"repo": {"git"}, "git": {"git"}, "home": {"git", "tmux"}, "ssh_lab": _SSH, "net_lab": {*_SSH, "netns", "nsenter"}}
+_TOOLS["conda_channel"] = {"gcc", "strip"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -133,3 +136,9 @@ def net_lab() -> Iterator[NetLab]:
     lab = NetLab()
     yield lab
     lab.close()
+
+
+@pytest.fixture(scope="session")
+def conda_channel() -> Channel:
+    """The channel of conda_channel.py, which no test changes: `conda_channel.copy(folder)` is for that."""
+    return ensure_channel()
