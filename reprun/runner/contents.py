@@ -37,7 +37,7 @@ def take(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
 
     Answers with the contents that were complete and wrong; nothing is kept of those.
     """
-    storage = own_storage(home.store(request["key"]))
+    storage = home.packages if request.get("packages") else own_storage(home.store(request["key"]))
     ensure_dir(os.path.join(storage, "tmp"))
     stream = _Stream(request["attached"])
     damaged = []

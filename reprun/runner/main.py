@@ -39,7 +39,7 @@ def _explained(op: str) -> Iterator[None]:
 
 def main(argv: List[str]) -> None:
     """`supervise RUN_DIR [PID START]`: what a scheduler starts; early, for the launch of that process.
-    `lfs-filter`: what git starts where the dev tree uses Git LFS."""
+    `lfs-filter`: what git starts where the dev tree uses Git LFS. `make-env`: what makes an environment, see `env_ensure`."""
     if len(argv) in (2, 4) and argv[0] == "supervise":
         from reprun.runner.supervisor import supervise
 
@@ -51,6 +51,11 @@ def main(argv: List[str]) -> None:
         from reprun.runner.lfs_filter import serve
 
         serve(sys.stdin.buffer, sys.stdout.buffer)
+        return
+    if argv == ["make-env"]:
+        from reprun.runner.env_make import make
+
+        make(sys.stdin.buffer)
         return
     sys.exit("usage: runner supervise RUN_DIR [PID START]")
 
@@ -193,10 +198,22 @@ def _offer(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     return offer(place, request)
 
 
+def _env(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.env_ensure import ensure
+
+    return ensure(place, request)
+
+
+def _packages(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.env_archives import keep
+
+    return keep(place, request)
+
+
 _OPERATIONS: Dict[str, Callable[[Home, Dict[str, Any]], Dict[str, Any]]] = {
     "hello": _hello, "take": _take, "early": _early, "warm": _warm, "prepare": _prepare, "start": _start, "state": _state,
     "stop": _stop, "facts": _facts, "examine": _examine, "read": _read, "survey": _list, "remove": _remove, "publish": _publish,
     "files": _files, "follow": _follow, "session": _session, "found": _found, "records": _records,
-    "offer": _offer,
+    "offer": _offer, "env": _env, "packages": _packages,
 }  # fmt: skip
 STREAMS: Dict[str, Callable[[Home, Dict[str, Any]], Iterator[Tuple[Dict[str, Any], bytes]]]] = {"contents": _contents}

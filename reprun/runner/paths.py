@@ -58,6 +58,13 @@ class Home:
         self.worktrees = os.path.join(root, "worktrees")
         self.cache = os.path.join(root, "cache")
         self.runners = os.path.join(root, "runners")  # spelled in bootstrap.py too, which comes before this
+        self.envs = os.path.join(root, "envs")
+        self.packages = os.path.join(root, "pkgs")
+        self.tools = os.path.join(root, "tools")
+
+    def prefix(self, digest: str) -> str:
+        """The environment of a plan. Its name is short, for many programs say where they are in their first line."""
+        return os.path.join(self.envs, digest[:32])
 
     def run(self, run_id: str) -> "RunDir":
         """The folder of one run."""

@@ -21,7 +21,7 @@ def check_home(home: Home) -> None:
             raise _refusal(home.root, "belongs to another user")
         if open_to_all:
             raise _refusal(home.root, "can be written by everybody", "chmod go-w %s" % home.root)
-    for folder in (home.runs, home.repos, home.worktrees, home.cache):
+    for folder in (home.runs, home.repos, home.worktrees, home.cache, home.envs, home.packages, home.tools):
         # A link of this user's own may lead to a larger disk.
         if any(found is not None and found.st_uid != os.geteuid() for found in (_look(folder), _look(folder, follow=True))):
             raise _refusal(folder, "belongs to another user")

@@ -1,0 +1,153 @@
+"""Makes one environment, in a process of its own that outlives the link of whoever asked for it, see `env_ensure`.
+
+A prefix cannot be moved once it is made, so it is made in its place, under a kernel lock, and its mark is written last. What
+has no mark is removed and made anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import Any, BinaryIO, Dict, List
+
+from reprun.runner.contents import list_lacking
+from reprun.runner.env_activate import activate
+from reprun.runner.env_archives import Found, collect
+from reprun.runner.env_pip import install_wheels
+from reprun.runner.env_plan import of_manager
+from reprun.runner.env_record import PLAN, seal
+from reprun.runner.env_tools import Installer, find_installer, list_lacking_tools
+from reprun.runner.errors import RunnerError
+from reprun.runner.files import ensure_dir, remove_tree, write_json
+from reprun.runner.paths import Home
+from reprun.runner.process import run
+
+_SECONDS = 6 * 3600  # for the installer: the largest environments on the slowest disks
+
+
+class LackError(Exception):
+    """Something has to be sent first; the first argument is the answer that says what."""
+
+
+def make(source: BinaryIO) -> None:
+    """Reads the job: `home`, the `id` of this maker, and the `request`. How it failed is written beside the prefix."""
+    job = json.loads(source.read())
+    home, request = Home(job["home"]), job["request"]
+    making = _Making(home, request, job["id"])
+    failure: Dict[str, Any]
+    try:
+        making.work_through()
+        return
+    except LackError as error:
+        failure = error.args[0]
+    except RunnerError as error:
+        failure = {"kind": error.kind, "message": error.message, "hint": error.hint}
+    except OSError as error:
+        where = error.filename or making.prefix
+        what = "the environment cannot be made: %s: %s" % (where, error.strerror)
+        failure = {"kind": "tool", "message": what, "hint": "make room there, then the same command again"}
+    finally:
+        making.clean_up()
+    write_json(making.prefix + ".failed", {"id": job["id"], **failure}, durable=False)
+
+
+class _Making:
+    def __init__(self, home: Home, request: Dict[str, Any], maker: str) -> None:
+        self.home, self.request, self.maker, self.plan = home, request, maker, request["plan"]
+        self.prefix = home.prefix(self.plan["digest"])
+        self.work = self.prefix + ".work"
+        self.began, self.told = time.time(), 0.0
+        self.is_complete = False
+
+    def work_through(self) -> None:
+        """All of it, from the archives to the mark."""
+        remove_tree(self.work)
+        remove_tree(self.prefix)
+        found, installer = self._collect()
+        ensure_dir(self.work)
+        conda, pip = self._laid_out(found, "conda"), self._laid_out(found, "pip")
+        self._tell("installing %d packages" % len(self.plan["packages"]), always=True)
+        version = self._install(installer, conda)
+        if pip:
+            self._tell("installing %d packages of pip" % len(pip), always=True)
+            install_wheels(self.prefix, self.work, pip)
+        activation = activate(self.prefix)
+        write_json(os.path.join(self.prefix, PLAN), self.plan, durable=False)
+        record = {
+            "digest": self.plan["digest"], "packages": len(self.plan["packages"]), "installer": "py-rattler " + version,
+            "md5_only": [one["file"] for one in self.plan["packages"] if not one.get("sha256")],
+            "made": self.began, "seconds": round(time.time() - self.began, 3), "activation": activation,
+            "virtual": self.plan.get("virtual", {}), "hostname": os.uname().nodename,
+        }  # fmt: skip
+        seal(self.prefix, record)
+        self.is_complete = True
+
+    def clean_up(self) -> None:
+        """Removes what is half made, and what was only for the making."""
+        remove_tree(self.work)
+        remove_tree(self.prefix + ".doing")
+        if not self.is_complete:
+            remove_tree(self.prefix)
+
+    def _collect(self) -> "tuple[Found, Installer]":
+        packages, request = self.plan["packages"], self.request
+        for package in packages:
+            package["sha256"] = package.get("sha256") or ""
+        may_lack = bool(request.get("may_send"))
+        tools = list_lacking_tools(self.home, request["tools"])
+        found = collect(self.home, packages, may_lack, may_fetch=request.get("fetch", "host") == "host", tell=self._tell)
+        installer = find_installer(self.home, request)
+        if found.lacking or installer is None:
+            partly = self._partly_here(found.lacking)
+            raise LackError({"lacks": found.lacking, "tools": tools, "why": found.why, "there": partly})
+        return found, installer
+
+    def _partly_here(self, lacking: List[Dict[str, Any]]) -> List[List[Any]]:
+        """(SHA-256, bytes) of archives of which a part has arrived already."""
+        wanted = {one["file"]: [one["sha256"], one.get("size") or 0] for one in lacking if one["sha256"]}
+        return [list(pair) for pair in list_lacking(self.home.packages, wanted) if pair[1]]
+
+    def _laid_out(self, found: Found, manager: str) -> List[Dict[str, Any]]:
+        """The packages with their archives under their own names, as installers want them."""
+        packages = []
+        chosen = of_manager(self.plan, manager)
+        for at, package in enumerate(self.plan["packages"]):
+            if package not in chosen:
+                continue
+            # Of conda packages two may have one name in different channels; pip looks into one folder.
+            folder = self.work if manager == "pip" else ensure_dir(os.path.join(self.work, str(at)))
+            archive = os.path.join(folder, package["file"])
+            os.symlink(found.paths[at], archive)
+            sha256 = os.path.basename(found.paths[at])
+            packages.append({**package, "archive": archive, "sha256": sha256, "size": os.path.getsize(archive)})
+        return packages
+
+    def _install(self, installer: Installer, packages: List[Dict[str, Any]]) -> str:
+        ensure_dir(self.prefix)
+        wanted = ("archive", "url", "file", "sha256", "md5", "size")
+        wish = {
+            "path": installer.path, "prefix": self.prefix, "work": self.work,
+            "cache": ensure_dir(os.path.join(self.home.packages, "unpacked")),
+            "packages": [{name: package.get(name) or "" for name in wanted} for package in packages],
+        }  # fmt: skip
+        program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "env_install.py")
+        done = run([installer.python, "-I", "-S", "-B", program], stdin=json.dumps(wish).encode(), timeout=_SECONDS)
+        answer = json.loads(done.stdout)
+        if "error" in answer:
+            said = " ".join(str(answer["error"]).split())
+            hint = "make room in REPRUN_HOME, then the same command again" if "No space left" in said else ""
+            raise RunnerError("tool", "the packages cannot be installed: %s" % said, hint)
+        return str(answer["version"])
+
+    def _tell(self, text: str, always: bool = False) -> None:
+        """For those who wait."""
+        now = time.monotonic()
+        if always or now - self.told > 0.2:
+            self.told = now
+            note(self.prefix, self.maker, text)
+
+
+def note(prefix: str, maker: str, text: str) -> None:
+    """Says who makes an environment, and what they are at."""
+    write_json(prefix + ".doing", {"id": maker, "text": text, "pid": os.getpid()}, durable=False)

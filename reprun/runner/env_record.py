@@ -1,0 +1,76 @@
+"""The mark of a finished environment: written last, it says how the environment was made, and what a job gets of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import zlib
+from typing import Any, Dict, Optional, Set
+
+from reprun.runner.files import find_bytes, read_json, read_text, write_atomic
+from reprun.runner.identity import boot_id
+from reprun.runner.paths import Home
+from reprun.runner.permissions import make_read_only
+
+MARK = ".reprun-complete"
+FILES = ".reprun-files"
+PLAN = ".reprun-plan.json"
+
+
+def find_record(home: Home, digest: str) -> Optional[Dict[str, Any]]:
+    """The record of an environment that is here as it was made; None for one that is not, or only half.
+
+    What a machine has written just before it lost power may not be on its disk, so after each boot all names and sizes are
+    looked at once.
+    """
+    prefix = home.prefix(digest)
+    try:
+        record = read_json(os.path.join(prefix, MARK))
+    except ValueError:
+        return None
+    if record is None or record.get("digest") != digest:
+        return None
+    seen, boot = prefix + ".boots", boot_id()
+    if boot not in (record["boot"], *read_text(seen).split()):
+        if not is_whole(prefix, record):
+            return None
+        write_atomic(seen, ("%s\n%s\n" % (read_text(seen).strip(), boot)).encode(), durable=False)
+    return record
+
+
+def seal(prefix: str, record: Dict[str, Any]) -> Dict[str, Any]:
+    """Takes the right to write from everything and leaves the mark; returns the record as it is kept."""
+    make_read_only(prefix)
+    names = b"\n".join(sorted(list_files(prefix)))
+    whole = {"schema_version": 1, **record, "prefix": prefix, "boot": boot_id(), "listing": hashlib.sha256(names).hexdigest()}
+    os.chmod(prefix, 0o700)
+    write_atomic(os.path.join(prefix, FILES), zlib.compress(names, 1), mode=0o400)
+    write_atomic(os.path.join(prefix, MARK), json.dumps(whole, indent=1).encode(), mode=0o400)
+    os.chmod(prefix, 0o500)
+    return whole
+
+
+def is_whole(prefix: str, record: Dict[str, Any]) -> bool:
+    """Whether all files have the names, sizes and rights that they had. What Python has compiled since does not count: root may
+    write everywhere."""
+    try:
+        names = zlib.decompress(find_bytes(os.path.join(prefix, FILES)) or b"")
+    except zlib.error:
+        return False
+    before, now = set(names.split(b"\n")), list_files(prefix)
+    more = all(b"/__pycache__/" in line for line in now - before)
+    return hashlib.sha256(names).hexdigest() == record["listing"] and before <= now and more
+
+
+def list_files(prefix: str) -> Set[bytes]:
+    """A line for each file and link below the prefix, but for the mark."""
+    lines = set()
+    for folder, folders, files in os.walk(prefix):
+        for name in files + [name for name in folders if os.path.islink(os.path.join(folder, name))]:
+            path = os.path.join(folder, name)
+            found = os.lstat(path)
+            what = os.readlink(path) if stat.S_ISLNK(found.st_mode) else "%o %d" % (found.st_mode, found.st_size)
+            lines.add(os.fsencode("%s\0%s" % (os.path.relpath(path, prefix), what)).replace(b"\n", b"\0"))
+    return {line for line in lines if not line.startswith((MARK.encode() + b"\0", FILES.encode() + b"\0"))}
