@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from reprun.core.errors import ToolError
+from reprun.core.frozen import dataclass
 from reprun.core.text import human_bytes
 from reprun.hosts.base import Host
 from reprun.hosts.base import Part as Block
@@ -18,18 +19,35 @@ from reprun.system.process import translated
 if TYPE_CHECKING:
     from reprun.workspace import Workspace
 
+
 Part = tuple[str, int, int, int]  # SHA-256, size of the whole, offset, length
 _BATCH = 64 << 20  # bytes in one request: no more than that is sent twice when the link breaks
 _MANY = 1000  # parts in one request
 _PIECE = 1 << 17
 
 
+@dataclass(frozen=True)
+class Source:
+    """Where contents are read: `storage`, the `known` ones (SHA-256 → what it is called, size), and how they are spoken of.
+    `fields` of the request say where they go."""
+
+    storage: str
+    known: Mapping[str, tuple[str, int]]
+    what: str
+    fields: Mapping[str, Any]
+
+
 def send_contents(
     workspace: Workspace, host: Host, form: Mapping[str, Any], lacking: Sequence[Sequence[Any]], tell: Callable[[str], None]
 ) -> None:
     """Sends what the host lacks: (SHA-256, bytes that it has) of each. Raises `RefusedError` for what is not here either."""
-    storage = str(form["storage"])
     known = {str(oid): (path, int(size)) for path, (oid, size) in form["lfs"].items()}
+    send(host, Source(str(form["storage"]), known, "the files of Git LFS", {"key": workspace.key}), lacking, tell)
+
+
+def send(host: Host, source: Source, lacking: Sequence[Sequence[Any]], tell: Callable[[str], None]) -> None:
+    """Sends contents of which the host has as many bytes as `lacking` says. Raises `RefusedError` for what is not here either."""
+    known = source.known
     wanted = [(str(oid), known[oid][1], int(there)) for oid, there in lacking if oid in known]
     total = sum(size - there for _, size, there in wanted)
     sent = 0
@@ -37,17 +55,17 @@ def send_contents(
 
         def attached(parts: list[Part] = parts, before: int = sent) -> Iterator[bytes]:
             gone = before
-            for piece in _read(storage, parts, known):
+            for piece in _read(source.storage, parts, known):
                 yield piece
                 gone += len(piece)
-                tell(f"sending the files of Git LFS to {host.name}: {human_bytes(gone)} of {human_bytes(total)}")
+                tell(f"sending {source.what} to {host.name}: {human_bytes(gone)} of {human_bytes(total)}")
 
-        answer = host.ask({"op": "take", "key": workspace.key, "parts": parts}, attached, tell=tell)
+        answer = host.ask({"op": "take", **source.fields, "parts": parts}, attached, tell=tell)
         sent += sum(length for *_, length in parts)
         whole = {oid for oid, _, there in wanted if there == 0}
         for oid in whole & set(answer["damaged"]):
             with translated():
-                raise damaged(known[oid][0], object_path(storage, oid), oid)
+                raise damaged(known[oid][0], object_path(source.storage, oid), oid)
 
 
 def _batches(wanted: Sequence[tuple[str, int, int]]) -> Iterator[list[Part]]:

@@ -30,16 +30,17 @@ _TRIES = 3  # makers that end without a word before that is a failure
 def ensure(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     """`record` of the environment `digest`; or `absent`, where the request brings no `plan`.
 
-    With a plan also `doing`, what its maker is at, and `awaited`, which belongs into the next request; or `lacks` and `tools`,
-    which have to be sent. Raises `RunnerError` for what a maker that was waited for has failed by.
+    With a plan also `doing`, what its maker is at, and `awaited`: who asks again with that need not send the plan once more. Or
+    `lacks`, packages, and `tools`, which have to be sent. Raises `RunnerError` for what a maker that was waited for failed by.
     """
     record = find_record(home, request["digest"])
     if record is not None:
         return {"record": record}
-    if "plan" not in request:
-        return {"absent": request["digest"], "machine": platform.machine()}
+    if "plan" not in request and not request.get("awaited"):
+        return {"absent": request["digest"], "platform": "%s-%s" % (sys.platform, platform.machine())}
     check_home(home)
-    check_plan(request["plan"])
+    if "plan" in request:
+        check_plan(request["plan"])
     return _Wait(home, request).until_told()
 
 
@@ -76,6 +77,8 @@ class _Wait:
             failure = read_json(self.prefix + ".failed") or {}
             if failure.get("id") in self.awaited:
                 return _told(failure)
+            if "plan" not in self.request:
+                return {"absent": self.digest, "awaited": sorted(self.awaited)}
             if len(self.awaited) >= _TRIES:
                 said = read_text(self.prefix + ".log").strip().splitlines()[-1:] or ["it was killed"]
                 raise RunnerError("tool", "the process that makes the environment ends without a result: %s" % said[0])

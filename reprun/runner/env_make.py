@@ -76,7 +76,7 @@ class _Making:
         write_json(os.path.join(self.prefix, PLAN), self.plan, durable=False)
         record = {
             "digest": self.plan["digest"], "packages": len(self.plan["packages"]), "installer": "py-rattler " + version,
-            "md5_only": [one["file"] for one in self.plan["packages"] if not one.get("sha256")],
+            "md5_only": [one["file"] for one in self.plan["packages"] if one.get("md5_only") or not one["sha256"]],
             "made": self.began, "seconds": round(time.time() - self.began, 3), "activation": activation,
             "virtual": self.plan.get("virtual", {}), "hostname": os.uname().nodename,
         }  # fmt: skip

@@ -10,18 +10,20 @@ from reprun.runner.facts import ask_gpus, host_facts, read_gpus
 from reprun.runner.interpreter import find_interpreter, probe
 from reprun.runner.paths import Home
 from reprun.runner.tools import tool_version
-from reprun.runner.variables import inherited
+from reprun.runner.variables import surroundings
 
 
 def inspect(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     """Host facts, GPUs, interpreter and data as a launch would record them; with `tools`, versions and free space too."""
     asked = ask_gpus()
-    env = {**inherited(request.get("pass_env", [])), **request.get("variables", {})}
+    given, activated = surroundings(home, request)
+    env = {**given, **request.get("variables", {})}
     base = os.path.expanduser("~")
     interpreter = find_interpreter(request.get("argv") or ["python3"], env, base)
     answer: Dict[str, Any] = {
         "host": host_facts(),
-        "inherited": inherited(request.get("pass_env", [])),
+        "inherited": given,
+        "activated": activated,
         "environment": probe(interpreter, env, base, home.cache),
         "data": data_facts(request.get("data", []), request.get("data_base", base), home.cache),
     }

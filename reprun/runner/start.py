@@ -20,7 +20,7 @@ from reprun.runner.progress import report
 from reprun.runner.state import find_state
 from reprun.runner.store import ensure_store, sees_objects
 from reprun.runner.submit import collect_early, submit
-from reprun.runner.variables import inherited
+from reprun.runner.variables import has_environment, surroundings
 from reprun.runner.worktree import ensure_own_tree, ensure_worktree, exists, place_of, remove_worktree, verify_newest
 from reprun.runner.written import MissingObjectError
 
@@ -46,9 +46,12 @@ def prepare(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     """Makes the run folder and the worktree, and answers with everything the manifest has to say of this host.
 
     Where the code does not come with the request, and is not here, the answer is only `lacks`, the commits that are here, or
-    `lacks_contents`, the contents of files that are not here in full.
+    `lacks_contents`, the contents of files that are not here in full; for an environment that is not here it is
+    `lacks_environment`.
     """
     check_home(home)
+    if request.get("environment") and not has_environment(home, request["environment"]):
+        return {"lacks_environment": request["environment"]}
     asked = ask_gpus() if request.get("gpus") not in ("", None, "none") else None
     is_shared = sees_objects(request)
     store = ensure_store(home, request["key"], request["objects"] if is_shared else "", request["object_format"])
@@ -101,7 +104,8 @@ def _make(home: Home, request: Dict[str, Any], tree: Dict[str, Any], is_shared: 
         path, name = ensure_worktree(place, commit), place.form.name(commit)
     tree.update(path=path, name=name, commit=commit, writable=writable, carried=record_of(carry))
     if not os.path.lexists(run.launch):
-        write_json(run.launch, {"worktree": tree}, durable=False)  # so that gc knows of the tree; `start` writes the rest
+        known = {"worktree": tree, "environment": request.get("environment", "")}
+        write_json(run.launch, known, durable=False)  # so that gc knows of them; `start` writes the rest
     folder = os.path.normpath(os.path.join(path, request["cwd"]))
     if not os.path.isdir(folder):
         raise RunnerError(
@@ -115,11 +119,12 @@ def _make(home: Home, request: Dict[str, Any], tree: Dict[str, Any], is_shared: 
 def _facts(home: Home, request: Dict[str, Any], path: str, folder: str) -> Dict[str, Any]:
     """What there is to say of this host, and of the job there."""
     report("looking at the interpreter")
-    env = inherited(request.get("pass_env", []))
+    env, activated = surroundings(home, request, path)
     seen = {**env, **request.get("variables", {})}
     interpreter = find_interpreter(request["argv"], seen, folder)
     return {
         "inherited": env,
+        "activated": activated,
         "host": host_facts(),
         "environment": probe(interpreter, seen, folder, home.cache),
         "data": data_facts(request.get("data", []), request.get("data_base") or path, home.cache),

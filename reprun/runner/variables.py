@@ -6,7 +6,9 @@ import os
 
 TYPE_CHECKING = False  # typing takes 4 ms to import, before the job's first instruction
 if TYPE_CHECKING:
-    from typing import Dict, Mapping, Optional, Sequence
+    from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+    from reprun.runner.paths import Home
 
 INHERITED = (
     "HOME", "USER", "LOGNAME", "SHELL", "PATH", "LANG", "LANGUAGE", "LC_*", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "LD_PRELOAD",
@@ -33,6 +35,37 @@ def inherited(passed: Sequence[str] = (), environ: Optional[Mapping[str, str]] =
     """The variables of this host's environment that a job gets: the allow-list and the patterns in `passed`."""
     env = os.environ if environ is None else environ
     return {name: value for name, value in env.items() if _is_allowed(name) or _matches(name, passed)}
+
+
+def has_environment(home: Home, digest: str) -> bool:
+    """Whether the environment is here, whole."""
+    from reprun.runner.env_record import find_record
+
+    return find_record(home, digest) is not None
+
+
+def surroundings(home: Home, request: Mapping[str, Any], worktree: str = "") -> Tuple[Dict[str, str], List[str]]:
+    """The variables that a job gets of this host, and the names of those that are of its `environment`, where it has one.
+
+    The environment comes without what is developed in the repository: the folders `python_path` of the worktree (by itself
+    the whole of it) are where Python looks first. Raises `RunnerError` for an environment that is not here.
+    """
+    env = inherited(request.get("pass_env", []))
+    if not request.get("environment"):
+        return env, []
+    from reprun.runner.env_activate import activated
+    from reprun.runner.env_record import find_record
+    from reprun.runner.errors import RunnerError
+
+    record = find_record(home, request["environment"])
+    if record is None:
+        raise RunnerError("missing", "the environment %s is not on this host" % request["environment"][:12], "launch again")
+    env = activated(env, record["activation"], request.get("pass_env", []))
+    if worktree:
+        parts = [os.path.normpath(os.path.join(worktree, part)) for part in request.get("python_path", [""])]
+        env["PYTHONPATH"] = os.pathsep.join(parts)
+    names = {*record["activation"]["variables"], "PATH", "PYTHONNOUSERSITE", "PYTHONPATH"}
+    return env, sorted(names & set(env))
 
 
 def is_private(name: str) -> bool:

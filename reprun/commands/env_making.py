@@ -1,0 +1,124 @@
+"""The environment of a run on its host: made there from the plan of its lock, with what this machine has to send for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from reprun.core.errors import ToolError
+from reprun.hosts.base import Host
+
+Tell = Callable[[str], None]
+_ROUNDS = 4  # of sending: a host that then still lacks something lacks what it was sent
+_WAIT = 2.0  # seconds until the host says what it is at
+
+
+def ensure_environment(host: Host, plan: Mapping[str, Any], tell: Tell, fetch: str = "host") -> dict[str, Any]:
+    """The record of the environment; where it is there already, that is one short question.
+
+    `fetch` says who brings the packages: the host, or ("dev") this machine. What the host cannot fetch this machine does in any
+    case. Raises what `Host.ask` raises.
+    """
+    question = {"op": "env", "digest": plan["digest"], "wait": _WAIT}
+    answer = host.ask(question)
+    if "record" in answer:
+        return dict(answer["record"])
+    making = _Making(host, dict(plan), tell, fetch, answer)
+    for _ in range(_ROUNDS):
+        answer = making.attempt(question)
+        if "record" in answer:
+            return dict(answer["record"])
+        making.send(answer)
+    raise ToolError(f"{host.name} cannot make the environment: it lacks what it was sent", hint=f"reprun doctor --on {host.name}")
+
+
+class _Making:
+    def __init__(self, host: Host, plan: dict[str, Any], tell: Tell, fetch: str, absent: Mapping[str, Any]) -> None:
+        self.host, self.plan, self.tell, self.fetch = host, plan, tell, fetch
+        self.platform = str(absent.get("platform", ""))
+        self.tools = self._tools()
+
+    def attempt(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """Asks until there is an answer that is not only about the time it takes."""
+        fetch = "host" if self.host.is_here else self.fetch
+        whole = {**question, "plan": self.plan, "tools": self.tools, "fetch": fetch, "may_send": not self.host.is_here}
+        answer = self.host.ask(whole)
+        while "doing" in answer or "absent" in answer:
+            if answer.get("doing"):
+                self.tell(f"making the environment on {self.host.name}: {answer['doing']}")
+            request = whole if "absent" in answer else question
+            answer = self.host.ask({**request, "awaited": answer["awaited"]})
+        return answer
+
+    def send(self, answer: Mapping[str, Any]) -> None:
+        """Brings the host what it lacks; with packages that it could not fetch, only from here."""
+        self.fetch = "dev" if answer["lacks"] else self.fetch
+        if "rattler" in answer["tools"]:
+            self._send_tool("rattler")
+        if "python" in answer["tools"]:
+            self._send_tool("python")
+        self._send_packages(answer)
+
+    def _tools(self) -> dict[str, Any]:
+        from reprun.env.tools import local_tools, name_of_python, python_of, rattler_name
+
+        if self.host.is_here:
+            return local_tools()
+        return {"rattler": {"name": rattler_name(self.platform)}, "python": {"name": name_of_python(python_of(self.plan))}}
+
+    def _send_tool(self, kind: str) -> None:
+        from reprun.env.tools import pack_python, pack_rattler, python_of
+        from reprun.runner.lfs import object_path
+
+        if kind == "rattler":
+            self.tell("packing the installer of environments")
+            tool = pack_rattler(self.platform)
+        else:
+            packages = python_of(self.plan)
+            if not any(one["name"] == "python" for one in packages):
+                raise ToolError(
+                    f"{self.host.name} has only an old Python, and the environment none: the installer of packages needs 3.10",
+                    hint='python = "<a newer Python there>" in [targets]',
+                )
+            self.tell("packing a Python for the installer of environments")
+            storage, archives = self._fetched(packages)
+            paths = {one["file"]: object_path(storage, oid) for one, (oid, _) in zip(packages, archives, strict=True)}
+            tool = pack_python(self.tools["python"]["name"], paths)
+        self.tools[kind] = tool.data()
+        self._send([[tool.sha256, tool.size]], [tool.name], {}, "the installer of environments")
+
+    def _send_packages(self, answer: Mapping[str, Any]) -> None:
+        lacking = list(answer["lacks"])
+        if not lacking:
+            return
+        self.tell(
+            f"{self.host.name} cannot fetch packages ({answer['why']}): fetching them here"
+            if answer["why"]
+            else "fetching packages"
+        )
+        _, archives = self._fetched(lacking)
+        self._note_digests({one["file"]: oid for one, (oid, _) in zip(lacking, archives, strict=True)})
+        there = {str(oid): int(size) for oid, size in answer["there"]}
+        self._send(archives, [one["file"] for one in lacking], there, "packages")
+
+    def _fetched(self, packages: list[dict[str, Any]]) -> tuple[str, list[list[Any]]]:
+        """Where the packages are on this machine, and of each SHA-256 and size."""
+        from reprun.hosts.local import LocalHost
+
+        answer = LocalHost().ask({"op": "packages", "packages": packages})
+        return str(answer["storage"]), list(answer["archives"])
+
+    def _note_digests(self, digests: Mapping[str, str]) -> None:
+        """A package of which the channel says only the MD5 is sent by the SHA-256 of what that has led to."""
+        self.plan["packages"] = [
+            one if one["sha256"] or one["file"] not in digests else {**one, "sha256": digests[one["file"]], "md5_only": True}
+            for one in self.plan["packages"]
+        ]
+
+    def _send(self, archives: list[list[Any]], names: list[str], there: Mapping[str, int], what: str) -> None:
+        from reprun.commands.contents import Source, send
+        from reprun.runner.paths import Home, home
+
+        known = {str(oid): (name, int(size)) for name, (oid, size) in zip(names, archives, strict=True)}
+        source = Source(Home(home()).packages, known, what, {"packages": True})
+        send(self.host, source, [[oid, there.get(oid, 0)] for oid in known], self.tell)

@@ -1,0 +1,159 @@
+"""What makes environments on hosts, packed here to be sent there: py-rattler, and a Python for it where a host has an old one.
+
+Each is kept among the packages of this machine, by the digest of its content, and is named by what it is made of.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from reprun.core.errors import ToolError
+from reprun.core.frozen import dataclass
+from reprun.runner.data import sha256_file
+from reprun.runner.lfs import object_path
+from reprun.runner.paths import Home, home
+from reprun.system.files import ensure_dir, find_json, write_json
+from reprun.system.process import run
+
+HERE = f"{sys.platform}-{platform.machine()}"
+_SECONDS = 600
+# In a process of its own: the library may crash when Python ends.
+_UNPACK = """
+import json, os, sys
+from rattler.package_streaming import extract
+wish = json.load(sys.stdin)
+for archive in wish["archives"]:
+    extract(archive, wish["folder"])
+os._exit(0)
+"""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """An archive that is unpacked below `name` on a host: its `sha256`, and its `size`."""
+
+    name: str
+    sha256: str
+    size: int
+
+    def data(self) -> dict[str, Any]:
+        """As a request names it."""
+        return {"name": self.name, "sha256": self.sha256}
+
+
+def local_tools() -> dict[str, Any]:
+    """The installer of this machine: nothing has to be sent. Raises `ToolError` where it is not installed."""
+    return {"interpreter": sys.executable, "path": _site()}
+
+
+def rattler_name(host: str) -> str:
+    """What py-rattler is called on a host of this platform."""
+    return f"py-rattler-{_version()}-{host}"
+
+
+def pack_rattler(host: str) -> Tool:
+    """py-rattler as it is installed here, or, for another platform, as it is published. Raises `ToolError`."""
+
+    def fill(folder: str) -> None:
+        if host == HERE:
+            leave_out = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(os.path.join(_site(), "rattler"), os.path.join(folder, "rattler"), ignore=leave_out)
+            os.mkdir(os.path.join(folder, f"py_rattler-{_version()}.dist-info"))  # says the version
+        else:
+            _download(host, folder)
+
+    return _kept(rattler_name(host), fill)
+
+
+def python_of(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The packages of a plan that make its Python: itself and what it needs."""
+    packages = {one["name"]: one for one in plan["packages"] if one["manager"] == "conda"}
+    found: dict[str, dict[str, Any]] = {}
+    wanted = ["python"]
+    while wanted:
+        name = wanted.pop()
+        if name in packages and name not in found:
+            found[name] = packages[name]
+            wanted += [text.split()[0] for text in packages[name]["depends"]]
+    return [found[name] for name in sorted(found)]
+
+
+def pack_python(name: str, archives: Mapping[str, str]) -> Tool:
+    """A Python from conda packages (their file names → where they are): it finds its parts beside itself. Raises `ToolError`."""
+    import json
+
+    def fill(folder: str) -> None:
+        with tempfile.TemporaryDirectory() as links:  # what kind an archive is of is in its name
+            for file, path in archives.items():
+                os.symlink(path, os.path.join(links, file))
+            wish = {"archives": [os.path.join(links, file) for file in archives], "folder": folder}
+            run([sys.executable, "-c", _UNPACK], stdin=json.dumps(wish).encode(), timeout=_SECONDS)
+
+    return _kept(name, fill)
+
+
+def name_of_python(packages: Iterable[Mapping[str, Any]]) -> str:
+    """The same for the same packages."""
+    from hashlib import sha256
+
+    return "python-" + sha256("".join(str(one["sha256"] or one["md5"]) for one in packages).encode()).hexdigest()[:16]
+
+
+def _kept(name: str, fill: Callable[[str], None]) -> Tool:
+    """The tool that was packed before, or is packed now."""
+    import tarfile
+
+    packages = Home(home()).packages
+    memo = os.path.join(packages, "tools", f"{name}.json")
+    known = find_json(memo)
+    if known and os.path.isfile(object_path(packages, str(known["sha256"]))):
+        return Tool(name, known["sha256"], known["size"])
+    ensure_dir(os.path.dirname(memo))
+    ensure_dir(os.path.join(packages, "tmp"))
+    with tempfile.TemporaryDirectory(dir=os.path.join(packages, "tmp")) as work:
+        folder, archive = os.path.join(work, "tool"), os.path.join(work, "archive")
+        os.mkdir(folder)
+        fill(folder)
+        with tarfile.open(archive, "w:gz", compresslevel=1) as target:
+            target.add(folder, ".")
+        tool = Tool(name, sha256_file(archive), os.path.getsize(archive))
+        place = object_path(packages, tool.sha256)
+        ensure_dir(os.path.dirname(place))
+        os.rename(archive, place)
+    write_json(memo, {"sha256": tool.sha256, "size": tool.size})
+    return tool
+
+
+def _download(host: str, folder: str) -> None:
+    machine = host.rpartition("-")[2]
+    words = ["--only-binary", ":all:", "--no-deps", "--platform", f"manylinux_2_17_{machine}", "--python-version", "310"]
+    words += ["--implementation", "cp", "--abi", "abi3", "--dest", folder, "--quiet", "--disable-pip-version-check"]
+    run([sys.executable, "-m", "pip", "download", *words, f"py-rattler=={_version()}"], timeout=_SECONDS)
+    import zipfile
+
+    wheel = next(os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".whl"))
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)  # noqa: S202  # from where py-rattler itself was installed
+    os.unlink(wheel)
+
+
+def _site() -> str:
+    from importlib.util import find_spec
+
+    found = find_spec("rattler")
+    if found is None or not found.origin:
+        raise ToolError("py-rattler is not installed: it makes environments", hint=f"{sys.executable} -m pip install py-rattler")
+    return os.path.dirname(os.path.dirname(found.origin))
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    _site()
+    return version("py-rattler")
