@@ -137,6 +137,10 @@ def _fetch(home: Home, package: Package) -> str:
                 for digest in {sha256, named}:
                     digest.update(block)
                 target.write(block)
+            expected, got = getattr(source, "headers", {}).get("Content-Length"), target.tell()
+        if expected is not None and int(expected) != got:  # which urllib lets pass
+            what = "%s cannot be fetched: the link broke after %d of %s bytes (%s)"
+            raise UnfetchedError("tool", what % (package["file"], got, expected, package["url"]))
         if named.hexdigest() != package[kind]:
             what = "%s is not the package that was locked: its %s is %s, the lock says %s" % (
                 package["file"], kind, named.hexdigest()[:16], package[kind][:16],
