@@ -109,7 +109,10 @@ def doctor(
 def gc(
     yes: Annotated[bool, typer.Option("--yes", help="Remove what is listed.")] = False,
     keep: Annotated[
-        int, typer.Option("--keep", min=0, help="How many unused worktrees to keep: the next launch builds on them.")
+        int,
+        typer.Option(
+            "--keep", min=0, help="How many unused worktrees, and environments, to keep: the next launch builds on them."
+        ),
     ] = 3,
     on: Annotated[str, typer.Option("--on", metavar="TARGET", help="What lies on that host.")] = "local",
     json: As_json = False,

@@ -48,8 +48,10 @@ def collect_garbage_of(workspace: Workspace, target: str, keep: int, remove: boo
 def remove_there(workspace: Workspace, host: Host, survey: Mapping[str, Any], **more: list[str]) -> list[str]:
     """Removes what a `survey` of the host has found, and `more`. Answers with what is gone."""
     worktrees = [tree["name"] for tree in survey["worktrees"]]
+    environments = [one["name"] for one in survey["environments"]]
     request = {"op": "remove", "key": workspace.key, "worktrees": worktrees, "leftovers": survey["leftovers"], **more}
     request["disused"] = [item["path"] for item in survey["disused"]]
+    request["environments"] = environments
     return list(host.ask(request)["removed"])
 
 
@@ -64,6 +66,7 @@ def collect_garbage(workspace: Workspace, keep: int, remove: bool) -> Collected:
     ref_locks = find_stale(find_locks(repository.common_dir))
     dead = dead_launches(workspace)
     found = [Rubbish("worktree", tree["path"], tree["bytes"]) for tree in answer["worktrees"]]
+    found += [Rubbish("environment", one["path"], one["bytes"]) for one in answer["environments"]]
     found += [Rubbish("leftover", path) for path in [*answer["leftovers"], *torn]]
     found += [Rubbish(item["kind"], item["path"], item["bytes"]) for item in answer["disused"]]
     found += [Rubbish("stale lock", path) for path in [*index_locks, *ref_locks]]

@@ -18,6 +18,7 @@ def collect_far(workspace: Workspace, target: str, keep: int, remove: bool) -> C
     forgotten = [one for one in answer["unstarted"] if one not in known and not workspace.journal(one).exists()]
     dead = [run_id for run_id in dead_launches(workspace) if _target(workspace, run_id) == target]
     found = [Rubbish("worktree", tree["path"], tree["bytes"]) for tree in answer["worktrees"]]
+    found += [Rubbish("environment", one["path"], one["bytes"]) for one in answer["environments"]]
     found += [Rubbish("leftover", path) for path in answer["leftovers"]]
     found += [Rubbish(item["kind"], item["path"], item["bytes"]) for item in answer["disused"]]
     found += [Rubbish("interrupted launch", run_id) for run_id in [*forgotten, *dead]]

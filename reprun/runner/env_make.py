@@ -14,12 +14,13 @@ from typing import Any, BinaryIO, Dict, List
 from reprun.runner.contents import list_lacking
 from reprun.runner.env_activate import activate
 from reprun.runner.env_archives import Found, collect
+from reprun.runner.env_gc import packages_lock
 from reprun.runner.env_pip import install_wheels
 from reprun.runner.env_plan import of_manager
 from reprun.runner.env_record import PLAN, seal
 from reprun.runner.env_tools import Installer, find_installer, list_lacking_tools
 from reprun.runner.errors import RunnerError
-from reprun.runner.files import ensure_dir, remove_tree, write_json
+from reprun.runner.files import ensure_dir, locked, remove_tree, write_json
 from reprun.runner.paths import Home
 from reprun.runner.process import run
 
@@ -68,7 +69,8 @@ class _Making:
         ensure_dir(self.work)
         conda, pip = self._laid_out(found, "conda"), self._laid_out(found, "pip")
         self._tell("installing %d packages" % len(self.plan["packages"]), always=True)
-        version = self._install(installer, conda)
+        with locked(packages_lock(self.home), exclusive=False):
+            version = self._install(installer, conda)
         if pip:
             self._tell("installing %d packages of pip" % len(pip), always=True)
             install_wheels(self.prefix, self.work, pip)

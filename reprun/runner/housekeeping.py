@@ -8,6 +8,8 @@ from typing import Any, Dict, Iterator, List, Set
 
 from reprun.runner.checkout import Place
 from reprun.runner.disused import BROKEN, is_older, list_disused, remove_disused
+from reprun.runner.env_gc import list_spare
+from reprun.runner.env_gc import remove as remove_environments
 from reprun.runner.files import read_json, remove_tree
 from reprun.runner.form import TREE_NAME, commit_of
 from reprun.runner.git import Git
@@ -31,6 +33,7 @@ def survey(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
         "in_use": len(used),
         "refs": sorted(_refs(home, place)),
         "unstarted": sorted(_unstarted(home, place)),
+        "environments": list_spare(home, int(request.get("keep", 3))),
     }
 
 
@@ -61,6 +64,7 @@ def remove(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
                 remove_worktree(place, run_id, run.tree)
             remove_tree(run.path)
             removed.append(run.path)
+    removed += remove_environments(home, request.get("environments", []))
     removed += _forget(home, place, request.get("refs", []))
     return {"removed": removed}
 

@@ -129,6 +129,7 @@ def _record_start(run: RunDir, plan: Dict[str, Any], job: int) -> Dict[str, Any]
     """started.json, durable before the job's first instruction: whoever finds none knows that the job never ran."""
     record = {"schema_version": 1, "run_id": run.run_id, "state": "running", "started": time.time(), **here()}
     record.update(supervisor=own(), job=identity(job), commit=plan["worktree"]["commit"], publish=plan.get("publish", ""))
+    record["environment"] = plan.get("environment", "")
     record["hostname"] = os.uname().nodename
     record["runner"] = own_runner()  # which must stay until the end
     write_json(run.started, record)

@@ -62,6 +62,9 @@ def surroundings(home: Home, request: Mapping[str, Any], worktree: str = "") -> 
         raise RunnerError("missing", "the environment %s is not on this host" % request["environment"][:12], "launch again")
     env = activated(env, record["activation"], request.get("pass_env", []))
     if worktree:
+        from reprun.runner.env_gc import note_use
+
+        note_use(home, request["environment"])
         parts = [os.path.normpath(os.path.join(worktree, part)) for part in request.get("python_path", [""])]
         env["PYTHONPATH"] = os.pathsep.join(parts)
     names = {*record["activation"]["variables"], "PATH", "PYTHONNOUSERSITE", "PYTHONPATH"}
