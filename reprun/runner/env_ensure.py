@@ -108,7 +108,7 @@ class _Wait:
             process = subprocess.Popen(
                 words, stdin=subprocess.PIPE, stdout=log, stderr=log, pass_fds=[fd], start_new_session=True, cwd=self.home.root
             )
-        job = {"home": self.home.root, "id": maker, "request": self.request}
+        job = {"home": self.home.root, "id": maker, "lock": fd, "request": self.request}
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError), process.stdin:
             process.stdin.write(json.dumps(job).encode())

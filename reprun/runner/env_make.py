@@ -22,7 +22,7 @@ from reprun.runner.env_tools import Installer, find_installer, list_lacking_tool
 from reprun.runner.errors import RunnerError
 from reprun.runner.files import ensure_dir, locked, remove_tree, write_json
 from reprun.runner.paths import Home
-from reprun.runner.process import run
+from reprun.runner.process import finish, how_it_ended, spawn
 
 _SECONDS = 6 * 3600  # for the installer: the largest environments on the slowest disks
 
@@ -32,10 +32,13 @@ class LackError(Exception):
 
 
 def make(source: BinaryIO) -> None:
-    """Reads the job: `home`, the `id` of this maker, and the `request`. How it failed is written beside the prefix."""
+    """Reads the job: `home`, the `id` of this maker, the descriptor of the `lock` that it was born with, and the `request`.
+
+    How it failed is written beside the prefix.
+    """
     job = json.loads(source.read())
     home, request = Home(job["home"]), job["request"]
-    making = _Making(home, request, job["id"])
+    making = _Making(home, request, job["id"], job["lock"])
     failure: Dict[str, Any]
     try:
         making.work_through()
@@ -54,8 +57,9 @@ def make(source: BinaryIO) -> None:
 
 
 class _Making:
-    def __init__(self, home: Home, request: Dict[str, Any], maker: str) -> None:
+    def __init__(self, home: Home, request: Dict[str, Any], maker: str, lock: int) -> None:
         self.home, self.request, self.maker, self.plan = home, request, maker, request["plan"]
+        self.lock = lock  # handed on to what writes into the prefix: should this process be killed, nobody else begins meanwhile
         self.prefix = home.prefix(self.plan["digest"])
         self.work = self.prefix + ".work"
         self.began, self.told = time.time(), 0.0
@@ -73,7 +77,7 @@ class _Making:
             version = self._install(installer, conda)
         if pip:
             self._tell("installing %d packages of pip" % len(pip), always=True)
-            install_wheels(self.prefix, self.work, pip)
+            install_wheels(self.prefix, self.work, pip, self.lock)
         activation = activate(self.prefix)
         write_json(os.path.join(self.prefix, PLAN), self.plan, durable=False)
         record = {
@@ -134,7 +138,11 @@ class _Making:
             "packages": [{name: package.get(name) or "" for name in wanted} for package in packages],
         }  # fmt: skip
         program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "env_install.py")
-        done = run([installer.python, "-I", "-S", "-B", program], stdin=json.dumps(wish).encode(), timeout=_SECONDS)
+        words = [installer.python, "-I", "-S", "-B", program]
+        done = finish(spawn(words, keeps=[self.lock]), words, json.dumps(wish).encode(), check=False, timeout=_SECONDS)
+        if done.returncode or not done.stdout:
+            lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or [how_it_ended(done.returncode)]
+            raise RunnerError("tool", "the installer of packages failed: %s" % lines[-1])
         answer = json.loads(done.stdout)
         if "error" in answer:
             said = " ".join(str(answer["error"]).split())

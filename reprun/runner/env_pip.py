@@ -6,7 +6,7 @@ import os
 from typing import Any, Dict, Sequence
 
 from reprun.runner.errors import RunnerError
-from reprun.runner.process import run
+from reprun.runner.process import finish, spawn
 
 _WORDS = (
     "install", "--no-deps", "--require-hashes", "--no-index", "--no-cache-dir", "--no-compile", "--no-input",
@@ -15,7 +15,7 @@ _WORDS = (
 _SECONDS = 3600
 
 
-def install_wheels(prefix: str, work: str, packages: Sequence[Dict[str, Any]]) -> None:
+def install_wheels(prefix: str, work: str, packages: Sequence[Dict[str, Any]], lock: int) -> None:
     """Installs wheels; their archives are in the folder `work` under their own names. Raises `RunnerError`."""
     for package in packages:
         if not package["file"].endswith(".whl"):
@@ -32,7 +32,7 @@ def install_wheels(prefix: str, work: str, packages: Sequence[Dict[str, Any]]) -
     env = {"PATH": "%s/bin:/usr/bin:/bin" % prefix, "HOME": work, "LC_ALL": "C.UTF-8", "PIP_CONFIG_FILE": os.devnull}
     env["PYTHONDONTWRITEBYTECODE"] = "1"
     words = [python, "-I", "-m", "pip", *_WORDS, "--find-links", work, "-r", wanted]
-    done = run(words, env=env, cwd=work, check=False, timeout=_SECONDS)
+    done = finish(spawn(words, env=env, cwd=work, keeps=[lock]), words, check=False, timeout=_SECONDS)
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["exit status %d" % done.returncode]
         if any("No module named pip" in line for line in said):

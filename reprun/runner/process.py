@@ -39,9 +39,12 @@ def run(
 
 
 def spawn(
-    argv: Sequence[str], *, cwd: Optional[str] = None, env: Optional[Mapping[str, str]] = None
+    argv: Sequence[str], *, cwd: Optional[str] = None, env: Optional[Mapping[str, str]] = None, keeps: Sequence[int] = ()
 ) -> "subprocess.Popen[bytes]":
-    """Starts a program whose streams are pipes; `finish` collects it. Two that do not depend on each other may overlap."""
+    """Starts a program whose streams are pipes; `finish` collects it. Two that do not depend on each other may overlap.
+
+    The program `keeps` these descriptors: a lock is held until it ends, even if this process is killed before.
+    """
     try:
         return subprocess.Popen(
             list(argv),
@@ -50,6 +53,7 @@ def spawn(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            pass_fds=keeps,
         )
     except FileNotFoundError:
         if cwd is not None and not os.path.isdir(cwd):

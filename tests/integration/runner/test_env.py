@@ -8,13 +8,14 @@ import random
 import signal
 import stat
 import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from conda_channel import Channel
-from env_lab import make, request, said
+from env_lab import TOOLS, make, request, said
 from lab import processes_of, unprivileged, until
 
 from reprun.runner.env_activate import activated
@@ -119,6 +120,21 @@ def test_half_an_environment_is_made_anew(conda_channel: Channel, home: Path) ->
     assert said(f"{prefix}/bin/prefixdemo") == f"{prefix}/share"
     assert said(f"{prefix}/bin/python", "-m", "pip", "--version").startswith("pip")
     assert is_whole(prefix, record)
+
+
+def test_nobody_begins_while_an_installer_whose_maker_was_killed_still_writes(conda_channel: Channel, home: Path) -> None:
+    script, begun, wait = (home / name for name in ("python", "begun", "wait"))
+    script.write_text(f'#!/bin/sh\ntouch {begun}\nwhile [ -e {wait} ]; do sleep 0.02; done\nexec {sys.executable} "$@"\n')
+    script.chmod(0o755)
+    wait.touch()
+    plan = conda_channel.plan("dial")
+    first = request(home, plan, tools={**TOOLS, "interpreter": str(script)}, wait=0)
+    awaited = handle(first)["awaited"]
+    until(begun.exists)
+    os.kill(json.loads(Path(Home(str(home)).prefix(plan["digest"]) + ".doing").read_bytes())["pid"], signal.SIGKILL)
+    assert "doing" in handle({**first, "awaited": awaited, "wait": 0.1})
+    wait.unlink()
+    assert make(home, plan)["digest"] == plan["digest"]
 
 
 def test_a_maker_that_dies_each_time_is_an_error(conda_channel: Channel, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
