@@ -22,6 +22,8 @@ from reprun.runner.env_activate import activated
 from reprun.runner.env_archives import find_archive
 from reprun.runner.env_record import is_whole
 from reprun.runner.errors import RunnerError
+from reprun.runner.files import try_locked
+from reprun.runner.identity import start_time
 from reprun.runner.main import handle
 from reprun.runner.paths import Home
 
@@ -128,11 +130,14 @@ def test_nobody_begins_while_an_installer_whose_maker_was_killed_still_writes(co
     script.chmod(0o755)
     wait.touch()
     plan = conda_channel.plan("dial")
-    first = request(home, plan, tools={**TOOLS, "interpreter": str(script)}, wait=0)
-    awaited = handle(first)["awaited"]
+    prefix = Home(str(home)).prefix(plan["digest"])
+    handle(request(home, plan, tools={**TOOLS, "interpreter": str(script)}, wait=0))
     until(begun.exists)
-    os.kill(json.loads(Path(Home(str(home)).prefix(plan["digest"]) + ".doing").read_bytes())["pid"], signal.SIGKILL)
-    assert "doing" in handle({**first, "awaited": awaited, "wait": 0.1})
+    maker = json.loads(Path(prefix + ".doing").read_bytes())["pid"]
+    os.kill(maker, signal.SIGKILL)
+    until(lambda: start_time(maker) is None)
+    with try_locked(prefix + ".lock") as is_free:
+        assert not is_free
     wait.unlink()
     assert make(home, plan)["digest"] == plan["digest"]
 
