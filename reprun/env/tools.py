@@ -6,7 +6,6 @@ Each is kept among the packages of this machine, by the digest of its content, a
 from __future__ import annotations
 
 import os
-import platform
 import shutil
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from reprun.runner.paths import Home, home
 from reprun.system.files import ensure_dir, find_json, write_json
 from reprun.system.process import run
 
-HERE = f"{sys.platform}-{platform.machine()}"
+HERE = f"{sys.platform}-{os.uname().machine}"
 _SECONDS = 600
 # In a process of its own: the library may crash when Python ends.
 _UNPACK = """

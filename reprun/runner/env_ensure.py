@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import json
 import os
-import platform
 import subprocess
 import sys
 import time
@@ -28,16 +27,14 @@ _TRIES = 3  # makers that end without a word before that is a failure
 
 
 def ensure(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
-    """`record` of the environment `digest`; or `absent`, where the request brings no `plan`.
+    """For an environment that is not here: `absent`, where the request brings no `plan`.
 
-    With a plan also `doing`, what its maker is at, and `awaited`: who asks again with that need not send the plan once more. Or
-    `lacks`, packages, and `tools`, which have to be sent. Raises `RunnerError` for what a maker that was waited for failed by.
+    With a plan the `record` of it once it is made, or `doing`, what its maker is at, and `awaited`: who asks again with that
+    need not send the plan once more. Or `lacks`, packages, and `tools`, which have to be sent. Raises `RunnerError` for what a
+    maker that was waited for has failed by.
     """
-    record = find_record(home, request["digest"])
-    if record is not None:
-        return {"record": record}
     if "plan" not in request and not request.get("awaited"):
-        return {"absent": request["digest"], "platform": "%s-%s" % (sys.platform, platform.machine())}
+        return {"absent": request["digest"], "platform": "%s-%s" % (sys.platform, os.uname().machine)}
     check_home(home)
     if "plan" in request:
         check_plan(request["plan"])

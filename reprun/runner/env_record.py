@@ -6,13 +6,11 @@ import hashlib
 import json
 import os
 import stat
-import zlib
 from typing import Any, Dict, Optional, Set
 
 from reprun.runner.files import find_bytes, read_json, read_text, write_atomic
 from reprun.runner.identity import boot_id
 from reprun.runner.paths import Home
-from reprun.runner.permissions import make_read_only
 
 MARK = ".reprun-complete"
 FILES = ".reprun-files"
@@ -42,6 +40,10 @@ def find_record(home: Home, digest: str) -> Optional[Dict[str, Any]]:
 
 def seal(prefix: str, record: Dict[str, Any]) -> Dict[str, Any]:
     """Takes the right to write from everything and leaves the mark; returns the record as it is kept."""
+    import zlib
+
+    from reprun.runner.permissions import make_read_only
+
     make_read_only(prefix)
     names = b"\n".join(sorted(list_files(prefix)))
     whole = {"schema_version": 1, **record, "prefix": prefix, "boot": boot_id(), "listing": hashlib.sha256(names).hexdigest()}
@@ -55,6 +57,8 @@ def seal(prefix: str, record: Dict[str, Any]) -> Dict[str, Any]:
 def is_whole(prefix: str, record: Dict[str, Any]) -> bool:
     """Whether all files have the names, sizes and rights that they had. What Python has compiled since does not count: root may
     write everywhere."""
+    import zlib
+
     try:
         names = zlib.decompress(find_bytes(os.path.join(prefix, FILES)) or b"")
     except zlib.error:

@@ -199,6 +199,11 @@ def _offer(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _env(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.env_record import find_record
+
+    record = find_record(place, request["digest"])
+    if record is not None:
+        return {"record": record}
     from reprun.runner.env_ensure import ensure
 
     return ensure(place, request)

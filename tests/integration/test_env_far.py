@@ -62,7 +62,7 @@ def test_everything_is_sent_and_only_what_is_missing(
     host.asked.clear()
     assert ensure_environment(host, plan, told.append) == record and host.asked == ["env"]
     host.sent = 0
-    ensure_environment(host, mine.plan("python", "prefixdemo", "dial"), told.append)
+    ensure_environment(host, mine.plan("python", "prefixdemo", "dial"), told.append, fetch="dev")
     assert host.sent == mine.entry("dial")["size"]
     with pytest.raises(RefusedError, match=r"spoiled-1\.0-h0_0\.conda is not the package that was locked"):
         ensure_environment(host, mine.plan("spoiled"), told.append)
