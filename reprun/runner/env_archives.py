@@ -21,13 +21,25 @@ from reprun.runner.paths import Home
 Package = Dict[str, Any]
 _AT_ONCE = 6
 _PAUSES = (0.5, 2.0)  # seconds before a server is asked again
-_SECONDS = 30  # of silence: then the server hangs
+_SECONDS = 20  # of silence: then the server hangs
 _BLOCK = 1 << 20
 _RELOCK = "reprun env lock"
 
 
 class UnfetchedError(RunnerError):
-    """An archive that could not be had from where the lock says it is."""
+    """An archive that could not be had from where the lock says it is; `passes` when it may be there in a moment."""
+
+    passes = True
+
+
+class AwayError(UnfetchedError):
+    """There is no way to the server, as on a host without internet."""
+
+
+class GoneError(UnfetchedError):
+    """The server does not have the archive."""
+
+    passes = False
 
 
 class Found(NamedTuple):
@@ -82,7 +94,7 @@ class _Collection:
         try:
             path = find_archive(self.home, package)
             if path is None and self.may_fetch:
-                path = fetch(self.home, package)
+                path = fetch(self.home, package, patient=not self.may_lack)
         except UnfetchedError as error:
             if not self.may_lack:
                 self.error = error
@@ -110,15 +122,18 @@ def find_archive(home: Home, package: Package) -> Optional[str]:
     return None
 
 
-def fetch(home: Home, package: Package) -> str:
-    """Brings an archive from its address. Raises `RunnerError` for one that is not what the lock says, by its name."""
+def fetch(home: Home, package: Package, patient: bool = True) -> str:
+    """Brings an archive from its address. Raises `RunnerError` for one that is not what the lock says, by its name.
+
+    Who is not `patient` takes a server that cannot be reached for one that never will be.
+    """
     pauses = iter(_PAUSES)
     while True:
         try:
             return _fetch(home, package)
         except UnfetchedError as error:
             pause = next(pauses, None)
-            if error.hint or pause is None:  # with a hint: it is known why, and that it will stay so
+            if pause is None or not error.passes or (isinstance(error, AwayError) and not patient):
                 raise
             time.sleep(pause)
 
@@ -181,7 +196,7 @@ def _open(package: Package) -> BinaryIO:
         raise UnfetchedError("tool", "%s cannot be fetched: HTTP %d (%s)" % (package["file"], error.code, url)) from None
     except (URLError, OSError) as error:
         why = getattr(error, "reason", error)
-        raise UnfetchedError("tool", "%s cannot be fetched: %s (%s)" % (package["file"], why, url)) from None
+        raise AwayError("tool", "%s cannot be fetched: %s (%s)" % (package["file"], why, url)) from None
 
 
 def _read(source: BinaryIO, package: Package) -> bytes:
@@ -193,8 +208,8 @@ def _read(source: BinaryIO, package: Package) -> bytes:
         raise UnfetchedError("tool", "%s cannot be fetched: %s (%s)" % (package["file"], error, package["url"])) from None
 
 
-def _gone(package: Package, why: str) -> UnfetchedError:
-    return UnfetchedError("refused", "the package %s is gone: %s (%s)" % (package["file"], why, package["url"]), _RELOCK)
+def _gone(package: Package, why: str) -> GoneError:
+    return GoneError("refused", "the package %s is gone: %s (%s)" % (package["file"], why, package["url"]), _RELOCK)
 
 
 def _by_md5(home: Home, package: Package) -> str:

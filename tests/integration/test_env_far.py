@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,7 @@ def test_everything_is_sent_and_only_what_is_missing(
     plan = mine.plan("python", "prefixdemo", "greeter", "antique")
     record = ensure_environment(host, plan, told.append)
     prefix = record["prefix"]
+    assert record["installer"] == f"py-rattler {metadata.version('py-rattler')}"
     assert prefix.startswith(str(ssh_lab.hosts["gpu1"].home)) and record["md5_only"] == ["antique-1.0-h0_0.tar.bz2"]
     assert said(ssh_lab, f"{prefix}/bin/prefixdemo; {prefix}/bin/greet") == f"{prefix}/share\ngreetings from {prefix}"
     assert any("cannot fetch packages" in text for text in told) and any("sending packages" in text for text in told)

@@ -93,6 +93,14 @@ def test_a_host_that_cannot_fetch_stops_to_try(conda_channel: Channel, server: S
     assert len(server.seen) < len(plan["packages"])
 
 
+def test_a_host_without_a_way_out_lacks_everything(conda_channel: Channel, server: Server, home: Path) -> None:
+    plan = server.plan(conda_channel, "dial", "dialer")
+    server.shutdown()
+    server.server_close()
+    found = collect(Home(str(home)), plan["packages"], may_lack=True)
+    assert found.lacking == plan["packages"] and "refused" in found.why
+
+
 def test_an_address_that_is_none_of_a_package_is_refused(conda_channel: Channel, home: Path) -> None:
     plan = conda_channel.plan("dial")
     plan["packages"][0]["url"] = "ftp://127.0.0.1/dial-2.0-h0_0.conda"
