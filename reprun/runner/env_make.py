@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from typing import Any, BinaryIO, Dict, List
 
@@ -72,7 +73,7 @@ class _Making:
         found, installer = self._collect()
         ensure_dir(self.work)
         conda, pip = self._laid_out(found, "conda"), self._laid_out(found, "pip")
-        self._tell("installing %d packages" % len(self.plan["packages"]), always=True)
+        self._tell("installing %d packages" % len(conda), always=True)
         with locked(packages_lock(self.home), exclusive=False):
             version = self._install(installer, conda)
         if pip:
@@ -139,7 +140,14 @@ class _Making:
         }  # fmt: skip
         program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "env_install.py")
         words = [installer.python, "-I", "-S", "-B", program]
-        done = finish(spawn(words, keeps=[self.lock]), words, json.dumps(wish).encode(), check=False, timeout=_SECONDS)
+        process, over = spawn(words, keeps=[self.lock]), threading.Event()
+        watch = threading.Thread(target=self._watch, args=(over, len(packages)), daemon=True)
+        watch.start()
+        try:
+            done = finish(process, words, json.dumps(wish).encode(), check=False, timeout=_SECONDS)
+        finally:
+            over.set()
+            watch.join()
         if done.returncode or not done.stdout:
             lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or [how_it_ended(done.returncode)]
             raise RunnerError("tool", "the installer of packages failed: %s" % lines[-1])
@@ -149,6 +157,15 @@ class _Making:
             hint = "make room in REPRUN_HOME, then the same command again" if "No space left" in said else ""
             raise RunnerError("tool", "the packages cannot be installed: %s" % said, hint)
         return str(answer["version"])
+
+    def _watch(self, over: threading.Event, total: int) -> None:
+        """The installer writes a record of each package that it has done with."""
+        while not over.wait(0.5):
+            try:
+                done = sum(name.endswith(".json") for name in os.listdir(os.path.join(self.prefix, "conda-meta")))
+            except OSError:
+                done = 0
+            self._tell("installing packages: %d of %d" % (done, total))
 
     def _tell(self, text: str, always: bool = False) -> None:
         """For those who wait."""

@@ -37,5 +37,5 @@ def install_wheels(prefix: str, work: str, packages: Sequence[Dict[str, Any]], l
         said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["exit status %d" % done.returncode]
         if any("No module named pip" in line for line in said):
             raise RunnerError("refused", "the lock has packages of pip, but no pip", "add pip to environment.yml")
-        errors = [line for line in said if line.startswith("ERROR:")] or said
+        errors = [line for line in said if line.startswith("ERROR:")] or said[-1:]
         raise RunnerError("tool", "pip cannot install the packages of the lock: %s" % errors[0])

@@ -31,7 +31,7 @@ ALL = ("python", "pip", "greeter", "prefixdemo", "activator", "antique", "dial=1
 
 
 def test_what_is_in_it_works_and_a_job_gets_its_activation(conda_channel: Channel, home: Path) -> None:
-    record = make(home, conda_channel.plan(*ALL, wheels=True))
+    record = make(home / "a b ü%41 (x)[1]", conda_channel.plan(*ALL, wheels=True))
     prefix = record["prefix"]
     login = {
         "PATH": "/opt/other/bin:/usr/bin:/bin", "CONDA_PREFIX": "/opt/other", "CONDA_EXE": "/opt/conda", "PYTHONPATH": "/opt/lib",
