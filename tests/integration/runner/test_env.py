@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import stat
 import subprocess
@@ -142,13 +143,23 @@ def test_nobody_begins_while_an_installer_whose_maker_was_killed_still_writes(co
     assert make(home, plan)["digest"] == plan["digest"]
 
 
-def test_a_maker_that_dies_each_time_is_an_error(conda_channel: Channel, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("kill -9 $PPID", "the process that makes the environment ends without a result"),
+        ("kill -9 $$", "the installer of packages failed: ended by SIGKILL"),
+        ("echo no space >&2; exit 3", "the installer of packages failed: no space"),
+    ],
+)
+def test_a_maker_or_an_installer_that_dies_is_an_error(conda_channel: Channel, home: Path, line: str, why: str) -> None:
     script = home / "python"
-    script.write_text("#!/bin/sh\nkill -9 $PPID\n")
+    script.write_text(f"#!/bin/sh\n{line}\n")
     script.chmod(0o755)
     plan = conda_channel.plan("dial")
-    with pytest.raises(RunnerError, match="the process that makes the environment ends without a result"):
+    with pytest.raises(RunnerError, match=re.escape(why)):
         make(home, plan, tools={"interpreter": str(script), "path": "/nowhere"})
+    assert not os.path.lexists(Home(str(home)).prefix(plan["digest"])) or "PPID" in line
+    assert make(home, plan)["packages"] == 1
 
 
 @pytest.mark.needs("mount")
