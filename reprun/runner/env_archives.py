@@ -20,7 +20,7 @@ from reprun.runner.paths import Home
 
 Package = Dict[str, Any]
 _AT_ONCE = 6
-_PAUSES = (0.5, 2.0)  # seconds before a server is asked again
+_PAUSES = (0.3, 1.0, 3.0)  # seconds before a server is asked again
 _SECONDS = 20  # of silence: then the server hangs
 _BLOCK = 1 << 20
 _RELOCK = "reprun env lock"

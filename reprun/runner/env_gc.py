@@ -12,7 +12,7 @@ from reprun.runner.paths import Home
 from reprun.runner.state import find_state
 
 _NAME = re.compile(r"[0-9a-f]{32}")
-_BESIDE = (".work", ".doing", ".failed", ".log", ".boots")
+_BESIDE = (".work", ".doing", ".failed", ".log", ".boots", ".room")
 
 
 def list_spare(home: Home, keep: int) -> List[Dict[str, Any]]:

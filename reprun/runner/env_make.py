@@ -21,10 +21,11 @@ from reprun.runner.env_plan import of_manager
 from reprun.runner.env_record import PLAN, seal
 from reprun.runner.env_tools import Installer, find_installer, list_lacking_tools
 from reprun.runner.errors import RunnerError
-from reprun.runner.files import ensure_dir, locked, remove_tree, write_json
+from reprun.runner.files import ensure_dir, locked, remove_tree, write_atomic, write_json
 from reprun.runner.paths import Home
 from reprun.runner.process import finish, how_it_ended, spawn
 
+_ROOM = 1 << 14  # bytes that are kept free, to be able to say that the disk is full
 _SECONDS = 6 * 3600  # for the installer: the largest environments on the slowest disks
 
 
@@ -70,6 +71,7 @@ class _Making:
         """All of it, from the archives to the mark."""
         remove_tree(self.work)
         remove_tree(self.prefix)
+        write_atomic(self.prefix + ".room", bytes(_ROOM), durable=False)
         found, installer = self._collect()
         ensure_dir(self.work)
         conda, pip = self._laid_out(found, "conda"), self._laid_out(found, "pip")
@@ -93,7 +95,8 @@ class _Making:
     def clean_up(self) -> None:
         """Removes what is half made, and what was only for the making."""
         remove_tree(self.work)
-        remove_tree(self.prefix + ".doing")
+        for end in (".doing", ".room"):
+            remove_tree(self.prefix + end)
         if not self.is_complete:
             remove_tree(self.prefix)
 

@@ -11,6 +11,7 @@ from typing import Any
 import rattler
 from lab import SECONDS
 
+from reprun.runner.files import locked
 from reprun.runner.main import handle
 
 TOOLS = {"interpreter": sys.executable, "path": os.path.dirname(os.path.dirname(rattler.__file__))}
@@ -22,12 +23,13 @@ def request(home: Path, plan: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def make(home: Path, plan: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """Asks until the environment is there; returns its record."""
+    """Asks until the environment is there, and its maker gone; returns its record."""
     wish = request(home, plan, **more)
     while True:
         answer = handle(wish)
         if "record" in answer:
-            return dict(answer["record"])
+            with locked(answer["record"]["prefix"] + ".lock", exclusive=True):
+                return dict(answer["record"])
         assert "doing" in answer, answer
         wish["awaited"] = answer["awaited"]
 
