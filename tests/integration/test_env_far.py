@@ -29,10 +29,10 @@ class Watched(SshHost):
         self.asked: list[str] = []
         self.sent = 0
 
-    def ask(self, request: Mapping[str, Any], attached: Attached | None = None, *more: Any) -> dict[str, Any]:
+    def ask(self, request: Mapping[str, Any], attached: Attached | None = None, *more: Any, **named: Any) -> dict[str, Any]:
         self.asked.append(request["op"])
         self.sent += sum(length for *_, length in request.get("parts", ()))
-        return super().ask(request, attached, *more)
+        return super().ask(request, attached, *more, **named)
 
 
 def open_host(ssh_lab: SshLab, hidden: Path, monkeypatch: pytest.MonkeyPatch, **login: Any) -> Watched:
