@@ -154,6 +154,7 @@ def plan_of(workspace: Workspace, spec: RunSpec, prepared: Mapping[str, Any], se
         "env": env,
         "umask": umask(),
         "worktree": worktree,
+        "environment": str(prepared["locked"]["digest"]) if prepared.get("locked") else "",
         "hash_limit": spec.hash_limit,
         "publish": workspace.repository.common_dir if sealed.manifest.table("target").get("host") == "local" else "",
     }

@@ -6,11 +6,15 @@ import hashlib
 import json
 import os
 import stat
-from typing import Any, Dict, Optional, Set
 
 from reprun.runner.files import find_bytes, read_json, read_text, write_atomic
 from reprun.runner.identity import boot_id
-from reprun.runner.paths import Home
+
+TYPE_CHECKING = False  # a launch reads records: typing takes 4 ms to import
+if TYPE_CHECKING:
+    from typing import Any, Dict, Optional, Set
+
+    from reprun.runner.paths import Home
 
 MARK = ".reprun-complete"
 FILES = ".reprun-files"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
-from reprun.runner.paths import Home
-
 TYPE_CHECKING = False  # typing takes 4 ms to import, before the job's first instruction
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+    from reprun.runner.paths import Home
 
 INHERITED = (
     "HOME", "USER", "LOGNAME", "SHELL", "PATH", "LANG", "LANGUAGE", "LC_*", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "LD_PRELOAD",
