@@ -73,6 +73,20 @@ def test_a_run_gets_what_environment_yml_says_and_can_be_done_again(
     assert reprun("reproduce", first, "--plan", "--json").data["differences"] == []
 
 
+def test_gc_leaves_the_environment_of_a_run_that_runs(project: Channel, repo: Path, reprun: Reprun, tmp_path: Path) -> None:
+    write_environment(repo, project, "dialer")
+    wait = ["sh", "-c", 'while ! test -e "$0"; do sleep 0.05; done', str(tmp_path / "go")]
+    launched = reprun("launch", "--json", "--", *wait).data
+    until(lambda: reprun("show", launched["run_id"], "--json").data["state"] == "running")
+    prefix = tomllib.loads(Path(launched["run_dir"], "manifest.toml").read_text())["environment"]["prefix"]
+    assert reprun("gc", "--yes", "--keep", "0").rc == 0
+    assert os.path.isdir(prefix)
+    (tmp_path / "go").touch()
+    assert reprun("wait", launched["run_id"]).rc == 0
+    assert reprun("gc", "--yes", "--keep", "0").rc == 0
+    assert not os.path.lexists(prefix)
+
+
 def test_a_lock_beside_the_code_is_checked_used_and_unlocked(project: Channel, repo: Path, reprun: Reprun) -> None:
     locked = reprun("env", "lock", "--json").data
     assert locked["written"] and {item["name"]: item["new"] for item in locked["changes"]}["dial"] == "1.1=h0_0"
