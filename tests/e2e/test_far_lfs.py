@@ -132,7 +132,7 @@ def test_an_import_brings_the_contents(
     gpu1: SshHost, repo: Path, git: Run, tmp_path: Path, reprun: Reprun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the machine of the launch is lost; what came before an interruption, right or wrong, does no harm."""
-    data = run_far(reprun, gpu1, "--", "sh", "-c", "cat data/two.bin")
+    data = run_far(reprun, gpu1, "--", "sh", "-c", 'cat data/two.bin > "$REPRUN_OUTPUT/two"')
     git("clone", "-q", str(repo), str(tmp_path / "laptop"))
     shutil.rmtree(repo)
     laptop = tmp_path / "laptop"
@@ -148,5 +148,4 @@ def test_an_import_brings_the_contents(
     for content in (BIG, b"two\n"):
         assert place(storage, content).read_bytes() == content
     assert list((storage / "tmp").iterdir()) == []
-    again = reprun("reproduce", data["run_id"], "--yes", "--json", env=there)
-    assert again.data["verdict"]["kind"] == "identical", again.stderr
+    assert reprun("reproduce", data["run_id"], "--yes", env=there).rc == 0
