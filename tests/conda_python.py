@@ -55,13 +55,15 @@ def _copy_program(tree: Path) -> None:
 
 
 def _undo_debian(lib: Path) -> None:
-    """Debian's Python looks for packages in folders that are called otherwise."""
+    """Debian's Python looks for packages in folders that are called otherwise: also the `site` that is frozen in it."""
     for name in ("site.py", "sysconfig.py", "sysconfig/__init__.py"):
         path = lib / name
         if path.exists():
             text = path.read_text()
             if "dist-packages" in text:
                 path.write_text(text.replace("dist-packages", "site-packages").replace("base}/local", "base}"))
+                (lib / "dist-packages").unlink(missing_ok=True)
+                (lib / "dist-packages").symlink_to("site-packages")
 
 
 def _name_placeholder(tree: Path, lib: Path) -> list[tuple[str, str]]:

@@ -80,8 +80,7 @@ class Login:
     def _clock(self) -> list[str]:
         if not self.clock:
             return []
-        library = next(place for place in Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
-        return [f"LD_PRELOAD={library}", f"FAKETIME={self.clock}", "DONT_FAKE_MONOTONIC=1"]
+        return [f"LD_PRELOAD={find_faketime()}", f"FAKETIME={self.clock}", "DONT_FAKE_MONOTONIC=1"]
 
     def _path(self, folder: Path) -> list[str]:
         """PATH=…, or nothing where the one that sshd makes will do."""
@@ -102,3 +101,8 @@ def _links(folder: Path, without: set[str]) -> Path:
             if not missing and not os.path.lexists(folder / entry.name):
                 (folder / entry.name).symlink_to(entry.path)
     return folder
+
+
+def find_faketime() -> Path:
+    """The library of faketime. Its command shares memory under a name that a killed process of the same number may have left."""
+    return next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))

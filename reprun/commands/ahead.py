@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
 
 from reprun.commands import steps
 from reprun.commands.delivery import ask_with_code
@@ -27,7 +26,10 @@ from reprun.store.manifests import digest_of as digest_of_text
 from reprun.store.manifests import parse_manifest
 from reprun.system.files import find_json, write_json
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from reprun.commands.preparing import Ready
     from reprun.targets import Target
     from reprun.workspace import Workspace

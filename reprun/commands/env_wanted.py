@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 SYSTEM = "system"  # in place of a lock: the run had none, and its reproduction has none
 _USUAL = ("conda-lock.yml", "environment.yml", "environment.yaml")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
 
 from reprun.commands.env_wanted import wants_environment
 from reprun.core.errors import ToolError
@@ -11,7 +10,10 @@ from reprun.core.frozen import dataclass
 from reprun.core.spec import Attempt, RunSpec, Snapshot
 from reprun.workspace import Workspace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from reprun.targets import Target
 
 _TRIES = 4

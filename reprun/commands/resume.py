@@ -23,7 +23,7 @@ def resume(workspace: Workspace, row: Row, tell: Tell = ignore) -> Launched | Ru
     `UnreachableError` when the host cannot be asked whether it has started.
     """
     mend_branch(workspace.repository)
-    state = require_link(workspace, row, get_state(workspace, row))
+    state = require_link(workspace, row, get_state(workspace, row), "reprun resume")
     put_away(workspace, row, state)
     if state.state in ("lost", "unknown"):
         raise RefusedError(

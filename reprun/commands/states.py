@@ -65,12 +65,16 @@ def look(workspace: Workspace, rows: Iterable[Row]) -> dict[str, RunState]:
     return result
 
 
-def require_link(workspace: Workspace, row: Row, state: RunState) -> RunState:
-    """The state, where it was heard. Raises the error of the link where it was not: what happens there is unknown, not over."""
+def require_link(workspace: Workspace, row: Row, state: RunState, again: str = "") -> RunState:
+    """The state, where it was heard. Raises the error of the link where it was not: what happens there is unknown, not over.
+
+    `again` is the command to type then, without the run.
+    """
     if state.link == "ok" or state.state == "unstarted" or state.is_final:
         return state
     error = workspace.troubles.pop() if workspace.troubles else UnreachableError(f"the target {row.target} was not asked")
-    error.hint = "; ".join(part for part in (error.hint, f"{row.run_id} is {state.words}") if part)
+    parts = (error.hint, f"{row.run_id} is {state.words}", f"once it answers: {again} {row.run_id}" if again else "")
+    error.hint = "; ".join(part for part in parts if part)
     raise error
 
 

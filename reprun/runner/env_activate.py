@@ -9,10 +9,13 @@ import glob
 import json
 import os
 import shutil
-from typing import Any, Dict, List, Mapping, Sequence
 
 from reprun.runner.errors import RunnerError
 from reprun.runner.process import how_it_ended, run
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Mapping, Sequence
 
 _SYSTEM = "/usr/local/bin:/usr/bin:/bin"
 _SECONDS = 60

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import stat
 
+from reprun.runner.digests import sha256
 from reprun.runner.files import find_bytes, read_json, read_text, write_atomic
 from reprun.runner.identity import boot_id
 
@@ -50,7 +50,7 @@ def seal(prefix: str, record: Dict[str, Any]) -> Dict[str, Any]:
 
     make_read_only(prefix)
     names = b"\n".join(sorted(list_files(prefix)))
-    whole = {"schema_version": 1, **record, "prefix": prefix, "boot": boot_id(), "listing": hashlib.sha256(names).hexdigest()}
+    whole = {"schema_version": 1, **record, "prefix": prefix, "boot": boot_id(), "listing": sha256(names).hexdigest()}
     os.chmod(prefix, 0o700)
     write_atomic(os.path.join(prefix, FILES), zlib.compress(names, 1), mode=0o400)
     write_atomic(os.path.join(prefix, MARK), json.dumps(whole, indent=1).encode(), mode=0o400)
@@ -69,7 +69,7 @@ def is_whole(prefix: str, record: Dict[str, Any]) -> bool:
         return False
     before, now = set(names.split(b"\n")), list_files(prefix)
     more = all(b"/__pycache__/" in line for line in now - before)
-    return hashlib.sha256(names).hexdigest() == record["listing"] and before <= now and more
+    return sha256(names).hexdigest() == record["listing"] and before <= now and more
 
 
 def list_files(prefix: str) -> Set[bytes]:

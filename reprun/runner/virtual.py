@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Dict, Set
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Set
 
 _MACHINES = {"x86_64": "64", "amd64": "64", "aarch64": "aarch64", "arm64": "aarch64", "ppc64le": "ppc64le", "s390x": "s390x"}
 # What a processor must be able to do for each level of x86-64, in the words of /proc/cpuinfo.

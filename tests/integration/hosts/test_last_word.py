@@ -7,7 +7,6 @@ import sys
 import pytest
 
 from reprun.hosts.session import NoRunnerError, Session
-from reprun.hosts.shipping import pack_runner
 from reprun.runner.bootstrap import MARK
 
 HOST = f"""
@@ -19,7 +18,7 @@ os.write(1, ("noise\\n{MARK} %s 14\\n" % nonce).encode() + b'{{"has": false}}')
 
 @pytest.mark.parametrize("attached", [None, [bytes(1 << 20)] * 8])
 def test_what_it_said_last_is_heard(attached: list[bytes] | None) -> None:
-    session = Session([sys.executable, "-c", HOST], pack_runner(), "", (60, 60))
+    session = Session([sys.executable, "-c", HOST], "", (60, 60))
     session.greet(is_settled=True)
     session.conversation._process.wait(60)  # it has gone before the request
     with pytest.raises(NoRunnerError):
