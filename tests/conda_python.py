@@ -62,8 +62,8 @@ def _undo_debian(lib: Path) -> None:
             text = path.read_text()
             if "dist-packages" in text:
                 path.write_text(text.replace("dist-packages", "site-packages").replace("base}/local", "base}"))
-                (lib / "dist-packages").unlink(missing_ok=True)
-                (lib / "dist-packages").symlink_to("site-packages")
+                (lib / "dist-packages").mkdir(exist_ok=True)
+                (lib / "dist-packages" / "others.pth").write_text("../site-packages\n")
 
 
 def _name_placeholder(tree: Path, lib: Path) -> list[tuple[str, str]]:

@@ -118,7 +118,7 @@ def test_a_cut_that_is_not_healed(far: Far) -> None:
     run_id = far.broke(far.launch())
     assert far.broke(far.call("resume", "--json", run_id)) == run_id
     (item,) = (item for item in far.call("status", "--json").data if item["run_id"] == run_id)
-    assert (item["link"], item["state"]) == ("unreachable", "unstarted"), item
+    assert item["link"] == "unreachable" and item["state"] in ("unstarted", "unreachable"), item  # as the start was sent, or not
     far.relay.heal()
     far.mend(run_id)
 
