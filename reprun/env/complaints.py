@@ -16,6 +16,8 @@ _CHANNEL = re.compile(
 )
 _LAST = re.compile(r"^(?:\w+\.)*(\w*(?:Error|Exception|Warning)): (.*)", re.MULTILINE)
 
+_OFFLINE = 'check its address in channels, and the network; to do without: kind = "system" under [environment] in reprun.toml'
+
 
 def explain(names: str, platform: str, said: str, heard: Sequence[str]) -> ReprunError:
     """The error for what conda-lock `said` on standard error and what our solver let us hear of its own failure."""
@@ -69,7 +71,7 @@ def _channel(url: str, message: str) -> ReprunError:
     lines = [line for line in message.splitlines() if line.strip()]
     cause = show(lines[-1].removeprefix("Caused by: ")) if lines else "no reason is known"
     where = f"the channel {show(url)}" if url else "a channel"
-    return ToolError(f"{where} cannot be read: {cause}", hint="check its address in channels, and the network")
+    return ToolError(f"{where} cannot be read: {cause}", hint=_OFFLINE)
 
 
 def _block(message: str) -> str:
