@@ -13,13 +13,14 @@ from collections.abc import Callable, Mapping
 
 from reprun.commands import steps
 from reprun.commands.delivery import ask_with_code
-from reprun.commands.records import Sealed
+from reprun.commands.records import BEGUN, Sealed
 from reprun.core.errors import RefusedError, ToolError
 from reprun.core.spec import RunSpec, Snapshot
 from reprun.hosts.base import Behind
 from reprun.preflight.clearing import clear
 from reprun.preflight.disk import MINIMUM
 from reprun.repo import refs
+from reprun.runner.digests import sha256
 from reprun.runner.foreseen import digest_of
 from reprun.runner.variables import is_private, is_secret
 from reprun.store.manifests import digest_of as digest_of_text
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from reprun.targets import Target
     from reprun.workspace import Workspace
 
-BEGUN = "begun"  # where an answer to `prepare` holds the `Ahead` whose manifest stands
 _KEPT = 8  # answers of a host that are remembered: of so many programs, folders and the like
 _ASKED = ("key", "cwd", "writable", "variables", "pass_env", "gpus", "data", "form", "accept", "environment")
 
@@ -130,8 +130,6 @@ class _Memo:
     """What a host has answered to `prepare`. It may be wrong, and be deleted: then a launch takes one round trip more."""
 
     def __init__(self, workspace: Workspace, target: Target) -> None:
-        from hashlib import sha256
-
         name = sha256(target.host.place.encode()).hexdigest()[:16]
         self.path = os.path.join(workspace.repository.state_dir, "foreseen", f"{name}.json")
 
@@ -171,7 +169,5 @@ class _Memo:
 
 def _asked(request: Mapping[str, Any]) -> str:
     """A name for all that the answer depends on."""
-    from hashlib import sha256
-
     asked = [request["argv"][0], [item["path"] for item in request["carry"]], *(request.get(name) for name in _ASKED)]
     return sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]

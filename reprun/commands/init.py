@@ -10,6 +10,7 @@ from reprun.config.project import NAME
 from reprun.core.errors import RefusedError, ToolError
 from reprun.core.frozen import dataclass
 from reprun.core.text import is_recordable, show
+from reprun.runner.files import list_names
 from reprun.system.files import write_atomic
 
 _ENVIRONMENTS = ("environment.yml", "environment.yaml")
@@ -41,7 +42,7 @@ class InitPlan:
 
 def plan_init(top: str) -> InitPlan:
     """Looks at the folder `top` and makes the text of its `reprun.toml`; nothing is written."""
-    names = _names(top)
+    names = list_names(top)
     folder = next((name for name in _CONFIG_FOLDERS if os.path.isdir(os.path.join(top, name))), "")
     config = _obvious_config(top, folder)
     preflight = _PREFLIGHT if os.path.isdir(os.path.join(top, _PREFLIGHT)) else ""
@@ -84,13 +85,6 @@ def _publish(plan: InitPlan, force: bool) -> None:
     write_atomic(plan.path, plan.text.encode(), 0o644)  # it is committed and shared, unlike our records
 
 
-def _names(folder: str) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except OSError:
-        return []
-
-
 def _first(candidates: Iterable[str], names: Iterable[str]) -> str:
     present = set(names)
     return next((name for name in candidates if name in present), "")
@@ -99,7 +93,7 @@ def _first(candidates: Iterable[str], names: Iterable[str]) -> str:
 def _obvious_config(top: str, folder: str) -> str:
     """The config that a launch most likely means: `conf/base.yaml`, or the only one that there is."""
     for where in filter(None, (folder, ".")):
-        names = [name for name in _names(os.path.join(top, where)) if name.endswith(_CONFIG_ENDINGS)]
+        names = [name for name in list_names(os.path.join(top, where)) if name.endswith(_CONFIG_ENDINGS)]
         usual = _first((stem + ending for stem in _CONFIG_STEMS for ending in _CONFIG_ENDINGS), names)
         only = names[0] if len(names) == 1 and where != "." and is_recordable(names[0]) else ""
         if usual or only:

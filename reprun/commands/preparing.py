@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from reprun.commands.env_wanted import wants_environment
+from reprun.commands.records import BEGUN
 from reprun.core.errors import ToolError
 from reprun.core.frozen import dataclass
 from reprun.core.spec import Attempt, RunSpec, Snapshot
@@ -37,7 +38,7 @@ def prepare_locked(
         locked = _lock(workspace, target, spec, attempt, snapshot, tell)
         tell(f"preparing the worktree on {target.name}")
         answer = prepare(workspace, target, spec, Ready(attempt, snapshot, locked), tell)
-        if not locked or "begun" in answer or not _has_changed(workspace, target, answer, locked):
+        if not locked or BEGUN in answer or not _has_changed(workspace, target, answer, locked):
             return answer
     raise ToolError(f"the environment on {target.name} does not stay there", hint=f"reprun doctor --on {target.name}")
 

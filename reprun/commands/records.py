@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from reprun.targets import Target
     from reprun.workspace import Workspace
 
+BEGUN = "begun"  # where an answer to `prepare` holds the `Ahead` whose manifest stands, see commands/ahead.py
+
 
 @dataclass(frozen=True)
 class Sealed:

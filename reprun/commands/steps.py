@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 
 from reprun.commands.beginning import submission_of
 from reprun.commands.preparing import prepare_locked
-from reprun.commands.records import Sealed, manifest_data, plan_of
+from reprun.commands.records import BEGUN, Sealed, manifest_data, plan_of
 from reprun.core.errors import NotFoundError, RefusedError, ReprunError, ToolError, UnreachableError, UsageError
 from reprun.core.frozen import replace
 from reprun.core.manifest import Manifest
@@ -153,8 +153,8 @@ def ensure_manifest(
     workspace: Workspace, target: Target, spec: RunSpec, snapshot: Snapshot, prepared: Mapping[str, Any], cleared: Cleared
 ) -> Sealed:
     """Seals the manifest and keeps it in the object database; one that is there already is final and is used as it is."""
-    if "begun" in prepared:
-        sealed: Sealed = replace(prepared["begun"].sealed, cleared=cleared)
+    if BEGUN in prepared:
+        sealed: Sealed = replace(prepared[BEGUN].sealed, cleared=cleared)
         return sealed
     repository, run_id = workspace.repository, cleared.attempt.run_id
     ref = refs.MANIFESTS + run_id
@@ -207,7 +207,7 @@ def start(workspace: Workspace, target: Target, spec: RunSpec, prepared: Mapping
     run_id, journal = sealed.manifest.run_id, workspace.journal(sealed.manifest.run_id)
     machine = {name: prepared["host"][name] for name in ("machine_id", "hostname")}
     journal.write("submit", run_dir=prepared["run_dir"], **machine)  # from here on it may have started, whatever else is lost
-    answer = prepared["begun"].answer if "begun" in prepared else None
+    answer = prepared[BEGUN].answer if BEGUN in prepared else None
     answer = answer or target.host.ask(start_request(workspace, target, spec, prepared, sealed))
     state = state_of(answer)
     if state.state == "unstarted":

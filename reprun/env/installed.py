@@ -11,6 +11,7 @@ from typing import Any
 from reprun.core.errors import NotFoundError
 from reprun.core.frozen import dataclass
 from reprun.core.text import show
+from reprun.runner.files import read_text
 
 _RECORD = re.compile(r"(.+)-([^-]+)-([^-]+)\.json")
 
@@ -73,7 +74,7 @@ def _by_pip(prefix: str, known: Mapping[str, str]) -> Iterator[Package]:
             if kind != "dist-info" or not dash or known.get(normalized(name)) == version:
                 continue
             place = os.path.join(folder, entry)
-            if _text(os.path.join(place, "INSTALLER")).strip() == "conda":
+            if read_text(os.path.join(place, "INSTALLER")).strip() == "conda":
                 continue
             direct = _read(os.path.join(place, "direct_url.json")) or {}
             archive = direct.get("archive_info") or {}
@@ -94,15 +95,7 @@ def _sites(prefix: str) -> list[str]:
 
 def _read(path: str) -> dict[str, Any] | None:
     try:
-        found = json.loads(_text(path) or "null")
+        found = json.loads(read_text(path) or "null")
     except ValueError:
         return None
     return found if isinstance(found, dict) else None
-
-
-def _text(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""

@@ -12,7 +12,7 @@ import time
 from typing import Any, Dict, Iterator, List, Optional, Set
 
 from reprun.runner.contents import own_storage
-from reprun.runner.files import read_json, remove_tree
+from reprun.runner.files import list_names, read_json, remove_tree
 from reprun.runner.identity import elsewhere
 from reprun.runner.paths import Home, own_runner
 
@@ -55,7 +55,7 @@ def is_older(path: str, seconds: float) -> bool:
 
 
 def _runners(home: Home) -> List[str]:
-    names = [name for name in _names(home.runners) if _DIGEST.fullmatch(name)]
+    names = [name for name in list_names(home.runners) if _DIGEST.fullmatch(name)]
     paths = [os.path.join(home.runners, name) for name in sorted(names)]
     found = [path for path in paths if path != own_runner() and is_older(path, RESTS)]
     if not found:
@@ -70,7 +70,7 @@ def _runners(home: Home) -> List[str]:
 def _used_elsewhere(home: Home) -> "Optional[Set[str]]":
     """The runners of runs that other machines have on this disk; None when one of them does not say."""
     used = set()
-    for name in _names(home.runs):
+    for name in list_names(home.runs):
         run = home.run(name)
         if os.path.lexists(run.outcome) or not os.path.lexists(run.started) or is_older(run.started, RESTS):
             continue  # it has ended, or nobody has touched its record for a day: a supervisor does that all the time
@@ -87,7 +87,7 @@ def _used_elsewhere(home: Home) -> "Optional[Set[str]]":
 
 def _parts(store: str) -> List[str]:
     folder = os.path.join(own_storage(store), "tmp")
-    paths = [os.path.join(folder, name) for name in sorted(_names(folder)) if name.endswith(".part")]
+    paths = [os.path.join(folder, name) for name in sorted(list_names(folder)) if name.endswith(".part")]
     found = [path for path in paths if is_older(path, BROKEN)]
     held = set(_open_files()) if found else set()
     return [path for path in found if path not in held]
@@ -107,7 +107,7 @@ def _open_files() -> Iterator[str]:
     """What the processes of this user have open."""
     for pid in _pids():
         folder = "/proc/%s/fd" % pid
-        for name in _names(folder):
+        for name in list_names(folder):
             try:
                 yield os.readlink(os.path.join(folder, name))
             except OSError:
@@ -115,14 +115,7 @@ def _open_files() -> Iterator[str]:
 
 
 def _pids() -> List[str]:
-    return [name for name in _names("/proc") if name.isdigit()]
-
-
-def _names(folder: str) -> List[str]:
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return []
+    return [name for name in list_names("/proc") if name.isdigit()]
 
 
 def _bytes(path: str) -> int:

@@ -7,7 +7,7 @@ import re
 from typing import Any, Dict, Iterator, List, Sequence, Set
 
 from reprun.runner.env_record import MARK
-from reprun.runner.files import read_json, remove_tree, try_locked
+from reprun.runner.files import list_names, read_json, remove_tree, try_locked
 from reprun.runner.paths import Home
 from reprun.runner.state import find_state
 
@@ -20,7 +20,7 @@ def list_spare(home: Home, keep: int) -> List[Dict[str, Any]]:
     used = in_use(home)
     whole: List[str] = []
     half: List[str] = []
-    for name in _names(home.envs):
+    for name in list_names(home.envs):
         prefix = os.path.join(home.envs, name)
         if not _NAME.fullmatch(name) or name in used or not os.path.isdir(prefix):
             continue
@@ -60,7 +60,7 @@ def remove(home: Home, names: Sequence[str]) -> List[str]:
 def in_use(home: Home) -> Set[str]:
     """The names of the environments of all runs that have not ended."""
     used = set()
-    for run_id in _names(home.runs):
+    for run_id in list_names(home.runs):
         run = home.run(run_id)
         if os.path.lexists(run.outcome):
             continue
@@ -85,7 +85,7 @@ def _drop_unpacked(home: Home) -> Iterator[str]:
     if not os.path.isdir(folder):
         return
     with try_locked(packages_lock(home)) as is_free:
-        for name in _names(folder) if is_free else ():
+        for name in list_names(folder) if is_free else ():
             path = os.path.join(folder, name)
             if os.path.isdir(path) and not any(found.st_nlink > 1 for found in _files(path)):
                 remove_tree(path)
@@ -102,10 +102,3 @@ def _files(top: str) -> Iterator[os.stat_result]:
     for folder, _, files in os.walk(top):
         for file in files:
             yield os.lstat(os.path.join(folder, file))
-
-
-def _names(folder: str) -> List[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except OSError:
-        return []

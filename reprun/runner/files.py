@@ -12,7 +12,7 @@ import stat
 
 TYPE_CHECKING = False  # typing takes 4 ms to import, before the job's first instruction
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterator, Optional
+    from typing import Any, Dict, Iterator, List, Optional
 
 _COUNTER = itertools.count()
 
@@ -97,6 +97,14 @@ def find_bytes(path: str) -> Optional[bytes]:
             return file.read()
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def list_names(folder: str) -> List[str]:
+    """What is in a folder, in order; nothing where it is not there or cannot be read."""
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
 
 
 def read_text(path: str) -> str:

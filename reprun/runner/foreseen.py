@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 
+from reprun.runner.digests import sha256
 from reprun.runner.files import find_bytes
 from reprun.runner.identity import here
 from reprun.runner.paths import RunDir
@@ -22,7 +22,7 @@ _prepared: Dict[str, Tuple[str, int]] = {}  # of the runs that this process has 
 def digest_of(prepared: Mapping[str, Any]) -> str:
     """What is compared of an answer to `prepare`."""
     stable = {name: value for name, value in prepared.items() if name != _CHANGING}
-    return hashlib.sha256(json.dumps(stable, sort_keys=True).encode()).hexdigest()
+    return sha256(json.dumps(stable, sort_keys=True).encode()).hexdigest()
 
 
 def standing() -> str:

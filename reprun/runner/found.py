@@ -9,7 +9,7 @@ import time
 from typing import Any, Dict, Iterable, List, Tuple
 
 from reprun.runner.errors import RunnerError
-from reprun.runner.files import ensure_dir, find_bytes, read_text
+from reprun.runner.files import ensure_dir, find_bytes, list_names, read_text
 from reprun.runner.git import Git
 from reprun.runner.paths import Home
 from reprun.runner.state import find_state
@@ -24,7 +24,7 @@ _OLD = 86400.0  # seconds after which a pack that nobody fetched goes
 def find_runs(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     """The runs on this host, newest first and older than `before`: their state, the beginning of their manifest, and the `key`
     of the store that has their commit. `roots`: for each such key, where its history begins."""
-    names = sorted((name for name in _names(home.runs) if _RUN_ID.fullmatch(name)), reverse=True)
+    names = sorted((name for name in list_names(home.runs) if _RUN_ID.fullmatch(name)), reverse=True)
     names = [name for name in names if not request.get("before") or name < request["before"]]
     runs = [_look(home, name) for name in names[:_PAGE]]
     known = {commit for run in runs for commit in [run["commit"]] if commit}
@@ -80,7 +80,7 @@ def _look(home: Home, run_id: str) -> Dict[str, Any]:
 
 
 def _keys(home: Home) -> List[str]:
-    return sorted(name[:-4] for name in _names(home.repos) if name.endswith(".git"))
+    return sorted(name[:-4] for name in list_names(home.repos) if name.endswith(".git"))
 
 
 def _git(home: Home, key: str) -> Git:
@@ -134,16 +134,9 @@ def _sweep(folder: str, drop: str) -> None:
 
 def _ages(folder: str) -> List[Tuple[str, float]]:
     result = []
-    for name in _names(folder):
+    for name in list_names(folder):
         try:
             result.append((os.path.join(folder, name), os.lstat(os.path.join(folder, name)).st_mtime))
         except OSError:
             pass
     return result
-
-
-def _names(folder: str) -> List[str]:
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return []

@@ -10,7 +10,7 @@ from reprun.runner.checkout import Place
 from reprun.runner.disused import BROKEN, is_older, list_disused, remove_disused
 from reprun.runner.env_gc import list_spare
 from reprun.runner.env_gc import remove as remove_environments
-from reprun.runner.files import read_json, remove_tree
+from reprun.runner.files import list_names, read_json, remove_tree
 from reprun.runner.form import TREE_NAME, commit_of
 from reprun.runner.git import Git
 from reprun.runner.identity import is_alive, is_orphan
@@ -74,12 +74,12 @@ def _refs(home: Home, place: Place) -> Set[str]:
     if not os.path.isdir(place.store):
         return set()
     names = Git(place.store, {"GIT_DIR": place.store}).text("for-each-ref", "--format=%(refname)", RUNS).split()
-    return {name[len(RUNS) :] for name in names} - set(_names(home.runs))
+    return {name[len(RUNS) :] for name in names} - set(list_names(home.runs))
 
 
 def _unstarted(home: Home, place: Place) -> Iterator[str]:
     """The runs of this repository that were prepared and never started: the dev side knows which of them may still be."""
-    for run_id in _names(home.runs):
+    for run_id in list_names(home.runs):
         run = home.run(run_id)
         plan = _plan(run.launch) or {}
         if plan.get("worktree", {}).get("store") == place.store and find_state(run)["state"] == "unstarted":
@@ -100,7 +100,7 @@ def _forget(home: Home, place: Place, run_ids: List[str]) -> List[str]:
 def _used(home: Home) -> Set[str]:
     """The commits of all runs that have not ended; a run that has may be done again from git."""
     used: Set[str] = set()
-    for run_id in _names(home.runs):
+    for run_id in list_names(home.runs):
         run = home.run(run_id)
         if os.path.lexists(run.outcome):
             continue
@@ -122,28 +122,28 @@ def _plan(path: str) -> "Dict[str, Any] | None":
 def _leftovers(home: Home, place: Place) -> Iterator[str]:
     """Things made aside by processes that are gone, trees that were found damaged, and plans of jobs that are over."""
     is_building, is_shared = False, is_on_network(home.root)
-    for name in _names(place.trees):
+    for name in list_names(place.trees):
         if name.startswith("."):
             if is_orphan(name):
                 yield os.path.join(place.trees, name)
             else:
                 is_building = True
-    admins = [place.admin(name) for name in _names(os.path.join(place.store, "worktrees"))]
+    admins = [place.admin(name) for name in list_names(os.path.join(place.store, "worktrees"))]
     info = os.path.join(place.store, "objects", "info")
     for folder in (home.repos, home.runners, place.store, info, os.path.join(home.cache, "interpreters"), home.cache, *admins):
-        for name in _names(folder):
+        for name in list_names(folder):
             path = os.path.join(folder, name)
             is_left = (name.endswith(".tmp") or name.startswith("reprun-index.")) and is_orphan(name)
             if is_left and (not is_shared or is_older(path, BROKEN)):  # the process may be one of another machine
                 yield path
     if not is_building:
         yield from (admin for admin in admins if is_admin_of_nothing(admin))
-    for run_id in _names(home.runs):
+    for run_id in list_names(home.runs):
         yield from _left_of_run(home.run(run_id))
 
 
 def _left_of_run(run: RunDir) -> Iterator[str]:
-    for name in _names(run.path):
+    for name in list_names(run.path):
         if name.endswith(".tmp") and is_orphan(name):
             yield os.path.join(run.path, name)
     # The plan may hold secrets. It goes when the job starts; a supervisor that was killed just then could not do that.
@@ -151,13 +151,6 @@ def _left_of_run(run: RunDir) -> Iterator[str]:
     is_begun = bool(started) or os.path.lexists(run.outcome)
     if is_begun and os.path.lexists(run.launch) and not is_alive(started.get("supervisor")):
         yield run.launch
-
-
-def _names(folder: str) -> List[str]:
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return []
 
 
 def _remove(path: str) -> None:
