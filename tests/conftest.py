@@ -24,11 +24,10 @@ from pathlib import Path
 
 import pytest
 from conda_channel import Channel, ensure_channel
-from lab import ABILITIES, NOT_EVERYWHERE, Answer, Run, end_processes_of, run_reprun
+from lab import ABILITIES, NOT_EVERYWHERE, Answer, Run, remove_with_processes, run_reprun
 from netlab import NetLab
 from ssh_lab import SshHost, SshLab
 
-from reprun.runner.files import remove_tree
 from reprun.runner.paths import Home
 
 # What the fixtures need.
@@ -106,8 +105,7 @@ def home(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield Path(folder)
     if shutil.which("tmux"):
         subprocess.run(["tmux", "-S", Home(folder).socket(), "kill-server"], capture_output=True, check=False)
-    end_processes_of(folder)
-    remove_tree(folder)
+    remove_with_processes(folder)
 
 
 @pytest.fixture

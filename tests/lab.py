@@ -11,12 +11,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from hiding import can_hide
+
+from reprun.runner.files import remove_tree
 
 T = TypeVar("T")
 Run = Callable[..., str]  # the fixture `git`
@@ -102,6 +105,18 @@ def end_processes_of(folder: str) -> None:
         return not left
 
     until(none_left, f"no process of {folder} is left")
+
+
+def remove_with_processes(folder: str) -> None:
+    """Ends all processes of a folder and removes it; what a process wrote that was born meanwhile is removed with it."""
+
+    def is_gone() -> bool:
+        end_processes_of(folder)
+        with suppress(OSError):
+            remove_tree(folder)
+        return not os.path.lexists(folder)
+
+    until(is_gone, f"{folder} is removed")
 
 
 def can_trace() -> bool:

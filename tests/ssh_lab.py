@@ -29,12 +29,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from lab import SECONDS, end_processes_of
+from lab import SECONDS, end_processes_of, remove_with_processes
 from relay import Relay
 from ssh_daemon import Daemon
 from ssh_login import Login
-
-from reprun.runner.files import remove_tree
 
 _SSHD = """ListenAddress {address}
 Port {port}
@@ -113,8 +111,7 @@ class SshLab:
             relay.close()
         for host in self.hosts.values():
             host.power_cut()
-        end_processes_of(str(self.folder))
-        remove_tree(str(self.folder))
+        remove_with_processes(str(self.folder))
 
 
 class SshHost:
