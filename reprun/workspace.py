@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from reprun.store.scan import Sources
     from reprun.store.sightings import Sightings
 
+_SETTINGS = "settings.json"  # a memo of what the files of settings say
 _WATCHING = ("state", "read", "follow", "files", "contents")  # requests that only look
 
 
@@ -107,6 +108,13 @@ class Workspace:
         from reprun.store.scan import note
 
         note(self.index_path, row)
+
+    def remember_settings(self) -> None:
+        """Lets the next command find at once what the files of settings say. Failing to do so harms nothing."""
+        if self.settings.news:
+            from reprun.config.remembered import remember
+
+            remember(os.path.join(self.repository.state_dir, _SETTINGS), self.settings.news)
 
     def find_run(self, text: str) -> Row:
         """The run that `text` names. Raises `NotFoundError`, or `UsageError` when it could be several."""
@@ -250,7 +258,8 @@ def open_workspace(environ: Mapping[str, str] = os.environ, asked: Asked | None 
 
     cwd = current_folder()
     repository = find_repository(cwd, asked)
-    return Workspace(repository, find_settings(repository.top, user_config_path(environ)), cwd)
+    memo = os.path.join(repository.state_dir, _SETTINGS)
+    return Workspace(repository, find_settings(repository.top, user_config_path(environ), memo), cwd)
 
 
 def _interrupted(journal: Journal) -> Row:

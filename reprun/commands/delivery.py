@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
 
 from reprun.core.errors import ToolError
 from reprun.core.frozen import dataclass, field, replace
@@ -14,9 +13,13 @@ from reprun.core.spec import Snapshot
 from reprun.core.text import human_bytes
 from reprun.hosts.base import Attached, Behind, Host
 from reprun.repo.packing import list_known, pack, shallow_text
+from reprun.runner.digests import sha256
 from reprun.system.files import find_json, write_json
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from reprun.workspace import Workspace
 
 Tell = Callable[[str], None]
@@ -123,8 +126,6 @@ def remember(workspace: Workspace, host: Host, known: Known, commit: str) -> Non
 
 
 def _memo(workspace: Workspace, host: Host) -> str:
-    from hashlib import sha256
-
     name = sha256(host.place.encode()).hexdigest()[:16]
     return os.path.join(workspace.repository.state_dir, "hosts", f"{name}.json")
 

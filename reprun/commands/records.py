@@ -15,6 +15,7 @@ from reprun.core.seeds import Seeds
 from reprun.core.spec import Carried, ConfigRecord, RunSpec, Snapshot
 from reprun.core.text import show
 from reprun.env.system import system_record
+from reprun.runner.digests import sha256
 from reprun.runner.variables import is_private, is_secret
 from reprun.system.clock import iso_now
 from reprun.system.files import umask
@@ -134,8 +135,6 @@ def carried_table(spec: RunSpec) -> list[dict[str, Any]]:
 
 
 def _config_table(config: ConfigRecord) -> dict[str, Any]:
-    from hashlib import sha256
-
     digest = sha256(config.text.encode()).hexdigest()
     return {"source": config.source, "format": config.format, "sets": list(config.sets), "sha256": digest, "text": config.text}
 

@@ -30,8 +30,18 @@ _MERGED = (
 
 
 @dataclass(frozen=True)
+class Known:
+    """What one file of settings says: its text, what it is called in errors, its checked values."""
+
+    text: str
+    what: str
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Settings:
-    """What `reprun.toml` can say; `config` is relative to its folder; `files` are those that were read."""
+    """What `reprun.toml` can say; `config` is relative to its folder; `files` are those that were read, `news` what is worth
+    remembering of them."""
 
     auto_commit: str = "ref"
     require_clean: bool = False
@@ -52,6 +62,7 @@ class Settings:
     verdict: dict[str, Any] = field(default_factory=dict)
     targets: dict[str, dict[str, Any]] = field(default_factory=dict)
     files: tuple[str, ...] = ()
+    news: tuple[Known, ...] = field(default=(), repr=False, compare=False)
 
     def rules(self) -> Rules:
         """What `[guard]` says."""
@@ -74,21 +85,29 @@ class Settings:
         return Tolerances(tolerance(self.verdict), metrics, self.verdict.get("ignore", ()))
 
 
-def find_settings(top: str, user_config: str | None = None) -> Settings:
+def find_settings(top: str, user_config: str | None = None, memo: str = "") -> Settings:
     """The settings at `top`: what its `reprun.toml` says, then what the user's file says, then the defaults.
 
-    Either file may be missing. Raises `UsageError` that names the file and the key.
+    Either file may be missing. `memo` is the file in which `remembered` has what they said last. Raises `UsageError` that names
+    the file and the key.
     """
     values: dict[str, Any] = {}
-    files = []
+    files, known, is_new = [], [], False
     for path, what in ((user_config, user_config), (os.path.join(top, NAME), NAME)):
         if path and what and os.path.lexists(path):
             from reprun.config.reading import read_text
-            from reprun.config.schema import parse_settings
+            from reprun.config.remembered import recall
 
-            values = _merge(values, parse_settings(read_text(path, what), what))
+            text = read_text(path, what)
+            found = recall(memo, text, what) if memo else None
+            if found is None:
+                from reprun.config.schema import parse_settings
+
+                found, is_new = parse_settings(text, what), True
+            values = _merge(values, found)
             files.append(path)
-    return _settings(values, tuple(files))
+            known.append(Known(text, what, found))
+    return _settings(values, tuple(files), tuple(known) if is_new else ())
 
 
 def user_config_path(environ: Mapping[str, str]) -> str:
@@ -107,7 +126,7 @@ def _merge(base: dict[str, Any], over: dict[str, Any], path: str = "") -> dict[s
     return result
 
 
-def _settings(values: dict[str, Any], files: tuple[str, ...]) -> Settings:
+def _settings(values: dict[str, Any], files: tuple[str, ...], news: tuple[Known, ...]) -> Settings:
     plain = {key: value for key, value in values.items() if key not in _FLAT}
     flat = {key: value for section in _FLAT for key, value in values.get(section, {}).items()}
-    return Settings(**plain, **flat, files=files)
+    return Settings(**plain, **flat, files=files, news=news)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from reprun.core.errors import UsageError
 from reprun.core.text import is_recordable, show
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 MAX_TEXT = 1 << 20
 MAX_DEPTH = 64

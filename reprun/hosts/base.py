@@ -22,11 +22,13 @@ class Behind:
     it that it should not do if it refuses the first; both may be repeated.
 
     `make` is called while the host is at work, each time that the first is sent; it may find that there is nothing to send.
+    `meanwhile` is called when it has been sent, and nothing is left but to wait.
     `answer` is None when it is not known, and `unheard` says how often the request was sent and nothing was heard of it.
     """
 
-    def __init__(self, make: Callable[[], Mapping[str, Any] | None]) -> None:
+    def __init__(self, make: Callable[[], Mapping[str, Any] | None], meanwhile: Callable[[], object]) -> None:
         self.make = make
+        self.meanwhile = meanwhile
         self.answer: dict[str, Any] | None = None
         self.unheard = 0
 

@@ -6,7 +6,6 @@ import json
 import os
 import select
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any
 
 from reprun.hosts.shipping import pack_runner
 from reprun.hosts.ssh_words import environment
@@ -14,7 +13,13 @@ from reprun.runner.bootstrap import MARK
 from reprun.system.clock import ticks
 from reprun.system.process import Conversation
 
-Frame = tuple[dict[str, Any], memoryview]  # what it says, and contents, which are there until the next frame is read
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Frame = tuple[dict[str, Any], memoryview]  # what it says, and contents, which are there until the next frame is read
+
+
 _BEAT = 0.2  # the part of its patience after which the host gives a sign of life
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from reprun.core.frozen import dataclass
+from reprun.runner.digests import sha256
 
 _TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _FIXED = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip file knows: equal files make equal archives
@@ -31,8 +32,6 @@ class Shipment:
 
 def pack_runner() -> Shipment:
     """The package `reprun.runner` as it stands on this machine."""
-    from hashlib import sha256
-
     folder = os.path.join(_TOP, "runner")
     names = ["__init__.py", *(f"runner/{name}" for name in sorted(os.listdir(folder)) if name.endswith(".py"))]
     digest = sha256()

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any
 
 from reprun.core.asides import add_aside
 from reprun.core.errors import ReprunError, ToolError
@@ -19,11 +18,16 @@ from reprun.hosts.ssh_sharing import describe_way, end_by_hand
 from reprun.hosts.ssh_words import Route, check_address, check_python, find_route, retire
 from reprun.hosts.telling import Tell, words_of
 from reprun.runner import paths
+from reprun.runner.digests import sha256
 from reprun.runner.errors import RunnerError
 from reprun.runner.files import write_atomic
 from reprun.system.clock import pause, ticks
 from reprun.system.files import find_bytes
 from reprun.system.process import translated
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 PATIENCE = 30.0
 _DOUBT = 5.0  # seconds to wait for the first words of a host through a connection that stood before
@@ -230,6 +234,7 @@ class SshHost:
             return self._read(session, session.receive(hear)[0])
         behind.unheard += 1
         session.send(more)
+        behind.meanwhile()
         try:
             return self._read(session, session.receive(hear)[0])
         finally:
@@ -256,8 +261,6 @@ class SshHost:
             os.unlink(self._memo())
 
     def _memo(self) -> str:
-        from hashlib import sha256
-
         digest = sha256(f"{self.access.address}\0{self.access.home}".encode()).hexdigest()[:16]
         return os.path.join(paths.home(), "cache", f"host-{digest}")
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from hashlib import sha256
 
 from reprun.core.errors import ReprunError
 from reprun.core.frozen import asdict, dataclass, field
 from reprun.hosts.ssh_client import Settings, by_hand, client, read_settings
 from reprun.runner import paths
+from reprun.runner.digests import sha256
 from reprun.runner.paths import check_socket, shared_folder
 from reprun.system.files import find_json, is_own_file, write_json
 

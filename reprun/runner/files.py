@@ -85,6 +85,8 @@ def read_json(path: str) -> Optional[Dict[str, Any]]:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
             return None
         raise
+    except RecursionError:  # brackets without end
+        data = None
     if not isinstance(data, dict):
         raise ValueError("%s does not hold a JSON object" % path)
     return data

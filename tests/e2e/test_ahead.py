@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,14 @@ def far(hosts: Far) -> Iterator[Far]:
     until(lambda: not ssh_clients(hosts.lab), "the session is over, and the server says no more")
     yield hosts
     assert set(hosts.executed().values()) == {1}
+
+
+def test_a_warm_launch_does_not_load_what_is_slow(far: Far) -> None:
+    words = [sys.executable, "-X", "importtime", REPRUN, *far.words("true")]
+    told = subprocess.run(words, capture_output=True, text=True, check=True).stderr
+    loaded = {line.rpartition("|")[2].strip() for line in told.splitlines() if line.startswith("import time:")}
+    assert "reprun.commands.ahead" in loaded
+    assert not {"typing", "dataclasses", "hashlib", "tomllib", "reprun.config.schema", "typer", "asyncio", "ssl"} & loaded
 
 
 def memo(far: Far) -> Path:
