@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from reprun.cli.envelope import answer, is_json, say
-from reprun.cli.notes import say_notes, say_troubles
+from reprun.cli.notes import say_notes, say_plainly, say_troubles
 from reprun.cli.options import As_json, Run
 from reprun.core.compare import difference_as_json
 from reprun.core.text import show
@@ -31,6 +31,7 @@ def reproduce(
     on: Annotated[
         str, typer.Option("--on", metavar="TARGET", help="Where to run. Default: where a run of yours ran, else here.")
     ] = "",
+    pack: Annotated[str, typer.Option("--pack", metavar="FILE", help="Take the packages from what reprun env pack wrote.")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask, also when the run comes from somebody else.")] = False,
     json: As_json = False,
 ) -> int:
@@ -46,6 +47,8 @@ def reproduce(
         reprun reproduce @last --tolerance acc=1e-3
 
         reprun reproduce baseline --yes
+
+        reprun reproduce baseline --pack /archive/baseline-env.tar
     """
     from reprun.cli.progress import progress
     from reprun.commands.mending import mended
@@ -57,6 +60,11 @@ def reproduce(
     workspace = open_workspace()
     parse_tolerance(tolerance, workspace.settings.tolerances())  # wrong words are found before any time is spent
     row = workspace.find_run(run)
+    if pack:
+        from reprun.commands.env_unpack import unpack_for
+
+        with progress() as tell:
+            unpack_for(workspace, row, pack, tell)
     stranger = ask_first(workspace, row)
     if stranger is not None and not plan and not yes:
         from reprun.cli.confirming import confirm
@@ -80,6 +88,7 @@ def reproduce(
         say(doubt)
     with progress() as tell:
         launched = start_reproduction(workspace, planned, tell)
+    say_plainly(workspace)
     if not is_json():
         say(f"{launched.run_id} runs {show(shlex.join(planned.manifest.argv))} at {launched.snapshot.commit[:12]} again")
     with progress() as tell:

@@ -19,12 +19,26 @@ def confirm(workspace: Workspace, manifest: Manifest) -> None:
     say(f"{run_id} was not launched by you in this repository. To reproduce it is to run, with your rights:")
     for label, text in what_would_run(workspace, manifest):
         say(f"  {label.ljust(11)} {show(text)}")
+    _require_yes(run_id, f"reprun reproduce {run_id} --yes", f"reprun reproduce {run_id} --plan")
+
+
+def confirm_environment(workspace: Workspace, manifest: Manifest) -> None:
+    """The same where only the packages of the run are wanted."""
+    from reprun.commands.strangers import what_would_run
+
+    run_id = manifest.run_id
+    say(f"{run_id} was not launched by you in this repository. Its environment brings programs that run with your rights:")
+    for label, text in what_would_run(workspace, manifest):
+        if label == "installs":
+            say(f"  {label.ljust(11)} {show(text)}")
+    _require_yes(run_id, f"reprun env shell {run_id} --yes", f"reprun show {run_id}")
+
+
+def _require_yes(run_id: str, again: str, look: str) -> None:
     if is_json() or not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
-        raise RefusedError(
-            f"{run_id} comes from somebody else, and nobody can be asked here", hint=f"reprun reproduce {run_id} --yes"
-        )
+        raise RefusedError(f"{run_id} comes from somebody else, and nobody can be asked here", hint=again)
     if not _says_yes():
-        raise RefusedError(f"{run_id} was not started", hint=f"reprun reproduce {run_id} --plan")
+        raise RefusedError(f"{run_id} was not started", hint=look)
 
 
 def _says_yes() -> bool:

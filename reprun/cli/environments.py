@@ -10,6 +10,7 @@ import typer
 
 from reprun.cli.complete import complete_target
 from reprun.cli.envelope import answer, say
+from reprun.cli.environments_use import register as register_use
 from reprun.cli.options import As_json
 from reprun.core.errors import UsageError
 from reprun.core.text import show, show_block
@@ -28,6 +29,7 @@ def register(app: typer.Typer) -> None:
     group.command()(check)
     group.command()(export)
     group.command("ls")(list_locks)
+    register_use(group)
     app.add_typer(group, name="env")
 
 

@@ -41,8 +41,10 @@ def answer_launch(request: LaunchRequest, asked: Asked | None = None) -> int:
         say_backup(workspace)
     with progress() as tell:
         launched = start(workspace, spec, tell=tell)
-    for note in workspace.notes:
-        say(f"note: {show(note)}")
+    if workspace.notes:
+        from reprun.cli.notes import say_plainly
+
+        say_plainly(workspace)
     if not request.follow:
         return answer(launched_data(launched), lambda: print_launched(launched))
     if not is_json():
@@ -114,16 +116,20 @@ def follow_to_the_end(workspace: Workspace, launched: Launched) -> int:
 
 def _show_plan(workspace: Workspace, spec: Any) -> int:
     from reprun.cli.explaining import explanation_data, print_explanation
+    from reprun.commands.env_foresee import foresee_environment
     from reprun.commands.records import spec_data
     from reprun.repo.explain import explain_snapshot
 
     explanation = explain_snapshot(workspace.repository, workspace.settings.rules())
+    environment = foresee_environment(workspace, spec)
 
     def human() -> None:
         print("would run  " + " ".join(show(word) for word in spec.argv))
         if spec.target != "local":
             print(f"on         {show(spec.target)}, which was not asked")
         print(f"seeds      {spec.seeds.root} ({spec.seeds.origin})")
+        print(f"packages   {environment.words}")
         print_explanation(explanation, spec.carried)
 
-    return answer({"spec": spec_data(spec), "snapshot": explanation_data(explanation, spec.carried)}, human)
+    data = {"spec": spec_data(spec), "snapshot": explanation_data(explanation, spec.carried), "environment": environment.data()}
+    return answer(data, human)

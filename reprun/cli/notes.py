@@ -15,6 +15,13 @@ def say_notes(workspace: Workspace) -> None:
     workspace.notes.clear()
 
 
+def say_plainly(workspace: Workspace) -> None:
+    """Says once what a launch noted: there is nothing to be put back."""
+    for note in workspace.notes:
+        say(f"note: {show(note)}")
+    workspace.notes.clear()
+
+
 def say_backup(workspace: Workspace) -> None:
     """Says that runs did not get to the remote of `[git] push`."""
     if workspace.settings.push:

@@ -103,27 +103,29 @@ def _read(storage: str, parts: Sequence[Part], known: Mapping[str, tuple[str, in
                 raise missing(known[oid][0], storage, oid) from None
 
 
-def fetch_contents(host: Host, key: str, storage: str, wanted: Mapping[str, int], tell: Callable[[str], None]) -> list[str]:
-    """Brings what is not in `storage` (SHA-256 → size) from the store `key` of a host, on from where an interruption was.
+def fetch_contents(host: Host, source: Source, wanted: Mapping[str, int], tell: Callable[[str], None]) -> list[str]:
+    """Brings what is not in the storage here (SHA-256 → size) from a host, on from where an interruption was. The `fields` of
+    the source say where it lies there.
 
     Returns those that the host does not have in full. Raises what `Host.fetch` raises.
     """
     from reprun.runner.contents import list_lacking
 
     def lacking() -> list[str]:
-        return [oid for oid, _ in list_lacking(storage, {oid: [oid, size] for oid, size in wanted.items()})]
+        return [oid for oid, _ in list_lacking(source.storage, {oid: [oid, size] for oid, size in wanted.items()})]
 
     for _ in range(2):  # a part that lay here may have been damaged: then the whole is asked for
         if lacking():
             with translated():
-                _bring(host, key, storage, {oid: wanted[oid] for oid in lacking()}, tell)
+                _bring(host, source, {oid: wanted[oid] for oid in lacking()}, tell)
     return lacking()
 
 
-def _bring(host: Host, key: str, storage: str, waiting: dict[str, int], tell: Callable[[str], None]) -> None:
+def _bring(host: Host, source: Source, waiting: dict[str, int], tell: Callable[[str], None]) -> None:
     from reprun.runner.contents import list_lacking, write_content
     from reprun.system.files import ensure_dir
 
+    storage = source.storage
     ensure_dir(os.path.join(storage, "tmp"))
     asked: list[tuple[str, int]] = []
     total, came = human_bytes(sum(waiting.values())), 0
@@ -131,7 +133,7 @@ def _bring(host: Host, key: str, storage: str, waiting: dict[str, int], tell: Ca
     def question() -> dict[str, Any]:
         asked[:] = list_lacking(storage, {oid: [oid, size] for oid, size in waiting.items()})
         names = [(os.path.relpath(object_path(storage, oid), storage), there, waiting[oid]) for oid, there in asked]
-        return {"op": "contents", "key": key, "wanted": names}
+        return {"op": "contents", **source.fields, "wanted": names}
 
     def which(block: Block) -> str:
         at = block[0].get("at")
@@ -141,6 +143,6 @@ def _bring(host: Host, key: str, storage: str, waiting: dict[str, int], tell: Ca
 
     with closing(host.fetch(question, tell)) as parts:
         for oid, blocks in groupby(parts, which):  # of one content, also when the link breaks in the middle of it
-            tell(f"bringing the files of Git LFS from {host.name}: {human_bytes(came)} of {total}")
+            tell(f"bringing {source.what} from {host.name}: {human_bytes(came)} of {total}")
             write_content(storage, (oid, waiting[oid]), dict(asked)[oid], (data for _, data in blocks))
             came += waiting.pop(oid)

@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from reprun.core.errors import ToolError
+from reprun.core.frozen import dataclass
 from reprun.hosts.base import Host
 
 Tell = Callable[[str], None]
 _ROUNDS = 4  # of sending: a host that then still lacks something lacks what it was sent
+_NONE: Mapping[str, str] = MappingProxyType({})
 _WAIT = 2.0  # seconds until the host says what it is at
 
 
-def ensure_environment(host: Host, plan: Mapping[str, Any], tell: Tell, fetch: str = "host") -> dict[str, Any]:
-    """The record of the environment; where it is there already, that is one short question.
+@dataclass(frozen=True)
+class Ways:
+    """How packages come to a host. `fetch`: it fetches them itself, or ("dev") this machine does; what it cannot fetch this
+    machine does in any case. `labels`: where else packages are looked for that their channels have lost. `unpack` brings what was
+    put by, once there is something to be made."""
 
-    `fetch` says who brings the packages: the host, or ("dev") this machine. What the host cannot fetch this machine does in any
-    case. Raises what `Host.ask` raises.
-    """
+    fetch: str = "host"
+    labels: tuple[str, ...] = ()
+    unpack: Callable[[], object] = bool
+
+
+def ensure_environment(host: Host, plan: Mapping[str, Any], tell: Tell, ways: Ways = Ways()) -> dict[str, Any]:
+    """The record of the environment; where it is there already, that is one short question. Raises what `Host.ask` raises."""
     question = {"op": "env", "digest": plan["digest"], "wait": _WAIT}
     answer = host.ask(question)
     if "record" in answer:
         return dict(answer["record"])
-    making = _Making(host, dict(plan), tell, fetch, answer)
+    ways.unpack()
+    making = _Making(host, dict(plan), tell, ways, answer)
     for _ in range(_ROUNDS):
         answer = making.attempt(question)
         if "record" in answer:
@@ -33,8 +44,9 @@ def ensure_environment(host: Host, plan: Mapping[str, Any], tell: Tell, fetch: s
 
 
 class _Making:
-    def __init__(self, host: Host, plan: dict[str, Any], tell: Tell, fetch: str, absent: Mapping[str, Any]) -> None:
-        self.host, self.plan, self.tell, self.fetch = host, plan, tell, fetch
+    def __init__(self, host: Host, plan: dict[str, Any], tell: Tell, ways: Ways, absent: Mapping[str, Any]) -> None:
+        self.host, self.plan, self.tell, self.fetch, self.labels = host, plan, tell, ways.fetch, list(ways.labels)
+        self.sources: dict[str, str] = {}  # of packages that were sent and are not from where the lock says
         self.platform = str(absent.get("platform", ""))
         self.tools = self._tools()
 
@@ -42,6 +54,7 @@ class _Making:
         """Asks until there is an answer that is not only about the time it takes."""
         fetch = "host" if self.host.is_here else self.fetch
         whole = {**question, "plan": self.plan, "tools": self.tools, "fetch": fetch, "may_send": not self.host.is_here}
+        whole |= {"labels": self.labels, "sources": self.sources}
         answer = self.host.ask(whole)
         while "doing" in answer or "absent" in answer:
             if answer.get("doing"):
@@ -96,16 +109,17 @@ class _Making:
             if answer["why"]
             else "fetching packages"
         )
-        _, archives = self._fetched(lacking)
+        _, archives = self._fetched(lacking, answer.get("gone", {}))
         self._note_digests({one["file"]: oid for one, (oid, _) in zip(lacking, archives, strict=True)})
         there = {str(oid): int(size) for oid, size in answer["there"]}
         self._send(archives, [one["file"] for one in lacking], there, "packages")
 
-    def _fetched(self, packages: list[dict[str, Any]]) -> tuple[str, list[list[Any]]]:
+    def _fetched(self, packages: list[dict[str, Any]], gone: Mapping[str, str] = _NONE) -> tuple[str, list[list[Any]]]:
         """Where the packages are on this machine, and of each SHA-256 and size."""
         from reprun.hosts.local import LocalHost
 
-        answer = LocalHost().ask({"op": "packages", "packages": packages})
+        answer = LocalHost().ask({"op": "packages", "packages": packages, "gone": dict(gone), "labels": self.labels})
+        self.sources |= answer["sources"]
         return str(answer["storage"]), list(answer["archives"])
 
     def _note_digests(self, digests: Mapping[str, str]) -> None:

@@ -30,6 +30,11 @@ def recall_platform(workspace: Workspace, host: Host, may_be_old: bool) -> dict[
     return dict(known["platform"])
 
 
+def has_told(workspace: Workspace, host: Host) -> bool:
+    """Whether the host has said what it is, or is this machine."""
+    return host.is_here or "platform" in _read(workspace, host)
+
+
 def recall_made(workspace: Workspace, host: Host, digest: str) -> dict[str, Any] | None:
     """Where the environment is on the host, and what made it; None when that is not remembered."""
     if host.is_here:
@@ -44,7 +49,8 @@ def remember_made(workspace: Workspace, host: Host, digest: str, record: Mapping
         known = _read(workspace, host)
         others = {name: made for name, made in known.get("made", {}).items() if name != digest}
         kept = dict(list(others.items())[-_KEPT + 1 :])
-        _write(workspace, host, {**known, "made": {**kept, digest: {key: record[key] for key in ("prefix", "installer")}}})
+        made = {key: record[key] for key in ("prefix", "installer", "replaced") if key in record}
+        _write(workspace, host, {**known, "made": {**kept, digest: made}})
 
 
 def has_changed(workspace: Workspace, host: Host, answer: Mapping[str, Any], digest: str) -> bool:

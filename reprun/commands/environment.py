@@ -10,6 +10,7 @@ from reprun.commands.env_choosing import Ground, find_ground, wanted_on
 from reprun.commands.env_memory import recall_made, remember_made
 from reprun.commands.env_wanted import active_prefix
 from reprun.core.errors import NotFoundError, RefusedError, UsageError
+from reprun.core.manifest import Manifest
 from reprun.core.spec import Attempt, RunSpec, Snapshot
 from reprun.core.text import show
 from reprun.env.choosing import Choice, choose, read_plan
@@ -21,9 +22,11 @@ from reprun.repo.pruning import keep_blob
 from reprun.workspace import Workspace
 
 if TYPE_CHECKING:
+    from reprun.core.environment import EnvironmentRules
     from reprun.targets import Target
 
 Tell = Callable[[str], None]
+_LOCKING = "reprun env lock, then launch again: that run will have one"
 _SHOWN, _KEPT = 10, 100  # packages of a drift that are named in a refusal, and in a manifest
 
 
@@ -47,6 +50,7 @@ def ensure_environment(
     _keep(workspace, locked.digest, text)
     workspace.journal(attempt.run_id).write("environment", lock=locked.digest)
     made = _make(workspace, target, locked, ground, tell)
+    tell_replaced(workspace, made)
     return _record(locked, wanted, made, drift)
 
 
@@ -67,6 +71,17 @@ def foresee(workspace: Workspace, target: Target, spec: RunSpec, recorded: Mappi
 def read_lock(workspace: Workspace, digest: str) -> bytes:
     """The text of a recorded lock. Raises `NotFoundError` when this repository does not have it."""
     return _recorded_text(workspace, find_ground(workspace), digest)
+
+
+def recorded_plan(workspace: Workspace, manifest: Manifest) -> tuple[Locked, bytes]:
+    """The lock of a run with its plan for the machine where it ran, and its text. Raises `RefusedError` for a run without one."""
+    table = manifest.table("environment")
+    if not table.get("lock"):
+        raise RefusedError(f"{manifest.run_id} has no locked environment: it ran with what was installed", hint=_LOCKING)
+    ground = find_ground(workspace)
+    text = _recorded_text(workspace, ground, str(table["lock"]))
+    wanted = Wanted(str(table["platform"]), table.get("virtual", {}), table.get("overrides", {}), ground.rules.categories)
+    return read_plan(text, wanted, "where it ran", "recorded"), text
 
 
 def _chosen_before(workspace: Workspace, attempt: Attempt) -> str:
@@ -93,6 +108,14 @@ def _chosen_now(workspace: Workspace, ground: Ground, target: Target, commit: st
     if missing and rules.files:
         raise UsageError(f"{show(missing)} is not in the snapshot", hint=f"git check-ignore -v {show(missing)} says why")
     sources = Sources(tuple((path, data) for path, data in zip(ground.paths, files, strict=True) if data is not None))
+    return choose_lock(workspace, ground, target, (sources, lock), tell)
+
+
+def choose_lock(
+    workspace: Workspace, ground: Ground, target: Target, found: tuple[Sources, bytes | None], tell: Tell
+) -> tuple[Locked, Wanted]:
+    """The lock for sources and what lies beside them as their lock, and what it has to fit; solved now if it has to be."""
+    rules, (sources, lock) = ground.rules, found
     wanted = wanted_on(workspace, target, rules, may_be_old=True)
     if lock is None and not sources.files:
         return _exported(ground, wanted, target.name), wanted
@@ -162,12 +185,33 @@ def _make(workspace: Workspace, target: Target, locked: Locked, ground: Ground, 
     known = recall_made(workspace, target.host, digest)
     if known is not None:
         return known
-    from reprun.commands.env_making import ensure_environment as make_there
+    return make(workspace, target, locked, ground.rules, tell)
+
+
+def make(workspace: Workspace, target: Target, locked: Locked, rules: EnvironmentRules, tell: Tell) -> dict[str, Any]:
+    """The record of the environment on the target, which is asked whether it has it; made there, if it has not."""
+    from functools import partial
+
+    from reprun.commands.env_making import Ways, ensure_environment
+    from reprun.commands.env_unpack import unpack_kept
 
     tell(f"preparing the environment on {target.name}")
-    made = make_there(target.host, locked.plan, tell, ground.rules.fetch)
-    remember_made(workspace, target.host, digest, made)
+    ways = Ways(rules.fetch, rules.labels, partial(unpack_kept, workspace, locked.plan, tell))
+    made = ensure_environment(target.host, locked.plan, tell, ways)
+    remember_made(workspace, target.host, str(locked.plan["digest"]), made)
     return made
+
+
+def tell_replaced(workspace: Workspace, made: Mapping[str, Any]) -> None:
+    """Notes which packages are not from where the lock says: nobody is to believe that all was as ever."""
+    by_source: dict[str, list[str]] = {}
+    for file, source in made.get("replaced", ()):
+        by_source.setdefault(str(source), []).append(str(file))
+    for source, files in by_source.items():
+        more = f" and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
+        workspace.notes.append(
+            f"not from where the lock says, but the same bytes: {', '.join(files[:_SHOWN])}{more}, from {source}"
+        )
 
 
 def _record(locked: Locked, wanted: Wanted, made: Mapping[str, Any], drift: list[str]) -> dict[str, Any]:
@@ -181,6 +225,8 @@ def _record(locked: Locked, wanted: Wanted, made: Mapping[str, Any], drift: list
         record["overrides"] = dict(wanted.overrides)
     if md5_only(plan):
         record["md5_only"] = md5_only(plan)
+    if made.get("replaced"):
+        record["replaced"] = [f"{file} from {source}" for file, source in made["replaced"]]
     if drift:
         record["drift"] = drift[:_KEPT]
     return record

@@ -166,11 +166,12 @@ def _fetch_contents(workspace: Workspace, source: str, run: Found, record: dict[
     """Brings what Git LFS keeps beside the commit. What the host does not have is only told of: the run is what it is."""
     if not record.get("lfs") or not run.key:
         return ""
-    from reprun.commands.contents import fetch_contents
+    from reprun.commands.contents import Source, fetch_contents
     from reprun.repo.recorded import find_contents
 
     storage, wanted = find_contents(workspace.repository, record, run.commit)
-    lost = fetch_contents(workspace.target(source).host, run.key, storage, wanted, tell)
+    place = Source(storage, {}, "the files of Git LFS", {"key": run.key})
+    lost = fetch_contents(workspace.target(source).host, place, wanted, tell)
     return f"; {len(lost)} contents of Git LFS are not on {source}: git lfs fetch --all" if lost else ""
 
 

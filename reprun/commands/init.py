@@ -155,6 +155,8 @@ _TEMPLATE = """\
 #drift = "record"
 # Who fetches packages first: "host" is the machine of the run, "dev" is this one.
 #fetch = "host"
+# The labels of its channel under which a package is looked for that is gone from where the lock says.
+#labels = ["main", "broken"]
 
 # What a snapshot may add to the history without being asked about. "allow" is written as a .gitignore is.
 [guard]

@@ -16,6 +16,7 @@ Check = Callable[[str, Any], Any]
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _REMOTE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")
 _NAME_GLOB = re.compile(r"[A-Za-z0-9_*?\[\]!-]+")
+_LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 _VIRTUAL = re.compile(r"__[a-z][a-z0-9_]*")
 _VERSION = re.compile(r"[A-Za-z0-9_.]{0,40}")
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([KMGT]?)(i?)B?", re.IGNORECASE)
@@ -140,6 +141,13 @@ def environment(where: str, value: Any) -> dict[str, str]:
             raise wrong(f"{where}.{name}", "a string, a number, true or false", item)
         result[name] = scalar(item)
     return result
+
+
+def label(where: str, value: Any) -> str:
+    """The label of a channel: one part of an address."""
+    if not isinstance(value, str) or not _LABEL.fullmatch(value):
+        raise wrong(where, "the label of a channel", value, hint='for example "broken"')
+    return value
 
 
 def virtual_packages(where: str, value: Any) -> dict[str, str]:

@@ -48,9 +48,13 @@ class Kept:
 
     def keep(self, key: str, chosen: Locked, text: bytes) -> None:
         """Remembers it, and its text."""
-        ensure_dir(self.root)
-        write_atomic(self._text(chosen.digest), text)
+        self.keep_text(chosen.digest, text)
         write_json(os.path.join(self.root, f"{key}.json"), asdict(chosen))
+
+    def keep_text(self, digest: str, text: bytes) -> None:
+        """Keeps the text of a lock."""
+        ensure_dir(self.root)
+        write_atomic(self._text(digest), text)
 
     def find_text(self, digest: str) -> bytes | None:
         """The text of a lock; None when it is not here as it was."""

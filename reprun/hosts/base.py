@@ -70,8 +70,8 @@ class Host(Protocol):
     def python(self) -> str:
         """The interpreter that runs the runner there; empty when the runner knows best."""
 
-    def attach(self, words: list[str]) -> list[str]:
-        """The command on this machine that shows a session there."""
+    def attach(self, words: list[str], terminal: bool = True) -> list[str]:
+        """The command on this machine that runs words there, with a terminal or as a plain filter."""
 
     def describe(self) -> dict[str, str]:
         """How it is reached, for people: `address`, `user`, `hostname`, `port`, `jumps`, `sharing`; nothing for this machine."""

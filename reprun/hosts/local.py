@@ -54,7 +54,7 @@ class LocalHost:
         """This interpreter."""
         return sys.executable
 
-    def attach(self, words: list[str]) -> list[str]:
+    def attach(self, words: list[str], terminal: bool = True) -> list[str]:
         """Nothing has to be added."""
         return words
 

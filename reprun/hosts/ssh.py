@@ -148,11 +148,11 @@ class SshHost:
         """The runner there knows."""
         return ""
 
-    def attach(self, words: list[str]) -> list[str]:
-        """The same through ssh, with a terminal. What the words are is hidden from the login shell, which might change them."""
+    def attach(self, words: list[str], terminal: bool = True) -> list[str]:
+        """The same through ssh. What the words are is hidden from the login shell, which might change them."""
         program = f"import os; w = {words!r}; os.execvp(w[0], w)".encode()
         route = find_route(self.access.address, self.access.patience)
-        return [*route.words, "-t", "--", self.access.address, python_command(self.access.python, program)]
+        return [*route.words, "-t" if terminal else "-T", "--", self.access.address, python_command(self.access.python, program)]
 
     def describe(self) -> dict[str, str]:
         """What ssh makes of the address. Raises `ToolError` when ssh cannot be started."""

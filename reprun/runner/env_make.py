@@ -14,7 +14,8 @@ from typing import Any, BinaryIO, Dict, List
 
 from reprun.runner.contents import list_lacking
 from reprun.runner.env_activate import activate
-from reprun.runner.env_archives import Found, collect
+from reprun.runner.env_archives import Found, Way, collect
+from reprun.runner.env_fetch import note_source
 from reprun.runner.env_gc import packages_lock
 from reprun.runner.env_pip import install_wheels
 from reprun.runner.env_plan import of_manager
@@ -74,6 +75,7 @@ class _Making:
         write_atomic(self.prefix + ".room", bytes(_ROOM), durable=False)
         found, installer = self._collect()
         ensure_dir(self.work)
+        replaced = self._replaced(found)
         conda, pip = self._laid_out(found, "conda"), self._laid_out(found, "pip")
         self._tell("installing %d packages" % len(conda), always=True)
         with locked(packages_lock(self.home), exclusive=False):
@@ -88,6 +90,7 @@ class _Making:
             "md5_only": [one["file"] for one in self.plan["packages"] if one.get("md5_only") or not one["sha256"]],
             "made": self.began, "seconds": round(time.time() - self.began, 3), "activation": activation,
             "virtual": self.plan.get("virtual", {}), "hostname": os.uname().nodename,
+            "replaced": replaced,
         }  # fmt: skip
         seal(self.prefix, record)
         self.is_complete = True
@@ -106,12 +109,26 @@ class _Making:
             package["sha256"] = package.get("sha256") or ""
         may_lack = bool(request.get("may_send"))
         tools = list_lacking_tools(self.home, request["tools"])
-        found = collect(self.home, packages, may_lack, may_fetch=request.get("fetch", "host") == "host", tell=self._tell)
+        may_fetch = request.get("fetch", "host") == "host"
+        found = collect(self.home, packages, Way(may_lack, may_fetch, request.get("labels", ())), self._tell)
         installer = find_installer(self.home, request)
         if found.lacking or installer is None:
             partly = self._partly_here(found.lacking)
-            raise LackError({"lacks": found.lacking, "tools": tools, "why": found.why, "there": partly})
+            raise LackError({"lacks": found.lacking, "tools": tools, "why": found.why, "gone": found.gone, "there": partly})
         return found, installer
+
+    def _replaced(self, found: Found) -> List[List[str]]:
+        """(package, source) of those that are not from where the lock says; that is kept for the next environment too."""
+        told = self.request.get("sources", {})
+        replaced = []
+        for at, package in enumerate(self.plan["packages"]):
+            source = found.sources.get(package["file"], "")
+            if not source and package["file"] in told:
+                source = str(told[package["file"]])
+                note_source(self.home, os.path.basename(found.paths[at]), source)
+            if source:
+                replaced.append([package["file"], source])
+        return replaced
 
     def _partly_here(self, lacking: List[Dict[str, Any]]) -> List[List[Any]]:
         """(SHA-256, bytes) of archives of which a part has arrived already."""

@@ -39,7 +39,8 @@ def _explained(op: str) -> Iterator[None]:
 
 def main(argv: List[str]) -> None:
     """`supervise RUN_DIR [PID START]`: what a scheduler starts; early, for the launch of that process.
-    `lfs-filter`: what git starts where the dev tree uses Git LFS. `make-env`: what makes an environment, see `env_ensure`."""
+    `lfs-filter`: what git starts where the dev tree uses Git LFS. `make-env`: what makes an environment, see `env_ensure`.
+    `env-shell WISH`: a command in an environment, see `env_shell`."""
     if len(argv) in (2, 4) and argv[0] == "supervise":
         from reprun.runner.supervisor import supervise
 
@@ -57,6 +58,10 @@ def main(argv: List[str]) -> None:
 
         make(sys.stdin.buffer)
         return
+    if len(argv) == 2 and argv[0] == "env-shell":
+        from reprun.runner.env_shell import enter
+
+        enter(argv[1])
     sys.exit("usage: runner supervise RUN_DIR [PID START]")
 
 
@@ -209,6 +214,12 @@ def _env(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     return ensure(place, request)
 
 
+def _shell(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.env_shell import shell_words
+
+    return shell_words(place, request)
+
+
 def _packages(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     from reprun.runner.env_archives import keep
 
@@ -225,6 +236,6 @@ _OPERATIONS: Dict[str, Callable[[Home, Dict[str, Any]], Dict[str, Any]]] = {
     "hello": _hello, "take": _take, "early": _early, "warm": _warm, "prepare": _prepare, "start": _start, "state": _state,
     "stop": _stop, "facts": _facts, "examine": _examine, "read": _read, "survey": _list, "remove": _remove, "publish": _publish,
     "files": _files, "follow": _follow, "session": _session, "found": _found, "records": _records,
-    "offer": _offer, "env": _env, "packages": _packages, "virtual": _virtual,
+    "offer": _offer, "env": _env, "shell": _shell, "packages": _packages, "virtual": _virtual,
 }  # fmt: skip
 STREAMS: Dict[str, Callable[[Home, Dict[str, Any]], Iterator[Tuple[Dict[str, Any], bytes]]]] = {"contents": _contents}

@@ -59,7 +59,9 @@ def read_contents(home: Home, request: Dict[str, Any]) -> Iterator[Tuple[Dict[st
 
 
 def _folder(home: Home, request: Dict[str, Any]) -> str:
-    """The folder that the names are relative to: of a run, of the contents in the store `key`, of the packs that are on offer."""
+    """The folder that the names are relative to: of a run, of packages, of the contents in the store `key`, of packs on offer."""
+    if request.get("packages"):
+        return home.packages
     if request.get("key"):
         return own_storage(home.store(os.path.basename(request["key"])))
     return home.run(request["run_id"]).path if request.get("run_id") else os.path.join(home.cache, "outgoing")

@@ -1,0 +1,73 @@
+"""`reprun env create`: the environment that a launch would get now, made before there is one. And what a dry run says of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+from reprun.commands.env_choosing import Ground, find_ground
+from reprun.core.errors import UsageError
+from reprun.core.frozen import dataclass, replace
+from reprun.core.manifest import is_inside
+from reprun.core.text import show
+from reprun.env.sources import Sources, read_sources
+from reprun.system.files import find_bytes
+from reprun.workspace import Workspace
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Created:
+    """An environment on a target: where, of which lock and plan, how the lock came to be, whether it was `made` just now."""
+
+    target: str
+    prefix: str
+    digest: str
+    lock: str
+    origin: str
+    packages: int
+    made: bool
+
+
+def create_environment(workspace: Workspace, files: Sequence[str], target: str, tell: Tell) -> Created:
+    """Makes the environment of the dev tree as it is, or of other sources, where it is not there yet. Raises as a launch does."""
+    from reprun.commands.environment import choose_lock, make, tell_replaced
+
+    ground, place = find_ground(workspace), workspace.target(target)
+    _check_kind(ground, files)
+    locked, _ = choose_lock(workspace, _with(workspace, ground, files), place, read_tree(workspace, ground, files), tell)
+    workspace.notes.extend(locked.notes)
+    digest = str(locked.plan["digest"])
+    was_there = "record" in place.host.ask({"op": "env", "digest": digest})
+    made = make(workspace, place, locked, ground.rules, tell)
+    tell_replaced(workspace, made)
+    count = len(locked.plan["packages"])
+    return Created(place.name, str(made["prefix"]), digest, locked.digest, locked.origin, count, not was_there)
+
+
+def read_tree(workspace: Workspace, ground: Ground, files: Sequence[str] = ()) -> tuple[Sources, bytes | None]:
+    """The sources in the dev tree, and the lock beside them, which is none of other `files`."""
+    top = workspace.repository.top
+    if files:
+        return read_sources(top, [_inside(workspace, file) for file in files]), None
+    return read_sources(top, ground.paths), find_bytes(os.path.join(top, ground.rules.lock))
+
+
+def _with(workspace: Workspace, ground: Ground, files: Sequence[str]) -> Ground:
+    return replace(ground, paths=tuple(_inside(workspace, file) for file in files)) if files else ground
+
+
+def _inside(workspace: Workspace, file: str) -> str:
+    path = os.path.relpath(os.path.join(workspace.cwd, os.path.expanduser(file)), workspace.repository.top)
+    if not is_inside(path):
+        raise UsageError(f"{show(file)} is outside of the repository", hint="copy it into the repository, or cd there")
+    return path
+
+
+def _check_kind(ground: Ground, files: Sequence[str]) -> None:
+    if ground.rules.kind == "system" and not files:
+        raise UsageError(
+            'there is nothing to make: [environment] kind = "system" takes the Python that is there',
+            hint='kind = "conda" under [environment] in reprun.toml, or reprun env create environment.yml',
+        )
