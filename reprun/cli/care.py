@@ -114,6 +114,9 @@ def gc(
             "--keep", min=0, help="How many unused worktrees, and environments, to keep: the next launch builds on them."
         ),
     ] = 3,
+    packages: Annotated[
+        bool, typer.Option("--packages", help="Also archives of packages that no run here and no lock of this repository has.")
+    ] = False,
     on: Annotated[str, typer.Option("--on", metavar="TARGET", help="What lies on that host.")] = "local",
     json: As_json = False,
 ) -> int:
@@ -126,7 +129,7 @@ def gc(
     from reprun.commands.gc import collect_garbage_of
 
     workspace = open_workspace()
-    result = collect_garbage_of(workspace, on, keep, yes)
+    result = collect_garbage_of(workspace, on, keep, yes, packages)
     say_troubles(workspace)
 
     def human() -> None:
@@ -136,6 +139,7 @@ def gc(
         if not result.found:
             print("nothing to remove")
         elif not yes:
-            say(f"reprun gc {'' if on == 'local' else f'--on {show(on)} '}--yes removes these")
+            more = "".join([f"--on {show(on)} " if on != "local" else "", "--packages " if packages else ""])
+            say(f"reprun gc {more}--yes removes these")
 
     return answer({"found": [vars(item) for item in result.found], "removed": result.removed}, human)

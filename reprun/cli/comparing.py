@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from reprun.cli.envelope import answer, is_json, say
-from reprun.cli.notes import say_notes, say_plainly, say_troubles
+from reprun.cli.notes import say_notes, say_troubles
 from reprun.cli.options import As_json, Run
 from reprun.core.compare import difference_as_json
 from reprun.core.text import show
@@ -88,7 +88,7 @@ def reproduce(
         say(doubt)
     with progress() as tell:
         launched = start_reproduction(workspace, planned, tell)
-    say_plainly(workspace)
+    say_notes(workspace)
     if not is_json():
         say(f"{launched.run_id} runs {show(shlex.join(planned.manifest.argv))} at {launched.snapshot.commit[:12]} again")
     with progress() as tell:

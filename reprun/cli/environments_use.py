@@ -10,7 +10,7 @@ import typer
 
 from reprun.cli.complete import complete_run, complete_target
 from reprun.cli.envelope import answer, say
-from reprun.cli.notes import say_plainly
+from reprun.cli.notes import say_notes
 from reprun.cli.options import As_json, Run
 from reprun.core.text import human_bytes, show
 from reprun.workspace import Workspace, open_workspace
@@ -59,7 +59,7 @@ def create(
     workspace = open_workspace()
     with progress() as tell:
         made = create_environment(workspace, files, on, tell)
-    say_plainly(workspace)
+    say_notes(workspace)
 
     def human() -> None:
         where = f"on {show(made.target)}" if made.target != "local" else ""
@@ -103,7 +103,7 @@ def shell(
         _ask(workspace, row.run_id, yes)
         with progress() as tell:
             target, words = enter_run(workspace, row, on, command, tell)
-    say_plainly(workspace)
+    say_notes(workspace)
     become(target.host.attach(words, terminal=sys.stdin.isatty() and sys.stdout.isatty()))
 
 
@@ -146,7 +146,7 @@ def pack(
     row = workspace.find_run(run)
     with progress() as tell:
         packed = pack_environment(workspace, row, output, on, tell)
-    say_plainly(workspace)
+    say_notes(workspace)
 
     def human() -> None:
         print(f"wrote {show(packed.path)}  {packed.packages} packages, {human_bytes(packed.bytes)}")

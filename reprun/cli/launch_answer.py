@@ -42,9 +42,9 @@ def answer_launch(request: LaunchRequest, asked: Asked | None = None) -> int:
     with progress() as tell:
         launched = start(workspace, spec, tell=tell)
     if workspace.notes:
-        from reprun.cli.notes import say_plainly
+        from reprun.cli.notes import say_notes
 
-        say_plainly(workspace)
+        say_notes(workspace)
     if not request.follow:
         return answer(launched_data(launched), lambda: print_launched(launched))
     if not is_json():

@@ -8,17 +8,11 @@ from reprun.workspace import Workspace
 
 
 def say_notes(workspace: Workspace) -> None:
-    """Says the notes once. Those of a command that changes nothing end in the command that puts things right."""
+    """Says the notes once. Those on damaged manifests end in the command that puts things right, where nothing was changed."""
     for note in workspace.notes:
-        said = "" if " and put back: " in note else "; reprun doctor --mend puts it back"
+        is_open = note.startswith("the manifest ") and " and put back: " not in note
+        said = "; reprun doctor --mend puts it back" if is_open else ""
         say(f"note: {show(note)}{said}")
-    workspace.notes.clear()
-
-
-def say_plainly(workspace: Workspace) -> None:
-    """Says once what a launch noted: there is nothing to be put back."""
-    for note in workspace.notes:
-        say(f"note: {show(note)}")
     workspace.notes.clear()
 
 

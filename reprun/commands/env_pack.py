@@ -52,7 +52,7 @@ def pack_environment(workspace: Workspace, row: Row, output: str, target: str, t
     locked, text = recorded_plan(workspace, workspace.manifest(row.run_id))
     plan, labels = locked.plan, list(workspace.settings.environment_rules().labels)
     name = f"{str(plan['digest'])[:32]}.tar"
-    path = os.path.join(workspace.cwd, os.path.expanduser(output)) if output else os.path.join(packs_dir(workspace), name)
+    path = os.path.abspath(os.path.expanduser(output)) if output else os.path.join(packs_dir(workspace), name)
     if os.path.isdir(path):
         path = os.path.join(path, f"{row.run_id}.tar")
     packages = list(plan["packages"])

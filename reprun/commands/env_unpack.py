@@ -21,7 +21,7 @@ def unpack_environment(workspace: Workspace, path: str, tell: Tell) -> Unpacked:
     """Takes the packages of a pack, and its lock. Raises what `unpack` raises."""
     from reprun.env.kept import Kept
 
-    found = unpack(os.path.join(workspace.cwd, os.path.expanduser(path)), Home(home()), tell)
+    found = unpack(os.path.abspath(os.path.expanduser(path)), Home(home()), tell)
     Kept(workspace.repository.state_dir).keep_text(found.lock, found.text)
     return found
 

@@ -206,7 +206,8 @@ def tell_replaced(workspace: Workspace, made: Mapping[str, Any]) -> None:
     """Notes which packages are not from where the lock says: nobody is to believe that all was as ever."""
     by_source: dict[str, list[str]] = {}
     for file, source in made.get("replaced", ()):
-        by_source.setdefault(str(source), []).append(str(file))
+        channel = str(source).rsplit("/", 2)[0] if str(source).endswith(f"/{file}") else str(source)
+        by_source.setdefault(channel, []).append(str(file))
     for source, files in by_source.items():
         more = f" and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
         workspace.notes.append(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from reprun.commands.gc_locks import find_spare_locks, remove_spare_locks
 from reprun.commands.states import look, put_away
 from reprun.core.frozen import dataclass, field
 from reprun.repo import refs
@@ -36,13 +37,31 @@ class Collected:
     removed: list[str] = field(default_factory=list)
 
 
-def collect_garbage_of(workspace: Workspace, target: str, keep: int, remove: bool) -> Collected:
+def collect_garbage_of(workspace: Workspace, target: str, keep: int, remove: bool, packages: bool = False) -> Collected:
     """As `collect_garbage` for what lies on the target of that name."""
     if workspace.target(target).host.is_here:
-        return collect_garbage(workspace, keep, remove)
+        return collect_garbage(workspace, keep, remove, packages)
     from reprun.commands.gc_far import collect_far
 
-    return collect_far(workspace, target, keep, remove)
+    return collect_far(workspace, target, keep, remove, packages)
+
+
+def survey_there(workspace: Workspace, host: Host, keep: int, packages: bool) -> dict[str, Any]:
+    """What the host has that it does not need; with `packages` also those, but for what the locks of this repository name."""
+    request = {"op": "survey", "key": workspace.key, "keep": keep}
+    if packages:
+        from reprun.commands.gc_locks import locked_packages
+
+        request["needed"] = locked_packages(workspace)
+    return {**host.ask(request), "needed": request.get("needed", [])}
+
+
+def list_there(survey: Mapping[str, Any]) -> list[Rubbish]:
+    """What a survey has found."""
+    kinds = ("worktree", "worktrees"), ("environment", "environments"), ("package", "packages")
+    found = [Rubbish(kind, one["path"], one["bytes"]) for kind, name in kinds for one in survey[name]]
+    found += [Rubbish("leftover", path) for path in survey["leftovers"]]
+    return found + [Rubbish(item["kind"], item["path"], item["bytes"]) for item in survey["disused"]]
 
 
 def remove_there(workspace: Workspace, host: Host, survey: Mapping[str, Any], **more: list[str]) -> list[str]:
@@ -50,25 +69,25 @@ def remove_there(workspace: Workspace, host: Host, survey: Mapping[str, Any], **
     worktrees = [tree["name"] for tree in survey["worktrees"]]
     environments = [one["name"] for one in survey["environments"]]
     request = {"op": "remove", "key": workspace.key, "worktrees": worktrees, "leftovers": survey["leftovers"], **more}
+    request["packages"], request["needed"] = [one["name"] for one in survey["packages"]], survey["needed"]
     request["disused"] = [item["path"] for item in survey["disused"]]
     request["environments"] = environments
     return list(host.ask(request)["removed"])
 
 
-def collect_garbage(workspace: Workspace, keep: int, remove: bool) -> Collected:
+def collect_garbage(workspace: Workspace, keep: int, remove: bool, packages: bool = False) -> Collected:
     """Lists spare worktrees (all but the `keep` newest that no unfinished run uses), leftovers of killed processes, and
     launches that were interrupted before their snapshot. Removes them only when `remove` is set. Runs are never removed."""
     host = workspace.target("local").host
-    answer = host.ask({"op": "survey", "key": workspace.key, "keep": keep})
+    answer = survey_there(workspace, host, keep, packages)
     repository = workspace.repository
     torn = [*find_stale_scratch(repository), *list_torn(repository.state_dir)]
     index_locks = find_left_locks(repository)
     ref_locks = find_stale(find_locks(repository.common_dir))
     dead = dead_launches(workspace)
-    found = [Rubbish("worktree", tree["path"], tree["bytes"]) for tree in answer["worktrees"]]
-    found += [Rubbish("environment", one["path"], one["bytes"]) for one in answer["environments"]]
-    found += [Rubbish("leftover", path) for path in [*answer["leftovers"], *torn]]
-    found += [Rubbish(item["kind"], item["path"], item["bytes"]) for item in answer["disused"]]
+    locks = find_spare_locks(workspace, keep)
+    found = [*list_there(answer), *(Rubbish("leftover", path) for path in torn)]
+    found += [Rubbish("lock of no run", name) for name in (*locks.refs, *locks.memos)]
     found += [Rubbish("stale lock", path) for path in [*index_locks, *ref_locks]]
     found += [Rubbish("interrupted launch", run_id) for run_id in dead]
     if not remove:
@@ -80,6 +99,7 @@ def collect_garbage(workspace: Workspace, keep: int, remove: bool) -> Collected:
     forget_launches(workspace, dead)
     _put_away_started(workspace)
     workspace.record()
+    removed += remove_spare_locks(workspace, locks)
     return Collected(found, [*removed, *torn, *mended, *ref_locks, *dead])
 
 

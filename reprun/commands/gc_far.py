@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from reprun.commands.gc import Collected, Rubbish, dead_launches, forget_launches, remove_there
+from reprun.commands.gc import Collected, Rubbish, dead_launches, forget_launches, list_there, remove_there, survey_there
 from reprun.repo import refs
 from reprun.workspace import Workspace
 
 
-def collect_far(workspace: Workspace, target: str, keep: int, remove: bool) -> Collected:
+def collect_far(workspace: Workspace, target: str, keep: int, remove: bool, packages: bool = False) -> Collected:
     """Lists spare worktrees, leftovers of killed processes, runs that were prepared and then forgotten, and kept commits of
     runs that are gone. Removes them only when `remove` is set. Raises `UnreachableError` when the host cannot be asked."""
     host = workspace.target(target).host
-    answer = host.ask({"op": "survey", "key": workspace.key, "keep": keep})
+    answer = survey_there(workspace, host, keep, packages)
     # Looked at after the host: a launch makes its journal and its ref here first, so what is known there and not here is gone.
     known = {name.removeprefix(refs.RUNS) for name, _ in refs.list_refs(workspace.repository, refs.RUNS)}
     gone = [run_id for run_id in answer["refs"] if run_id not in known]
     forgotten = [one for one in answer["unstarted"] if one not in known and not workspace.journal(one).exists()]
     dead = [run_id for run_id in dead_launches(workspace) if _target(workspace, run_id) == target]
-    found = [Rubbish("worktree", tree["path"], tree["bytes"]) for tree in answer["worktrees"]]
-    found += [Rubbish("environment", one["path"], one["bytes"]) for one in answer["environments"]]
-    found += [Rubbish("leftover", path) for path in answer["leftovers"]]
-    found += [Rubbish(item["kind"], item["path"], item["bytes"]) for item in answer["disused"]]
+    found = list_there(answer)
     found += [Rubbish("interrupted launch", run_id) for run_id in [*forgotten, *dead]]
     found += [Rubbish("commit of a run that is gone", refs.RUNS + run_id) for run_id in gone]
     if not remove or not found:

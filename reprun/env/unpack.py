@@ -48,11 +48,10 @@ class Unpacked:
 def unpack(path: str, home: Home, tell: Callable[[str], None]) -> Unpacked:
     """Puts the packages of a pack among those of this machine. Raises `RefusedError` for what is no pack, or a damaged one; the
     packages that came before the damage are kept, since each of them is right."""
-    try:
-        with explained(path, "read"), open(path, "rb") as file:
-            return _unpack(_Pack(path, file), home, tell)
-    except FileNotFoundError:
-        raise UsageError(f"there is no {show(path)}", hint="reprun env pack RUN makes a pack") from None
+    if not os.path.isfile(path):
+        raise UsageError(f"{show(path)} is no file", hint="reprun env pack RUN -o FILE makes a pack")
+    with explained(path, "read"), open(path, "rb") as file:
+        return _unpack(_Pack(path, file), home, tell)
 
 
 def _unpack(pack: _Pack, home: Home, tell: Callable[[str], None]) -> Unpacked:

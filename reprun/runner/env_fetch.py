@@ -21,7 +21,7 @@ _PAUSES = (0.3, 1.0, 3.0)  # seconds before a server is asked again
 _SECONDS = 20  # of silence: then the server hangs
 _BLOCK = 1 << 20
 _RELOCK = "reprun env lock"
-_LOST = "reprun env unpack FILE, made by reprun env pack RUN where the run has been; or reprun env lock takes what is there now"
+_LOST = "reprun env unpack FILE, which reprun env pack RUN makes where the run has been; reprun env lock takes what is there now"
 _SHOWN = 5
 
 
@@ -39,6 +39,10 @@ class GoneError(UnfetchedError):
     """The server does not have the archive, nor is it anywhere else that is known."""
 
     passes = False
+
+    def __init__(self, message: str, url: str) -> None:
+        super().__init__("tool", message, _LOST)
+        self.url = url
 
 
 class OtherError(RunnerError):
@@ -65,14 +69,15 @@ def fetch(home: Home, package: Package, labels: Sequence[str] = (), patient: boo
                 continue
             note_source(home, os.path.basename(path), url)
             return path
-        raise GoneError("tool", "%s; it is not in %s" % (error.message, ", ".join(looked)), _LOST) from None
+        raise GoneError("%s; looked for in vain: %s" % (error.message, ", ".join(looked)), package["url"]) from None
 
 
 def gone_all(errors: List[GoneError]) -> GoneError:
     """One error for all packages that are gone."""
-    names = ["%s" % error.message.split(";")[0] for error in errors[1 : 1 + _SHOWN]]
-    more = ["and %d more" % (len(errors) - 1 - _SHOWN)] if len(errors) > 1 + _SHOWN else []
-    return GoneError("tool", "; ".join([errors[0].message, *names, *more]), errors[0].hint)
+    urls = [error.url for error in errors[1 : 1 + _SHOWN]]
+    more = " and %d more" % (len(errors) - 1 - _SHOWN) if len(errors) > 1 + _SHOWN else ""
+    also = "; gone as well: %s%s" % (", ".join(urls), more) if urls else ""
+    return GoneError(errors[0].message + also, errors[0].url)
 
 
 def list_labels(package: Package, labels: Sequence[str]) -> Iterator[str]:
@@ -206,4 +211,4 @@ def _read(source: BinaryIO, package: Package) -> bytes:
 
 
 def _gone(package: Package, why: str) -> GoneError:
-    return GoneError("tool", "the package %s is gone: %s (%s)" % (package["file"], why, package["url"]), _RELOCK)
+    return GoneError("the package %s is gone: %s (%s)" % (package["file"], why, package["url"]), package["url"])

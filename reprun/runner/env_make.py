@@ -20,6 +20,7 @@ from reprun.runner.env_gc import packages_lock
 from reprun.runner.env_pip import install_wheels
 from reprun.runner.env_plan import of_manager
 from reprun.runner.env_record import PLAN, seal
+from reprun.runner.env_spare import note_archives
 from reprun.runner.env_tools import Installer, find_installer, list_lacking_tools
 from reprun.runner.errors import RunnerError
 from reprun.runner.files import ensure_dir, locked, remove_tree, write_atomic, write_json
@@ -73,16 +74,12 @@ class _Making:
         remove_tree(self.work)
         remove_tree(self.prefix)
         write_atomic(self.prefix + ".room", bytes(_ROOM), durable=False)
-        found, installer = self._collect()
-        ensure_dir(self.work)
-        replaced = self._replaced(found)
-        conda, pip = self._laid_out(found, "conda"), self._laid_out(found, "pip")
-        self._tell("installing %d packages" % len(conda), always=True)
-        with locked(packages_lock(self.home), exclusive=False):
-            version = self._install(installer, conda)
-        if pip:
-            self._tell("installing %d packages of pip" % len(pip), always=True)
-            install_wheels(self.prefix, self.work, pip, self.lock)
+        ensure_dir(self.home.packages)
+        with locked(packages_lock(self.home), exclusive=False):  # nothing of it is collected as garbage meanwhile
+            found, installer = self._collect()
+            note_archives(self.home, self.plan["digest"], found.paths.values())
+            replaced = self._replaced(found)
+            version = self._install_all(found, installer)
         activation = activate(self.prefix)
         write_json(os.path.join(self.prefix, PLAN), self.plan, durable=False)
         record = {
@@ -149,6 +146,17 @@ class _Making:
             sha256 = os.path.basename(found.paths[at])
             packages.append({**package, "archive": archive, "sha256": sha256, "size": os.path.getsize(archive)})
         return packages
+
+    def _install_all(self, found: Found, installer: Installer) -> str:
+        """The version of what has installed the packages of conda."""
+        ensure_dir(self.work)
+        conda, pip = self._laid_out(found, "conda"), self._laid_out(found, "pip")
+        self._tell("installing %d packages" % len(conda), always=True)
+        version = self._install(installer, conda)
+        if pip:
+            self._tell("installing %d packages of pip" % len(pip), always=True)
+            install_wheels(self.prefix, self.work, pip, self.lock)
+        return version
 
     def _install(self, installer: Installer, packages: List[Dict[str, Any]]) -> str:
         ensure_dir(self.prefix)

@@ -10,6 +10,7 @@ from reprun.runner.checkout import Place
 from reprun.runner.disused import BROKEN, is_older, list_disused, remove_disused
 from reprun.runner.env_gc import list_spare
 from reprun.runner.env_gc import remove as remove_environments
+from reprun.runner.env_spare import list_spare_archives, remove_archives
 from reprun.runner.files import list_names, read_json, remove_tree
 from reprun.runner.form import TREE_NAME, commit_of
 from reprun.runner.git import Git
@@ -34,6 +35,7 @@ def survey(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
         "refs": sorted(_refs(home, place)),
         "unstarted": sorted(_unstarted(home, place)),
         "environments": list_spare(home, int(request.get("keep", 3))),
+        "packages": list_spare_archives(home, request["needed"]) if "needed" in request else [],
     }
 
 
@@ -65,6 +67,7 @@ def remove(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
             remove_tree(run.path)
             removed.append(run.path)
     removed += remove_environments(home, request.get("environments", []))
+    removed += remove_archives(home, request.get("packages", []), request.get("needed", []))
     removed += _forget(home, place, request.get("refs", []))
     return {"removed": removed}
 

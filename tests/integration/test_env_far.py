@@ -13,7 +13,7 @@ from hiding import hide
 from lab import old_tool
 from ssh_lab import SshLab
 
-from reprun.commands.env_making import ensure_environment
+from reprun.commands.env_making import Ways, ensure_environment
 from reprun.core.errors import RefusedError
 from reprun.hosts.base import Attached
 from reprun.hosts.ssh import Access, SshHost
@@ -64,7 +64,7 @@ def test_everything_is_sent_and_only_what_is_missing(
     host.asked.clear()
     assert ensure_environment(host, plan, told.append) == record and host.asked == ["env"]
     host.sent = 0
-    ensure_environment(host, mine.plan("python", "prefixdemo", "dial"), told.append, fetch="dev")
+    ensure_environment(host, mine.plan("python", "prefixdemo", "dial"), told.append, Ways(fetch="dev"))
     assert host.sent == mine.entry("dial")["size"]
     with pytest.raises(RefusedError, match=r"spoiled-1\.0-h0_0\.conda is not the package that was locked"):
         ensure_environment(host, mine.plan("spoiled"), told.append)

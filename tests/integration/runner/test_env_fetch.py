@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import shutil
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -13,7 +14,8 @@ import pytest
 from conda_channel import Channel
 from env_lab import make
 
-from reprun.runner.env_archives import collect
+from reprun.runner.env_archives import Way, collect
+from reprun.runner.env_fetch import list_labels
 from reprun.runner.errors import RunnerError
 from reprun.runner.paths import Home
 
@@ -85,19 +87,57 @@ def test_what_a_server_has_no_more_is_said_by_name_and_not_asked_for_again(
     assert len(server.seen) == 1
 
 
-def test_a_host_that_cannot_fetch_stops_to_try(conda_channel: Channel, server: Server, home: Path) -> None:
-    plan = server.plan(conda_channel, *(line["name"] for line in conda_channel.lines()))
-    server.failures = [404] * 100
-    found = collect(Home(str(home)), plan["packages"], may_lack=True)
-    assert found.lacking == plan["packages"] and not found.paths and "is gone" in found.why
-    assert len(server.seen) < len(plan["packages"])
+def test_what_a_channel_has_lost_is_taken_from_another_label_of_it_if_it_is_the_same_and_this_is_kept(
+    conda_channel: Channel, home: Path, tmp_path: Path
+) -> None:
+    mine = conda_channel.copy(tmp_path / "mine")
+    for label, name in (("wrong", "dialer"), ("broken", "dial")):  # the first has another file under the name
+        place = mine.root / "label" / label / "noarch"
+        place.mkdir(parents=True)
+        shutil.copy(mine.root / "noarch" / mine.entry(name)["file"], place / mine.entry("dial")["file"])
+    server = Server(mine.root)
+    try:
+        plan = server.plan(mine, "dial")
+        mine.take_away("dial")
+        with pytest.raises(
+            RunnerError, match=r"looked for in vain: .*/label/wrong/noarch/dial-2\.0-h0_0\.conda \(another package"
+        ):
+            make(home, plan, labels=["main", "wrong"])
+        record = make(home, plan, labels=["main", "wrong", "broken"])
+        found = f"http://127.0.0.1:{server.server_address[1]}/label/broken/noarch/dial-2.0-h0_0.conda"
+        assert record["replaced"] == [["dial-2.0-h0_0.conda", found]]
+        again = make(home, {**plan, "digest": "0" * 64})
+        assert again["replaced"] == record["replaced"], "what is taken from the cache is still from there"
+        assert "/label/main/noarch/dial-2.0-h0_0.conda" in server.seen
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_packages_of_labels_are_looked_for_in_the_others_and_in_none() -> None:
+    package = {"manager": "conda", "sha256": "0", "subdir": "noarch", "url": "https://host/t/x/chan/label/dev/noarch/a-1-0.conda"}
+    assert list(list_labels(package, ["main", "dev"])) == [
+        "https://host/t/x/chan/noarch/a-1-0.conda", "https://host/t/x/chan/label/main/noarch/a-1-0.conda"
+    ]  # fmt: skip
+    for other in ({"manager": "pip"}, {"sha256": ""}, {"url": "https://host/a-1-0.conda"}):
+        assert not list(list_labels({**package, **other}, ["main"]))
+
+
+def test_one_package_that_is_gone_does_not_keep_a_host_from_fetching_the_others(
+    conda_channel: Channel, server: Server, home: Path
+) -> None:
+    plan = server.plan(conda_channel, "dial", "dialer", "fleeting", "greeter")
+    lost = plan["packages"][2]
+    lost["url"] += ".away"
+    found = collect(Home(str(home)), plan["packages"], Way(may_lack=True))
+    assert found.lacking == [lost] and list(found.gone) == [lost["file"]] and len(found.fetched) == 3
 
 
 def test_a_host_without_a_way_out_lacks_everything(conda_channel: Channel, server: Server, home: Path) -> None:
     plan = server.plan(conda_channel, "dial", "dialer")
     server.shutdown()
     server.server_close()
-    found = collect(Home(str(home)), plan["packages"], may_lack=True)
+    found = collect(Home(str(home)), plan["packages"], Way(may_lack=True))
     assert found.lacking == plan["packages"] and "refused" in found.why
 
 
