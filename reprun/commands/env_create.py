@@ -1,4 +1,4 @@
-"""`reprun env create`: the environment that a launch would get now, made before there is one. And what a dry run says of it."""
+"""`reprun env create`: the environment that a launch would get now, made before there is one."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from reprun.core.errors import UsageError
 from reprun.core.frozen import dataclass, replace
 from reprun.core.manifest import is_inside
 from reprun.core.text import show
-from reprun.env.sources import Sources, read_sources
-from reprun.system.files import find_bytes
 from reprun.workspace import Workspace
 
 Tell = Callable[[str], None]
@@ -36,7 +34,7 @@ def create_environment(workspace: Workspace, files: Sequence[str], target: str, 
 
     ground, place = find_ground(workspace), workspace.target(target)
     _check_kind(ground, files)
-    locked, _ = choose_lock(workspace, _with(workspace, ground, files), place, read_tree(workspace, ground, files), tell)
+    locked, _ = choose_lock(workspace, _with(workspace, ground, files), place, "", tell)
     workspace.notes.extend(locked.notes)
     digest = str(locked.plan["digest"])
     was_there = "record" in place.host.ask({"op": "env", "digest": digest})
@@ -46,16 +44,12 @@ def create_environment(workspace: Workspace, files: Sequence[str], target: str, 
     return Created(place.name, str(made["prefix"]), digest, locked.digest, locked.origin, count, not was_there)
 
 
-def read_tree(workspace: Workspace, ground: Ground, files: Sequence[str] = ()) -> tuple[Sources, bytes | None]:
-    """The sources in the dev tree, and the lock beside them, which is none of other `files`."""
-    top = workspace.repository.top
-    if files:
-        return read_sources(top, [_inside(workspace, file) for file in files]), None
-    return read_sources(top, ground.paths), find_bytes(os.path.join(top, ground.rules.lock))
-
-
 def _with(workspace: Workspace, ground: Ground, files: Sequence[str]) -> Ground:
-    return replace(ground, paths=tuple(_inside(workspace, file) for file in files)) if files else ground
+    """What is asked for, with no lock beside it."""
+    if not files:
+        return ground
+    paths = tuple(_inside(workspace, file) for file in files)
+    return replace(ground, paths=paths, rules=replace(ground.rules, files=paths, lock=""))
 
 
 def _inside(workspace: Workspace, file: str) -> str:

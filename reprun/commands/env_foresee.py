@@ -48,12 +48,12 @@ def foresee_environment(workspace: Workspace, spec: RunSpec) -> Foreseen:
     """For a launch of the dev tree as it is. Raises `UsageError` for sources that cannot be read."""
     if not wants_environment(workspace.repository.top, workspace.settings.environment, spec.lock):
         return Foreseen("system", "system")
-    from reprun.commands.env_choosing import find_ground, wanted_on
-    from reprun.commands.env_create import read_tree
-    from reprun.env.sources import key_of
+    from reprun.commands.env_choosing import find_ground, read_files, wanted_on
+    from reprun.env.sources import Sources, key_of
 
     ground, host = find_ground(workspace), workspace.target(spec.target).host
-    sources, lock = read_tree(workspace, ground)
+    *files, lock = read_files(workspace, "", [*ground.paths, ground.rules.lock])
+    sources = Sources(tuple((path, data) for path, data in zip(ground.paths, files, strict=True) if data is not None))
     if not has_told(workspace, host):
         return Foreseen("conda", "unknown", sources=ground.paths)
     wanted = wanted_on(workspace, workspace.target(spec.target), ground.rules, may_be_old=True)

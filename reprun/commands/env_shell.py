@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from reprun.commands.env_choosing import find_ground, wanted_on
+from reprun.commands.env_choosing import find_ground
 from reprun.commands.env_create import create_environment
-from reprun.commands.environment import make, recorded_plan, tell_replaced
+from reprun.commands.environment import lock_of, make, recorded_for, tell_replaced
 from reprun.commands.reproduce import target_of
-from reprun.env.choosing import read_plan
 from reprun.store.rows import Row
 from reprun.targets import Target
 from reprun.workspace import Workspace
@@ -19,10 +18,10 @@ Tell = Callable[[str], None]
 
 def enter_run(workspace: Workspace, row: Row, on: str, argv: Sequence[str], tell: Tell) -> tuple[Target, list[str]]:
     """Where the environment of the run is, and the words that enter it there. Raises `RefusedError` for a run without a lock."""
-    _, text = recorded_plan(workspace, workspace.manifest(row.run_id))
-    target, rules = workspace.target(target_of(workspace, row, on)), find_ground(workspace).rules
-    locked = read_plan(text, wanted_on(workspace, target, rules), target.name, "recorded")
-    tell_replaced(workspace, make(workspace, target, locked, rules, tell))
+    lock = lock_of(workspace.manifest(row.run_id))
+    target = workspace.target(target_of(workspace, row, on))
+    locked, _, _ = recorded_for(workspace, target, lock)
+    tell_replaced(workspace, make(workspace, target, locked, find_ground(workspace).rules, tell))
     return target, _words(workspace, target, str(locked.plan["digest"]), row.run_id, argv)
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from reprun.commands.env_choosing import Ground, find_ground, wanted_on
+from reprun.commands.env_choosing import Ground, find_ground, read_files, wanted_on
 from reprun.commands.env_memory import recall_made, remember_made
 from reprun.commands.env_wanted import active_prefix
 from reprun.core.errors import NotFoundError, RefusedError, UsageError
@@ -40,11 +40,9 @@ def ensure_environment(
     ground, drift = find_ground(workspace), list[str]()
     recorded = spec.lock or _chosen_before(workspace, attempt)
     if recorded:
-        text = _recorded_text(workspace, ground, recorded)
-        wanted = wanted_on(workspace, target, ground.rules)
-        locked = read_plan(text, wanted, target.name, "recorded")
+        locked, wanted, text = recorded_for(workspace, target, recorded)
     else:
-        locked, wanted = _chosen_now(workspace, ground, target, snapshot.commit, tell)
+        locked, wanted = choose_lock(workspace, ground, target, snapshot.commit, tell)
         locked, text, drift = _drifted(workspace, ground, wanted, locked, target)
         workspace.notes.extend(locked.notes)
     _keep(workspace, locked.digest, text)
@@ -59,9 +57,7 @@ def foresee(workspace: Workspace, target: Target, spec: RunSpec, recorded: Mappi
 
     Raises what `ensure_environment` raises before it makes anything.
     """
-    ground = find_ground(workspace)
-    wanted = wanted_on(workspace, target, ground.rules)
-    locked = read_plan(_recorded_text(workspace, ground, spec.lock), wanted, target.name, "recorded")
+    locked, wanted, _ = recorded_for(workspace, target, spec.lock)
     digest = str(locked.plan["digest"])
     found = target.host.ask({"op": "env", "digest": digest}).get("record")
     made = found or {key: recorded.get(key, "") for key in ("prefix", "installer")}
@@ -73,13 +69,26 @@ def read_lock(workspace: Workspace, digest: str) -> bytes:
     return _recorded_text(workspace, find_ground(workspace), digest)
 
 
+def lock_of(manifest: Manifest) -> str:
+    """The digest of a run's lock. Raises `RefusedError` for a run without one."""
+    lock = str(manifest.table("environment").get("lock", ""))
+    if not lock:
+        raise RefusedError(f"{manifest.run_id} has no locked environment: it ran with what was installed", hint=_LOCKING)
+    return lock
+
+
+def recorded_for(workspace: Workspace, target: Target, digest: str) -> tuple[Locked, Wanted, bytes]:
+    """A recorded lock with its plan for a target, what it has to fit there, and its text."""
+    ground = find_ground(workspace)
+    text = _recorded_text(workspace, ground, digest)
+    wanted = wanted_on(workspace, target, ground.rules)
+    return read_plan(text, wanted, target.name, "recorded"), wanted, text
+
+
 def recorded_plan(workspace: Workspace, manifest: Manifest) -> tuple[Locked, bytes]:
     """The lock of a run with its plan for the machine where it ran, and its text. Raises `RefusedError` for a run without one."""
-    table = manifest.table("environment")
-    if not table.get("lock"):
-        raise RefusedError(f"{manifest.run_id} has no locked environment: it ran with what was installed", hint=_LOCKING)
-    ground = find_ground(workspace)
-    text = _recorded_text(workspace, ground, str(table["lock"]))
+    table, ground = manifest.table("environment"), find_ground(workspace)
+    text = _recorded_text(workspace, ground, lock_of(manifest))
     wanted = Wanted(str(table["platform"]), table.get("virtual", {}), table.get("overrides", {}), ground.rules.categories)
     return read_plan(text, wanted, "where it ran", "recorded"), text
 
@@ -100,22 +109,20 @@ def _recorded_text(workspace: Workspace, ground: Ground, digest: str) -> bytes:
     return text
 
 
-def _chosen_now(workspace: Workspace, ground: Ground, target: Target, commit: str, tell: Tell) -> tuple[Locked, Wanted]:
-    """The lock for the files of the snapshot: what was edited since then is not asked. And what it has to fit."""
+def choose_lock(workspace: Workspace, ground: Ground, target: Target, commit: str, tell: Tell) -> tuple[Locked, Wanted]:
+    """The lock for the files of the snapshot: what was edited since then is not asked. And what it has to fit.
+
+    Without a commit it is that for the files of the dev tree.
+    """
     rules = ground.rules
-    *files, lock = _read(workspace, commit, [*ground.paths, rules.lock])
+    *files, lock = read_files(workspace, commit, [*ground.paths, rules.lock])
     missing = next((path for path, data in zip(ground.paths, files, strict=True) if data is None), "")
     if missing and rules.files:
-        raise UsageError(f"{show(missing)} is not in the snapshot", hint=f"git check-ignore -v {show(missing)} says why")
+        what, hint = (
+            ("snapshot", f"git check-ignore -v {show(missing)} says why") if commit else ("dev tree", f"ls {show(missing)}")
+        )
+        raise UsageError(f"{show(missing)} is not in the {what}", hint=hint)
     sources = Sources(tuple((path, data) for path, data in zip(ground.paths, files, strict=True) if data is not None))
-    return choose_lock(workspace, ground, target, (sources, lock), tell)
-
-
-def choose_lock(
-    workspace: Workspace, ground: Ground, target: Target, found: tuple[Sources, bytes | None], tell: Tell
-) -> tuple[Locked, Wanted]:
-    """The lock for sources and what lies beside them as their lock, and what it has to fit; solved now if it has to be."""
-    rules, (sources, lock) = ground.rules, found
     wanted = wanted_on(workspace, target, rules, may_be_old=True)
     if lock is None and not sources.files:
         return _exported(ground, wanted, target.name), wanted
@@ -124,12 +131,6 @@ def choose_lock(
         return known, wanted
     wanted = wanted_on(workspace, target, rules)  # nothing is solved for what a host was once
     return choose(ground.kept, Choice(sources, lock, wanted, target.name), rules, ground.cache, tell), wanted
-
-
-def _read(workspace: Workspace, commit: str, paths: list[str]) -> list[bytes | None]:
-    plain = [path for path in paths if "\n" not in path]  # git is asked line by line
-    found = dict(zip(plain, refs.read_blobs(workspace.repository.git, [f"{commit}:{path}" for path in plain]), strict=False))
-    return [found.get(path) for path in paths]
 
 
 def _exported(ground: Ground, wanted: Wanted, where: str) -> Locked:

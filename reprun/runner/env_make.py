@@ -45,7 +45,9 @@ def make(source: BinaryIO) -> None:
     making = _Making(home, request, job["id"], job["lock"])
     failure: Dict[str, Any]
     try:
-        making.work_through()
+        ensure_dir(home.packages)
+        with locked(packages_lock(home), exclusive=False):  # no archive is taken for garbage meanwhile
+            making.work_through()
         return
     except LackError as error:
         failure = error.args[0]
@@ -74,12 +76,16 @@ class _Making:
         remove_tree(self.work)
         remove_tree(self.prefix)
         write_atomic(self.prefix + ".room", bytes(_ROOM), durable=False)
-        ensure_dir(self.home.packages)
-        with locked(packages_lock(self.home), exclusive=False):  # nothing of it is collected as garbage meanwhile
-            found, installer = self._collect()
-            note_archives(self.home, self.plan["digest"], found.paths.values())
-            replaced = self._replaced(found)
-            version = self._install_all(found, installer)
+        found, installer = self._collect()
+        note_archives(self.home, self.plan["digest"], found.paths.values())
+        ensure_dir(self.work)
+        conda, pip = self._laid_out(found, "conda"), self._laid_out(found, "pip")
+        self._tell("installing %d packages" % len(conda), always=True)
+        with locked(packages_lock(self.home), exclusive=False):
+            version = self._install(installer, conda)
+        if pip:
+            self._tell("installing %d packages of pip" % len(pip), always=True)
+            install_wheels(self.prefix, self.work, pip, self.lock)
         activation = activate(self.prefix)
         write_json(os.path.join(self.prefix, PLAN), self.plan, durable=False)
         record = {
@@ -87,9 +93,8 @@ class _Making:
             "md5_only": [one["file"] for one in self.plan["packages"] if one.get("md5_only") or not one["sha256"]],
             "made": self.began, "seconds": round(time.time() - self.began, 3), "activation": activation,
             "virtual": self.plan.get("virtual", {}), "hostname": os.uname().nodename,
-            "replaced": replaced,
         }  # fmt: skip
-        seal(self.prefix, record)
+        seal(self.prefix, {**record, "replaced": self._replaced(found)})
         self.is_complete = True
 
     def clean_up(self) -> None:
@@ -146,17 +151,6 @@ class _Making:
             sha256 = os.path.basename(found.paths[at])
             packages.append({**package, "archive": archive, "sha256": sha256, "size": os.path.getsize(archive)})
         return packages
-
-    def _install_all(self, found: Found, installer: Installer) -> str:
-        """The version of what has installed the packages of conda."""
-        ensure_dir(self.work)
-        conda, pip = self._laid_out(found, "conda"), self._laid_out(found, "pip")
-        self._tell("installing %d packages" % len(conda), always=True)
-        version = self._install(installer, conda)
-        if pip:
-            self._tell("installing %d packages of pip" % len(pip), always=True)
-            install_wheels(self.prefix, self.work, pip, self.lock)
-        return version
 
     def _install(self, installer: Installer, packages: List[Dict[str, Any]]) -> str:
         ensure_dir(self.prefix)
