@@ -63,7 +63,7 @@ def wanted_on(workspace: Workspace, target: Target, rules: EnvironmentRules, may
 def read_files(workspace: Workspace, commit: str, paths: Sequence[str]) -> list[bytes | None]:
     """What is in these files of a snapshot, without a commit of the dev tree; None for one that is not in it."""
     if not commit:
-        return [find_bytes(os.path.join(workspace.repository.top, path)) if path else None for path in paths]
+        return [find_bytes(os.path.join(workspace.repository.top, path)) for path in paths]
     plain = [path for path in paths if "\n" not in path]  # git is asked line by line
     found = dict(zip(plain, refs.read_blobs(workspace.repository.git, [f"{commit}:{path}" for path in plain]), strict=False))
     return [found.get(path) for path in paths]

@@ -45,11 +45,11 @@ def create_environment(workspace: Workspace, files: Sequence[str], target: str, 
 
 
 def _with(workspace: Workspace, ground: Ground, files: Sequence[str]) -> Ground:
-    """What is asked for, with no lock beside it."""
+    """What is asked for, with a lock of its own beside it, if there is one."""
     if not files:
         return ground
     paths = tuple(_inside(workspace, file) for file in files)
-    return replace(ground, paths=paths, rules=replace(ground.rules, files=paths, lock=""))
+    return replace(ground, paths=paths, rules=replace(ground.rules, files=paths, lock=f"{paths[0]}.conda-lock.yml"))
 
 
 def _inside(workspace: Workspace, file: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from reprun.commands.gc_locks import find_spare_locks, remove_spare_locks
+from reprun.commands.gc_locks import find_left_packs, find_spare_locks, remove_spare_locks
 from reprun.commands.states import look, put_away
 from reprun.core.frozen import dataclass, field
 from reprun.repo import refs
@@ -81,7 +81,7 @@ def collect_garbage(workspace: Workspace, keep: int, remove: bool, packages: boo
     host = workspace.target("local").host
     answer = survey_there(workspace, host, keep, packages)
     repository = workspace.repository
-    torn = [*find_stale_scratch(repository), *list_torn(repository.state_dir)]
+    torn = [*find_stale_scratch(repository), *list_torn(repository.state_dir), *find_left_packs(workspace)]
     index_locks = find_left_locks(repository)
     ref_locks = find_stale(find_locks(repository.common_dir))
     dead = dead_launches(workspace)

@@ -58,6 +58,12 @@ def remove_spare_locks(workspace: Workspace, spare: SpareLocks) -> list[str]:
     return [*spare.refs, *spare.memos]
 
 
+def find_left_packs(workspace: Workspace) -> list[str]:
+    """What processes that were killed have written of packs."""
+    folder = os.path.join(workspace.repository.state_dir, "packs")
+    return [os.path.join(folder, name) for name in list_dir(folder) if name.endswith(".tmp") and is_orphan(name)]
+
+
 def locked_packages(workspace: Workspace) -> list[dict[str, str]]:
     """All that could be the digest of a package in the locks of this repository, of whatever kind they are. Raises `ToolError`
     for a lock that cannot be read: it may need anything."""

@@ -26,7 +26,7 @@ _DIGEST = re.compile("[0-9a-f]{32}")
 def list_disused(home: Home, store: str) -> List[Dict[str, Any]]:
     """`kind`, `path` and `bytes` of each."""
     runners = [("runner", path) for path in _runners(home)]
-    parts = [("broken transfer", path) for path in _parts(store)]
+    parts = [("broken transfer", path) for path in _parts(home, store)]
     return [{"kind": kind, "path": path, "bytes": _bytes(path)} for kind, path in runners + parts]
 
 
@@ -85,9 +85,9 @@ def _used_elsewhere(home: Home) -> "Optional[Set[str]]":
     return used
 
 
-def _parts(store: str) -> List[str]:
-    folder = os.path.join(own_storage(store), "tmp")
-    paths = [os.path.join(folder, name) for name in sorted(list_names(folder)) if name.endswith(".part")]
+def _parts(home: Home, store: str) -> List[str]:
+    folders = [os.path.join(storage, "tmp") for storage in (own_storage(store), home.packages)]
+    paths = [os.path.join(folder, name) for folder in folders for name in list_names(folder) if name.endswith(".part")]
     found = [path for path in paths if is_older(path, BROKEN)]
     held = set(_open_files()) if found else set()
     return [path for path in found if path not in held]

@@ -5,6 +5,7 @@ Start files of shells are left out: many of them activate another environment.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -44,7 +45,8 @@ def enter(text: str) -> NoReturn:
         env = surroundings(home, request, wish["worktree"])[0]
     except RunnerError as error:
         sys.exit("error: %s" % error.message)
-    note_use(home, wish["digest"])
+    with contextlib.suppress(OSError):
+        note_use(home, wish["digest"])
     env.update({name: os.environ[name] for name in _TERMINAL if name in os.environ})
     words: List[str] = wish["argv"]
     if not words:

@@ -13,7 +13,7 @@ from typing import Any, Dict, Iterable, List, Sequence, Set
 from reprun.runner.env_fetch import by_md5
 from reprun.runner.env_gc import packages_lock
 from reprun.runner.env_record import PLAN
-from reprun.runner.files import ensure_dir, find_bytes, list_names, read_json, read_text, try_locked, write_atomic
+from reprun.runner.files import ensure_dir, find_bytes, list_names, read_json, read_text, remove_tree, try_locked, write_atomic
 from reprun.runner.lfs import object_path
 from reprun.runner.paths import Home
 
@@ -48,6 +48,7 @@ def remove_archives(home: Home, names: Sequence[str], needed: Sequence[Dict[str,
         for one in list_spare_archives(home, needed) if is_free else ():
             if one["name"] in names:
                 os.unlink(one["path"])
+                remove_tree(os.path.join(home.packages, "sources", one["name"]))
                 removed.append(one["path"])
         for digest, oids in _notes(home).items() if removed else ():
             if not any(os.path.isfile(object_path(home.packages, oid)) for oid in oids):

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from conda_channel import Channel
+from conda_locks import write_lock
 from lab import REPRUN, Answer, Run, until
 
 Reprun = Callable[..., Answer]
@@ -38,7 +39,7 @@ def environment_of(data: dict[str, Any]) -> dict[str, Any]:
 def project(repo: Path, home: Path, conda_channel: Channel, tmp_path: Path) -> Channel:
     """A project with an environment that is made at once, and a channel of its own."""
     channel = conda_channel.copy(tmp_path / "channel")
-    write_environment(repo, channel, "dialer", "activator", "antique")
+    write_lock(repo, channel, "dial=1.1", "dialer", "activator", "antique")
     return channel
 
 
@@ -83,7 +84,7 @@ def test_what_the_channel_has_lost_comes_out_of_a_pack_on_another_machine_and_is
 
 def test_a_pack_is_of_the_run_or_it_is_refused(project: Channel, repo: Path, reprun: Reprun, tmp_path: Path) -> None:
     first, _ = launched(reprun)
-    write_environment(repo, project, "dial=1.0")
+    write_lock(repo, project, "dial=1.0")
     second, _ = launched(reprun)
     pack = str(tmp_path / "x.tar")
     assert reprun("env", "pack", second, "-o", pack).rc == 0
@@ -101,7 +102,7 @@ def test_a_pack_is_of_the_run_or_it_is_refused(project: Channel, repo: Path, rep
 
 
 def test_several_packs_at_once_and_one_that_is_killed(project: Channel, repo: Path, reprun: Reprun, tmp_path: Path) -> None:
-    write_environment(repo, project, "python", "dial")
+    write_lock(repo, project, "python", "dial")
     run_id, _ = launched(reprun)
     pack = tmp_path / "packs" / "x.tar"
     words = ("env", "pack", run_id, "-o", str(pack))
@@ -124,6 +125,8 @@ def test_several_packs_at_once_and_one_that_is_killed(project: Channel, repo: Pa
 def test_an_environment_is_made_once_and_entered_as_a_job_does(
     project: Channel, repo: Path, home: Path, reprun: Reprun, git: Run, tmp_path: Path
 ) -> None:
+    (repo / "conda-lock.yml").unlink()
+    write_environment(repo, project, "dialer", "activator", "antique")
     before = git("status", "--porcelain", "--ignored")
     dry = reprun("launch", "--dry-run", "--json", *COMMAND).data["environment"]
     assert (dry["state"], dry["lock"], dry["sources"]) == ("to solve", "", ["environment.yml"])
@@ -160,9 +163,9 @@ def test_gc_takes_locks_of_no_run_and_by_request_packages_that_nothing_has(
     project: Channel, repo: Path, home: Path, reprun: Reprun, git: Run
 ) -> None:
     first, environment = launched(reprun)
-    write_environment(repo, project, "dial=1.0")
+    write_lock(repo, project, "dial=1.0")
     second, other = launched(reprun)
-    write_environment(repo, project, "dial=2.0", "antique")
+    write_lock(repo, project, "dial=2.0", "antique")
     memo = reprun("env", "create", "--json").data
 
     def archives() -> set[str]:
@@ -185,4 +188,11 @@ def test_gc_takes_locks_of_no_run_and_by_request_packages_that_nothing_has(
     assert {Path(path).name for path in spare} == {project.entry("dial", "2.0")["sha256"]}, "the run's folder has 1.0 on record"
     found("--packages", "--yes")
     assert len(archives()) == 5
+    process = subprocess.Popen(["true"])
+    process.wait()
+    left = [home / "pkgs" / "tmp" / f"7.{process.pid}.tmp", repo / ".git" / "reprun" / "packs" / f"x.tar.{process.pid}.tmp"]
+    for path in left:
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    assert reprun("gc", "--yes").rc == 0 and not any(path.exists() for path in left)
     assert reprun("reproduce", first, "--json").json["data"]["differences"] == []

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conda_channel import Channel
+from conda_locks import write_lock
 from lab import REPRUN, Answer
 from remote_lab import PLACE, cut, describe
 from ssh_lab import SshHost
@@ -27,7 +28,7 @@ def test_what_only_a_host_has_is_packed_from_there_and_its_environment_is_entere
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     channel = conda_channel.copy(tmp_path / "channel")
-    (repo / "environment.yml").write_text(f"channels: ['{channel.url}']\ndependencies: [dialer, activator, antique]\n")
+    write_lock(repo, channel, "dial=1.1", "dialer", "activator", "antique")
     describe(repo, ssh_host)
     monkeypatch.setenv("REPRUN_SSH", ssh_host.environ["REPRUN_SSH"])
     far = ("--on", ssh_host.name)
@@ -80,7 +81,7 @@ def test_a_host_gets_what_its_channel_has_lost_from_here_and_this_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     channel = conda_channel.copy(tmp_path / "channel")
-    (repo / "environment.yml").write_text(f"channels: ['{channel.url}']\ndependencies: [dial]\n")
+    write_lock(repo, channel, "dial")
     describe(repo, ssh_host)
     monkeypatch.setenv("REPRUN_SSH", ssh_host.environ["REPRUN_SSH"])
     assert reprun("env", "create").rc == 0

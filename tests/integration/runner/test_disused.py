@@ -33,9 +33,10 @@ def age(path: Path, hours: float) -> Path:
     return path
 
 
-def part(place: Home, name: str, hours: float) -> Path:
+def part(place: Home, name: str, hours: float, storage: str = "") -> Path:
     """A content that came in part."""
-    path = Path(place.store("key"), "lfs", "tmp", f"{name * 64}.part")
+    path = Path(storage or place.store("key") + "/lfs", "tmp", f"{name * 64}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"begun")
     return age(path, hours)
 
@@ -68,6 +69,8 @@ def test_parts_of_files(place: Home) -> None:
         removed = remove_disused(place, place.store("key"), [str(old), str(held), str(new), place.root])
     assert removed == [str(old)] and not old.exists() and held.exists() and new.exists()
     assert found(place) == {held}
+    package = part(place, "a", 7, place.packages)
+    assert found(place) == {held, package}
 
 
 def test_runners(place: Home) -> None:
