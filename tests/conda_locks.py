@@ -13,7 +13,7 @@ from reprun.env.installed import Package
 
 
 def write_lock(folder: Path, channel: Channel, *names: str) -> None:
-    """A conda-lock.yml for the newest packages of these names ("dial=1.0": that one), as they are; nothing says what it is from."""
+    """A conda-lock.yml with the newest packages of these names ("dial=1.0": that one); nothing says what it is made from."""
     text = export([_package(one) for one in channel.plan(*names)["packages"]], PLATFORM, {}).text
     (folder / "conda-lock.yml").write_bytes(text)
 
