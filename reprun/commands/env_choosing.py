@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from reprun.commands.env_memory import recall_platform
@@ -14,6 +14,7 @@ from reprun.core.text import show
 from reprun.env.kept import Kept
 from reprun.env.sources import USUAL, Sources, Wanted
 from reprun.env.virtual import with_overrides
+from reprun.repo import refs
 from reprun.runner.paths import Home, home
 from reprun.workspace import Workspace
 
@@ -56,6 +57,13 @@ def wanted_on(workspace: Workspace, target: Target, rules: EnvironmentRules, may
     found = recall_platform(workspace, target.host, may_be_old)
     virtual = with_overrides(found["virtual"], rules.overrides)
     return Wanted(str(found["platform"]), virtual, rules.overrides, rules.categories)
+
+
+def read_files(workspace: Workspace, commit: str, paths: Sequence[str]) -> list[bytes | None]:
+    """What is in these files of a snapshot; None for one that is not in it."""
+    plain = [path for path in paths if "\n" not in path]  # git is asked line by line
+    found = dict(zip(plain, refs.read_blobs(workspace.repository.git, [f"{commit}:{path}" for path in plain]), strict=False))
+    return [found.get(path) for path in paths]
 
 
 def get_sources(workspace: Workspace, ground: Ground) -> Sources:

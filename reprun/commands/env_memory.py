@@ -30,6 +30,17 @@ def recall_platform(workspace: Workspace, host: Host, may_be_old: bool) -> dict[
     return dict(known["platform"])
 
 
+def recall_pythons(workspace: Workspace, host: Host, may_be_old: bool) -> list[dict[str, Any]]:
+    """The Pythons of a host; with `may_be_old` as it has said last."""
+    known = {} if host.is_here else _read(workspace, host)
+    if host.is_here or not may_be_old or "pythons" not in known:
+        found: list[dict[str, Any]] = list(host.ask({"op": "pythons"})["pythons"])
+        if not host.is_here:
+            _write(workspace, host, {**known, "pythons": found})
+        return found
+    return list(known["pythons"])
+
+
 def recall_made(workspace: Workspace, host: Host, digest: str) -> dict[str, Any] | None:
     """Where the environment is on the host, and what made it; None when that is not remembered."""
     if host.is_here:
@@ -55,6 +66,7 @@ def has_changed(workspace: Workspace, host: Host, answer: Mapping[str, Any], dig
     lacks, platform = "lacks_environment" in answer, answer.get("platform", known.get("platform"))
     if lacks:
         known.get("made", {}).pop(digest, None)
+        known.pop("pythons", None)  # the environment of one that was upgraded is no environment any more
     is_other = platform != known.get("platform")
     if lacks or is_other:
         _write(workspace, host, {**known, "platform": platform})

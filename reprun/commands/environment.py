@@ -6,9 +6,10 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from reprun.commands.env_choosing import Ground, find_ground, wanted_on
+from reprun.commands.env_choosing import Ground, find_ground, read_files, wanted_on
 from reprun.commands.env_memory import recall_made, remember_made
-from reprun.commands.env_wanted import active_prefix
+from reprun.commands.env_pythons import wanted_for
+from reprun.commands.env_wanted import active_prefix, active_venv, find_kind
 from reprun.core.errors import NotFoundError, RefusedError, UsageError
 from reprun.core.spec import Attempt, RunSpec, Snapshot
 from reprun.core.text import show
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from reprun.targets import Target
 
 Tell = Callable[[str], None]
+_REFRESH = "reprun env export -o conda-lock.yml locks what is installed; or change environment.yml"
 _SHOWN, _KEPT = 10, 100  # packages of a drift that are named in a refusal, and in a manifest
 
 
@@ -38,10 +40,13 @@ def ensure_environment(
     recorded = spec.lock or _chosen_before(workspace, attempt)
     if recorded:
         text = _recorded_text(workspace, ground, recorded)
-        wanted = wanted_on(workspace, target, ground.rules)
+        wanted = wanted_for(workspace, target, ground.rules, text)
         locked = read_plan(text, wanted, target.name, "recorded")
     else:
-        locked, wanted = _chosen_now(workspace, ground, target, snapshot.commit, tell)
+        found = _find_chosen(workspace, ground, target, snapshot.commit, tell)
+        if found is None:
+            return {}
+        locked, wanted = found
         locked, text, drift = _drifted(workspace, ground, wanted, locked, target)
         workspace.notes.extend(locked.notes)
     _keep(workspace, locked.digest, text)
@@ -56,8 +61,9 @@ def foresee(workspace: Workspace, target: Target, spec: RunSpec, recorded: Mappi
     Raises what `ensure_environment` raises before it makes anything.
     """
     ground = find_ground(workspace)
-    wanted = wanted_on(workspace, target, ground.rules)
-    locked = read_plan(_recorded_text(workspace, ground, spec.lock), wanted, target.name, "recorded")
+    text = _recorded_text(workspace, ground, spec.lock)
+    wanted = wanted_for(workspace, target, ground.rules, text)
+    locked = read_plan(text, wanted, target.name, "recorded")
     digest = str(locked.plan["digest"])
     found = target.host.ask({"op": "env", "digest": digest}).get("record")
     made = found or {key: recorded.get(key, "") for key in ("prefix", "installer")}
@@ -85,10 +91,20 @@ def _recorded_text(workspace: Workspace, ground: Ground, digest: str) -> bytes:
     return text
 
 
+def _find_chosen(workspace: Workspace, ground: Ground, target: Target, commit: str, tell: Tell) -> tuple[Locked, Wanted] | None:
+    """The lock for a new run, by the kind of its environment; None where its files turn out to be no lock."""
+    kind = find_kind(workspace.repository.top, workspace.settings.environment)
+    if kind == "conda":
+        return _chosen_now(workspace, ground, target, commit, tell)
+    from reprun.commands.env_pip import find_locked
+
+    return find_locked(workspace, ground, target, (kind, commit), tell)
+
+
 def _chosen_now(workspace: Workspace, ground: Ground, target: Target, commit: str, tell: Tell) -> tuple[Locked, Wanted]:
     """The lock for the files of the snapshot: what was edited since then is not asked. And what it has to fit."""
     rules = ground.rules
-    *files, lock = _read(workspace, commit, [*ground.paths, rules.lock])
+    *files, lock = read_files(workspace, commit, [*ground.paths, rules.lock])
     missing = next((path for path, data in zip(ground.paths, files, strict=True) if data is None), "")
     if missing and rules.files:
         raise UsageError(f"{show(missing)} is not in the snapshot", hint=f"git check-ignore -v {show(missing)} says why")
@@ -101,12 +117,6 @@ def _chosen_now(workspace: Workspace, ground: Ground, target: Target, commit: st
         return known, wanted
     wanted = wanted_on(workspace, target, rules)  # nothing is solved for what a host was once
     return choose(ground.kept, Choice(sources, lock, wanted, target.name), rules, ground.cache, tell), wanted
-
-
-def _read(workspace: Workspace, commit: str, paths: list[str]) -> list[bytes | None]:
-    plain = [path for path in paths if "\n" not in path]  # git is asked line by line
-    found = dict(zip(plain, refs.read_blobs(workspace.repository.git, [f"{commit}:{path}" for path in plain]), strict=False))
-    return [found.get(path) for path in paths]
 
 
 def _exported(ground: Ground, wanted: Wanted, where: str) -> Locked:
@@ -130,7 +140,8 @@ def _drifted(
 ) -> tuple[Locked, bytes, list[str]]:
     """Compares the active environment with the lock, and does about it what the settings say."""
     text = _recorded_text(workspace, ground, locked.digest)
-    prefix = active_prefix(os.environ)
+    is_conda = "python" not in locked.plan
+    prefix = (active_prefix if is_conda else active_venv)(os.environ)
     if not prefix or not target.host.is_here or locked.origin == "exported":
         return locked, text, []
     from reprun.env.drift import find_drift
@@ -142,8 +153,8 @@ def _drifted(
     more = f"; and {len(drift) - _SHOWN} more" if len(drift) > _SHOWN else ""
     what = f"the active environment {show(prefix)} is not what the lock says: {show('; '.join(drift[:_SHOWN]))}{more}"
     if ground.rules.drift == "refuse":
-        raise RefusedError(what, hint="reprun env export -o conda-lock.yml locks what is installed; or change environment.yml")
-    if ground.rules.drift == "export":
+        raise RefusedError(what, hint=_REFRESH if is_conda else "uv sync, or pip-sync, installs what the lock says")
+    if ground.rules.drift == "export" and is_conda:
         exported = _exported(ground, wanted, target.name)
         return exported, _recorded_text(workspace, ground, exported.digest), drift
     workspace.notes.append(f"{what}; the run gets the lock")
@@ -173,9 +184,9 @@ def _make(workspace: Workspace, target: Target, locked: Locked, ground: Ground, 
 def _record(locked: Locked, wanted: Wanted, made: Mapping[str, Any], drift: list[str]) -> dict[str, Any]:
     plan = locked.plan
     record: dict[str, Any] = {
-        "kind": "conda", "strength": "locked", "digest": plan["digest"], "lock": locked.digest, "origin": locked.origin,
-        "platform": plan["platform"], "prefix": str(made["prefix"]), "solver": locked.solver, "installer": str(made["installer"]),
-        "virtual": dict(wanted.virtual), "packages": texts(plan),
+        "kind": plan.get("kind", "conda"), "strength": "locked", "digest": plan["digest"], "lock": locked.digest,
+        "origin": locked.origin, "platform": plan["platform"], "prefix": str(made["prefix"]), "solver": locked.solver,
+        "installer": str(made["installer"]), "virtual": dict(wanted.virtual), "packages": texts(plan),
     }  # fmt: skip
     if wanted.overrides:
         record["overrides"] = dict(wanted.overrides)
