@@ -30,14 +30,14 @@ def recall_platform(workspace: Workspace, host: Host, may_be_old: bool) -> dict[
     return dict(known["platform"])
 
 
-def recall_pythons(workspace: Workspace, host: Host, may_be_old: bool) -> list[dict[str, Any]]:
-    """The Pythons of a host; with `may_be_old` as it has said last."""
-    known = {} if host.is_here else _read(workspace, host)
-    if host.is_here or not may_be_old or "pythons" not in known:
-        found: list[dict[str, Any]] = list(host.ask({"op": "pythons"})["pythons"])
-        if not host.is_here:
-            _write(workspace, host, {**known, "pythons": found})
-        return found
+def recall_pythons(workspace: Workspace, host: Host, may_be_old: bool, every: bool = True) -> list[dict[str, Any]]:
+    """The Pythons of a host; with `may_be_old` as it has said last. Here, without `every`, those that are meant by `python3`."""
+    if host.is_here:
+        return list(host.ask({"op": "pythons", "every": every})["pythons"])
+    known = _read(workspace, host)
+    if not may_be_old or "pythons" not in known:
+        known = {**known, "pythons": host.ask({"op": "pythons", "every": True})["pythons"]}
+        _write(workspace, host, known)
     return list(known["pythons"])
 
 

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from reprun.commands.env_choosing import Ground, Tell, read_files
 from reprun.commands.env_memory import recall_platform, recall_pythons
-from reprun.commands.env_pythons import choose_python, read_python_version, wanted_with
+from reprun.commands.env_pythons import get_python, read_python_version, wanted_with
 from reprun.core.errors import RefusedError, UsageError
 from reprun.core.frozen import dataclass
 from reprun.core.text import show
 from reprun.env.choosing import read_plan
 from reprun.env.kept import Locked
 from reprun.env.sources import Wanted
+from reprun.runner.pythons import names
 from reprun.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -63,21 +64,29 @@ def find_locked(
     kind, commit = what
     found = read_found(workspace, ground, kind, commit)
     rules, host = ground.rules, target.host
-    pythons = recall_pythons(workspace, host, may_be_old=True)
     platform = str(recall_platform(workspace, host, may_be_old=True)["platform"])
-    key = _key(found, platform, pythons, [rules.python, *rules.categories])
-    known = ground.kept.find(key)
-    if known is not None and ground.kept.find_text(known.digest) is not None:
-        return known, Wanted(platform, {}, {}, rules.categories)
+    settings = [rules.python, *rules.categories]
+    for every in (False, True):
+        pythons = recall_pythons(workspace, host, may_be_old=True, every=every)
+        known = ground.kept.find(_key(found, platform, pythons, settings))
+        if known is not None and known.plan["python"] in map(names, pythons) and ground.kept.find_text(known.digest) is not None:
+            return known, Wanted(platform, {}, {}, rules.categories)
     tell(f"reading {', '.join(map(show, found.paths))}")
-    pythons = recall_pythons(workspace, host, may_be_old=False)  # nothing is chosen for what a host had once
     why = _why_none(found) if kind == "requirements" and rules.kind == "auto" and not rules.files else ""
     if why:
         workspace.notes.append(f"{why}, so the run gets the Python that is there: {_HASHES}")
         return None
-    text, wanted = _make(workspace, ground, target, found, pythons)
+    chosen_from: list[Mapping[str, Any]] = []
+
+    def choose(*specs: str) -> Mapping[str, Any]:
+        pin = rules.python or read_python_version(found.get(".python-version"))
+        python, chosen_from[:] = get_python(workspace, target, [pin, *specs])
+        return python
+
+    text, python = _make(ground, found, choose)
+    wanted = wanted_with(workspace, target, rules, python)
     locked = read_plan(text, wanted, target.name, "committed")
-    ground.kept.keep(_key(found, wanted.platform, pythons, [rules.python, *rules.categories]), locked, text)
+    ground.kept.keep(_key(found, wanted.platform, chosen_from, settings), locked, text)
     return locked, wanted
 
 
@@ -105,19 +114,14 @@ def _named(data: bytes | None) -> list[str]:
     return [os.fsdecode(name) for name in _NAMED.findall(data or b"")]
 
 
-def _make(
-    workspace: Workspace, ground: Ground, target: Target, found: Found, pythons: Sequence[Mapping[str, Any]]
-) -> tuple[bytes, Wanted]:
-    """The text of the lock, and what it fits."""
+def _make(ground: Ground, found: Found, choose: Choose) -> tuple[bytes, Mapping[str, Any]]:
+    """The text of the lock, and the Python that it is for."""
     from reprun.env.pylock import Pylock, render
 
-    pyproject = _pyproject(found)
-    pin = ground.rules.python or read_python_version(found.get(".python-version"))
     read = _read_uv if found.kind == "uv" else _read_requirements
-    packages, python, solver = read(ground, found, pyproject, lambda *specs: choose_python(pythons, [pin, *specs], target.name))
-    wanted = wanted_with(workspace, target, ground.rules, python)
+    packages, python, solver = read(ground, found, _pyproject(found), choose)
     lock = Pylock(found.kind, str(python["markers"]["python_version"]), {}, tuple(packages), solver)
-    return render(lock, python), wanted
+    return render(lock, python), python
 
 
 def _read_uv(ground: Ground, found: Found, pyproject: Mapping[str, Any], choose: Choose) -> Read:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from reprun.commands.env_choosing import wanted_on
@@ -26,8 +27,21 @@ def wanted_for(workspace: Workspace, target: Target, rules: EnvironmentRules, lo
 
     if not is_pylock(lock):
         return wanted_on(workspace, target, rules)
-    pythons = recall_pythons(workspace, target.host, may_be_old=False)
-    return wanted_with(workspace, target, rules, choose_python(pythons, [parse_pylock(lock).python], target.name))
+    parsed = parse_pylock(lock)
+    with suppress(RefusedError):
+        return wanted_with(workspace, target, rules, get_python(workspace, target, [parsed.full, parsed.python])[0])
+    return wanted_with(workspace, target, rules, get_python(workspace, target, [parsed.python])[0])
+
+
+def get_python(
+    workspace: Workspace, target: Target, wanted: Sequence[str]
+) -> tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]:
+    """The Python of the target that is all that is wanted, and those that it was chosen from. Raises as `choose_python`."""
+    near = recall_pythons(workspace, target.host, may_be_old=False, every=False)
+    with suppress(RefusedError):
+        return choose_python(near, wanted, target.name), near
+    every = recall_pythons(workspace, target.host, may_be_old=True)
+    return choose_python(every, wanted, target.name), every
 
 
 def wanted_with(
@@ -50,9 +64,10 @@ def choose_python(pythons: Sequence[Mapping[str, Any]], wanted: Sequence[str], w
         version = str(python["markers"]["python_full_version"]).rstrip("+")
         if all(spec.contains(version, prereleases=True) for spec in specs):
             return python
+    pins = [text for text in wanted if re.fullmatch(r"[\d.]+", text)]
     there = ", ".join(str(python["markers"]["python_full_version"]) for python in pythons) or "none"
     needs = ", ".join(text for text in wanted if text)
-    install = needs if re.fullmatch(r"[\d.]+", needs) else "3.12"
+    install = pins[0] if pins else "3.12"
     raise RefusedError(
         f"{show(where)} has no Python {show(needs)}: it has {there}",
         hint=f'uv python install {install} there, or [environment] python = "…" in reprun.toml',

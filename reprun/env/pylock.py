@@ -32,6 +32,7 @@ class Pylock:
     markers: dict[str, str]
     packages: tuple[Pinned, ...]
     solver: str = ""
+    full: str = ""  # the very Python that the first run had, `3.11.7`: another patch of it is the next best
 
 
 def is_pylock(text: bytes) -> bool:
@@ -43,7 +44,7 @@ def render(lock: Pylock, python: Mapping[str, Any]) -> bytes:
     """The text of a lock for a Python. Files that no Python of this version can use are left out."""
     import tomli_w
 
-    version = version_of(python)
+    version, full = version_of(python), str(python["markers"]["python_full_version"])
     markers = {name: str(python["markers"][name]) for name in _MARKERS}
     data = {
         "lock-version": "1.0",
@@ -51,7 +52,7 @@ def render(lock: Pylock, python: Mapping[str, Any]) -> bytes:
         "requires-python": f"=={lock.python}.*",
         "created-by": "reprun",
         "packages": [_row(package, version) for package in sorted(lock.packages, key=lambda one: one.name)],
-        "tool": {"reprun": {"kind": lock.kind, "python": lock.python, "solver": lock.solver, "markers": markers}},
+        "tool": {"reprun": {"kind": lock.kind, "python": lock.python, "full": full, "solver": lock.solver, "markers": markers}},
     }
     return _HEAD + lock.kind.encode() + b". It is a pylock.toml as PEP 751 says.\n" + tomli_w.dumps(data).encode()
 
@@ -65,7 +66,9 @@ def parse_pylock(text: bytes) -> Pylock:
         own = data["tool"]["reprun"]
         markers = {name: str(own["markers"][name]) for name in _MARKERS}
         packages = tuple(_package(row) for row in data["packages"])
-        return Pylock(str(own["kind"]), str(own["python"]), markers, packages, str(own.get("solver", "")))
+        return Pylock(
+            str(own["kind"]), str(own["python"]), markers, packages, str(own.get("solver", "")), str(own.get("full", ""))
+        )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ToolError(f"the lock is not whole: {show(str(error)[:200])}", hint=_RELOCK) from None
 

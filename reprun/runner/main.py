@@ -218,7 +218,7 @@ def _packages(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
 def _pythons(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     from reprun.runner.pythons import find_pythons
 
-    return {"pythons": find_pythons(place)}
+    return {"pythons": list(find_pythons(place, request["every"]))}
 
 
 def _virtual(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:

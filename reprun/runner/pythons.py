@@ -25,14 +25,15 @@ _PROBE = """
 import json, os, platform, sys, sysconfig
 def pip():
     import glob, importlib.util
+    found = importlib.util.find_spec('pip')
+    if found and found.origin: return os.path.dirname(found.origin)
     found = importlib.util.find_spec('ensurepip')
     folders = [os.path.join(os.path.dirname(found.origin), '_bundled')] if found and found.origin else []
     folders += [sysconfig.get_config_var('WHEEL_PKG_DIR') or '/usr/share/python-wheels']
     for folder in folders:
         wheels = sorted(glob.glob(os.path.join(glob.escape(folder), 'pip-*.whl')))
         if wheels: return wheels[-1]
-    found = importlib.util.find_spec('pip')
-    return os.path.dirname(found.origin) if found and found.origin else ''
+    return ''
 def has_venv():
     import importlib.util
     return importlib.util.find_spec('venv') is not None
@@ -50,18 +51,20 @@ print(json.dumps({
 """
 
 
-def find_pythons(home: Home) -> List[Dict[str, Any]]:
-    """What each says of itself, with its `path`: the first on PATH first, whatever leads to one that was seen left out."""
-    found, seen = [], set()
-    for path in _candidates():
+def find_pythons(home: Home, every: bool = True) -> Iterator[Dict[str, Any]]:
+    """What each says of itself, with its `path`: the first on PATH first, whatever leads to one that was seen left out.
+
+    Without `every` only those that are meant by `python3` here.
+    """
+    seen = set()
+    for path in _candidates(every):
         real = os.path.realpath(path)
         if real in seen or real.startswith(home.envs + os.sep):
             continue
         seen.add(real)
         said = _asked(home, real)
         if said and said.get("is_base"):
-            found.append({**said, "path": real})
-    return found
+            yield {**said, "path": real}
 
 
 def find_python(home: Home, wanted: Dict[str, Any]) -> Optional[Dict[str, Any]]:
@@ -87,10 +90,12 @@ def stamp(path: str) -> List[int]:
     return [found.st_size, found.st_mtime_ns]
 
 
-def _candidates() -> Iterator[str]:
+def _candidates(every: bool) -> Iterator[str]:
     for name in _NAMES[:2]:
         yield from _on_path(name)
     yield sys.executable
+    if not every:
+        return
     for name in _NAMES[2:]:
         yield from _on_path(name)
     user = os.path.expanduser("~")
