@@ -85,6 +85,11 @@ def prepare(workspace: Workspace, target: Target, spec: RunSpec, ready: Ready, t
     }
     if locked:
         request["environment"] = locked["digest"]
+    if locked or workspace.settings.environment.get("project"):
+        from reprun.commands.env_project import find_project
+
+        project = find_project(workspace, spec, snapshot, bool(locked))
+        request.update({"project": project} if project else {})
     if target.host.is_here:
         return {**target.host.ask({**request, **workspace.borrowed()}, tell=tell), "locked": locked}
     from reprun.commands.ahead import Ahead

@@ -86,6 +86,18 @@ def test_a_run_gets_what_requirements_with_hashes_say(wheels: list[Made], repo: 
     assert other["digest"] != environment["digest"]
     rows = {(row["area"], row["name"]): row["new"] for row in reprun("diff", first, second, "--json").data["differences"]}
     assert rows["packages", "dial"] == "1.1" and ("packages", "dialer") not in rows
+    (repo / "tool.py").write_text(
+        "import dial, importlib.metadata as m, sys\ndef main():\n    print(m.version('demo'), __file__)\n"
+    )
+    (repo / "pyproject.toml").write_text(
+        PROJECT.replace('version = "0.1"', 'dynamic = ["version"]') + 'scripts.demo = "tool:main"\n'
+    )
+    answer = reprun("launch", "--follow", "--json", "--", "demo")
+    manifest = tomllib.loads(Path(answer.data["run_dir"], "manifest.toml").read_text())
+    commit = manifest["code"]["commit"]
+    assert manifest["environment"]["project"] == "install" and f"0+{commit[:12]} " in answer.stderr and commit in answer.stderr
+    rows = reprun("reproduce", answer.data["run_id"], "--json").json["data"]["differences"]
+    assert not rows, "the folder of a run is no difference"
     (repo / "requirements.txt").write_text(requirements(wheels[0]).replace("dial==1.0", "dial==9.9"))
     refused = reprun("launch", *COMMAND)
     assert refused.rc == 3 and "no wheel of dial==9.9" in refused.stderr
