@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from reprun.workspace import Workspace
 
 _KEPT = 8  # answers of a host that are remembered: of so many programs, folders and the like
-_ASKED = ("key", "cwd", "writable", "variables", "pass_env", "gpus", "data", "form", "accept", "environment")
+_ASKED = ("key", "cwd", "writable", "variables", "pass_env", "gpus", "data", "form", "accept", "environment", "project")
 
 
 class Ahead:

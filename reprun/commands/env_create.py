@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 
 from reprun.commands.env_choosing import Ground, find_ground
+from reprun.commands.env_wanted import SYSTEM, find_kind
 from reprun.core.errors import UsageError
 from reprun.core.frozen import dataclass, replace
 from reprun.core.manifest import is_inside
@@ -30,11 +31,18 @@ class Created:
 
 def create_environment(workspace: Workspace, files: Sequence[str], target: str, tell: Tell) -> Created:
     """Makes the environment of the dev tree as it is, or of other sources, where it is not there yet. Raises as a launch does."""
-    from reprun.commands.environment import choose_lock, make, tell_replaced
+    from reprun.commands.environment import find_chosen, make, tell_replaced
 
     ground, place = find_ground(workspace), workspace.target(target)
-    _check_kind(ground, files)
-    locked, _ = choose_lock(workspace, _with(workspace, ground, files), place, "", tell)
+    found = None
+    if files or find_kind(workspace.repository.top, workspace.settings.environment) != SYSTEM:
+        found = find_chosen(workspace, _with(workspace, ground, files), place, "", tell)
+    if found is None:
+        raise UsageError(
+            "there is nothing to make: a launch takes the Python that is there",
+            hint='kind = "conda" under [environment] in reprun.toml, or reprun env create environment.yml',
+        )
+    locked, _ = found
     workspace.notes.extend(locked.notes)
     digest = str(locked.plan["digest"])
     was_there = "record" in place.host.ask({"op": "env", "digest": digest})
@@ -57,11 +65,3 @@ def _inside(workspace: Workspace, file: str) -> str:
     if not is_inside(path):
         raise UsageError(f"{show(file)} is outside of the repository", hint="copy it into the repository, or cd there")
     return path
-
-
-def _check_kind(ground: Ground, files: Sequence[str]) -> None:
-    if ground.rules.kind == "system" and not files:
-        raise UsageError(
-            'there is nothing to make: [environment] kind = "system" takes the Python that is there',
-            hint='kind = "conda" under [environment] in reprun.toml, or reprun env create environment.yml',
-        )

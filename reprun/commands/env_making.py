@@ -70,11 +70,19 @@ class _Making:
             self._send_tool("rattler")
         if "python" in answer["tools"]:
             self._send_tool("python")
+        if "pip" in answer["tools"]:
+            self._send_pip()
         self._send_packages(answer)
 
-    def _tools(self) -> dict[str, Any]:
-        from reprun.env.tools import local_tools, name_of_python, python_of, rattler_name
+    def _send_pip(self) -> None:
+        tool = self.tools["pip"]
+        self._send([[tool["sha256"], tool["size"]]], [tool["name"]], {}, "pip")
 
+    def _tools(self) -> dict[str, Any]:
+        from reprun.env.tools import local_tools, name_of_python, pip_of_python, python_of, rattler_name
+
+        if "python" in self.plan:
+            return pip_of_python()
         if self.host.is_here:
             return local_tools()
         return {"rattler": {"name": rattler_name(self.platform)}, "python": {"name": name_of_python(python_of(self.plan))}}

@@ -35,6 +35,17 @@ def has_told(workspace: Workspace, host: Host) -> bool:
     return host.is_here or "platform" in _read(workspace, host)
 
 
+def recall_pythons(workspace: Workspace, host: Host, may_be_old: bool, every: bool = True) -> list[dict[str, Any]]:
+    """The Pythons of a host; with `may_be_old` as it has said last. Here, without `every`, those that are meant by `python3`."""
+    if host.is_here:
+        return list(host.ask({"op": "pythons", "every": every})["pythons"])
+    known = _read(workspace, host)
+    if not may_be_old or "pythons" not in known:
+        known = {**known, "pythons": host.ask({"op": "pythons", "every": True})["pythons"]}
+        _write(workspace, host, known)
+    return list(known["pythons"])
+
+
 def recall_made(workspace: Workspace, host: Host, digest: str) -> dict[str, Any] | None:
     """Where the environment is on the host, and what made it; None when that is not remembered."""
     if host.is_here:
@@ -61,6 +72,7 @@ def has_changed(workspace: Workspace, host: Host, answer: Mapping[str, Any], dig
     lacks, platform = "lacks_environment" in answer, answer.get("platform", known.get("platform"))
     if lacks:
         known.get("made", {}).pop(digest, None)
+        known.pop("pythons", None)  # the environment of one that was upgraded is no environment any more
     is_other = platform != known.get("platform")
     if lacks or is_other:
         _write(workspace, host, {**known, "platform": platform})

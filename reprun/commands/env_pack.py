@@ -49,7 +49,8 @@ def pack_environment(workspace: Workspace, row: Row, output: str, target: str, t
 
     Raises `RefusedError` for a run without a lock, and `ToolError` with the names of all packages that cannot be had.
     """
-    locked, text = recorded_plan(workspace, workspace.manifest(row.run_id))
+    where = workspace.target(target or workspace.place_of(row)[0])
+    locked, text = recorded_plan(workspace, workspace.manifest(row.run_id), where)
     plan, labels = locked.plan, list(workspace.settings.environment_rules().labels)
     name = f"{str(plan['digest'])[:32]}.tar"
     path = os.path.abspath(os.path.expanduser(output)) if output else os.path.join(packs_dir(workspace), name)
@@ -59,7 +60,7 @@ def pack_environment(workspace: Workspace, row: Row, output: str, target: str, t
     tell("looking for the packages")
     known, storage, why = _ask(LocalHost(), packages, {"labels": labels})
     if len(known) < len(packages):
-        host, trouble = _host(workspace, row, target), ""
+        host, trouble = where.host, ""
         if not host.is_here:
             try:
                 known |= _bring(host, {at: one for at, one in enumerate(packages) if at not in known}, storage, tell)
@@ -71,10 +72,6 @@ def pack_environment(workspace: Workspace, row: Row, output: str, target: str, t
     archives = [known[at] for at in range(len(packages))]
     size = write_pack(path, Contents(text, plan, archives, storage), tell)
     return Packed(path, locked.digest, str(plan["digest"]), len(packages), size)
-
-
-def _host(workspace: Workspace, row: Row, target: str) -> Host:
-    return workspace.target(target or workspace.place_of(row)[0]).host
 
 
 def _ask(host: Host, packages: list[Package], more: Mapping[str, Any]) -> tuple[dict[int, Archive], str, dict[str, str]]:

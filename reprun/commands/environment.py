@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from reprun.commands.env_choosing import Ground, find_ground, read_files, wanted_on
 from reprun.commands.env_memory import recall_made, remember_made
-from reprun.commands.env_wanted import active_prefix
+from reprun.commands.env_pythons import wanted_for
+from reprun.commands.env_wanted import active_prefix, active_venv, find_kind
 from reprun.core.errors import NotFoundError, RefusedError, UsageError
 from reprun.core.manifest import Manifest
 from reprun.core.spec import Attempt, RunSpec, Snapshot
@@ -16,6 +17,7 @@ from reprun.core.text import show
 from reprun.env.choosing import Choice, choose, read_plan
 from reprun.env.kept import Locked
 from reprun.env.plan import md5_only, texts
+from reprun.env.pylock import is_pylock
 from reprun.env.sources import Sources, Wanted, key_of
 from reprun.repo import refs
 from reprun.repo.pruning import keep_blob
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 Tell = Callable[[str], None]
 _LOCKING = "reprun env lock, then launch again: that run will have one"
+_REFRESH = "reprun env export -o conda-lock.yml locks what is installed; or change environment.yml"
 _SHOWN, _KEPT = 10, 100  # packages of a drift that are named in a refusal, and in a manifest
 
 
@@ -42,7 +45,10 @@ def ensure_environment(
     if recorded:
         locked, wanted, text = recorded_for(workspace, target, recorded)
     else:
-        locked, wanted = choose_lock(workspace, ground, target, snapshot.commit, tell)
+        found = find_chosen(workspace, ground, target, snapshot.commit, tell)
+        if found is None:
+            return {}
+        locked, wanted = found
         locked, text, drift = _drifted(workspace, ground, wanted, locked, target)
         workspace.notes.extend(locked.notes)
     _keep(workspace, locked.digest, text)
@@ -81,14 +87,16 @@ def recorded_for(workspace: Workspace, target: Target, digest: str) -> tuple[Loc
     """A recorded lock with its plan for a target, what it has to fit there, and its text."""
     ground = find_ground(workspace)
     text = _recorded_text(workspace, ground, digest)
-    wanted = wanted_on(workspace, target, ground.rules)
+    wanted = wanted_for(workspace, target, ground.rules, text)
     return read_plan(text, wanted, target.name, "recorded"), wanted, text
 
 
-def recorded_plan(workspace: Workspace, manifest: Manifest) -> tuple[Locked, bytes]:
+def recorded_plan(workspace: Workspace, manifest: Manifest, target: Target) -> tuple[Locked, bytes]:
     """The lock of a run with its plan for the machine where it ran, and its text. Raises `RefusedError` for a run without one."""
     table, ground = manifest.table("environment"), find_ground(workspace)
     text = _recorded_text(workspace, ground, lock_of(manifest))
+    if is_pylock(text):  # wheels are for one Python: that of the target
+        return read_plan(text, wanted_for(workspace, target, ground.rules, text), target.name, "recorded"), text
     wanted = Wanted(str(table["platform"]), table.get("virtual", {}), table.get("overrides", {}), ground.rules.categories)
     return read_plan(text, wanted, "where it ran", "recorded"), text
 
@@ -109,11 +117,22 @@ def _recorded_text(workspace: Workspace, ground: Ground, digest: str) -> bytes:
     return text
 
 
-def choose_lock(workspace: Workspace, ground: Ground, target: Target, commit: str, tell: Tell) -> tuple[Locked, Wanted]:
-    """The lock for the files of the snapshot: what was edited since then is not asked. And what it has to fit.
+def find_chosen(workspace: Workspace, ground: Ground, target: Target, commit: str, tell: Tell) -> tuple[Locked, Wanted] | None:
+    """The lock for a new run, by the kind of its environment; None where its files turn out to be no lock. Without a commit it is
+    that for the files of the dev tree."""
+    settings = workspace.settings.environment
+    if ground.rules.files != settings.get("files", ()):  # somebody asks for others
+        settings = {"files": ground.rules.files}
+    kind = find_kind(workspace.repository.top, settings)
+    if kind == "conda":
+        return _chosen_now(workspace, ground, target, commit, tell)
+    from reprun.commands.env_pip import find_locked
 
-    Without a commit it is that for the files of the dev tree.
-    """
+    return find_locked(workspace, ground, target, (kind, commit), tell)
+
+
+def _chosen_now(workspace: Workspace, ground: Ground, target: Target, commit: str, tell: Tell) -> tuple[Locked, Wanted]:
+    """The lock for the files of the snapshot: what was edited since then is not asked. And what it has to fit."""
     rules = ground.rules
     *files, lock = read_files(workspace, commit, [*ground.paths, rules.lock])
     missing = next((path for path, data in zip(ground.paths, files, strict=True) if data is None), "")
@@ -154,7 +173,8 @@ def _drifted(
 ) -> tuple[Locked, bytes, list[str]]:
     """Compares the active environment with the lock, and does about it what the settings say."""
     text = _recorded_text(workspace, ground, locked.digest)
-    prefix = active_prefix(os.environ)
+    is_conda = "python" not in locked.plan
+    prefix = (active_prefix if is_conda else active_venv)(os.environ)
     if not prefix or not target.host.is_here or locked.origin == "exported":
         return locked, text, []
     from reprun.env.drift import find_drift
@@ -166,8 +186,8 @@ def _drifted(
     more = f"; and {len(drift) - _SHOWN} more" if len(drift) > _SHOWN else ""
     what = f"the active environment {show(prefix)} is not what the lock says: {show('; '.join(drift[:_SHOWN]))}{more}"
     if ground.rules.drift == "refuse":
-        raise RefusedError(what, hint="reprun env export -o conda-lock.yml locks what is installed; or change environment.yml")
-    if ground.rules.drift == "export":
+        raise RefusedError(what, hint=_REFRESH if is_conda else "uv sync, or pip-sync, installs what the lock says")
+    if ground.rules.drift == "export" and is_conda:
         exported = _exported(ground, wanted, target.name)
         return exported, _recorded_text(workspace, ground, exported.digest), drift
     workspace.notes.append(f"{what}; the run gets the lock")
@@ -219,9 +239,9 @@ def tell_replaced(workspace: Workspace, made: Mapping[str, Any]) -> None:
 def _record(locked: Locked, wanted: Wanted, made: Mapping[str, Any], drift: list[str]) -> dict[str, Any]:
     plan = locked.plan
     record: dict[str, Any] = {
-        "kind": "conda", "strength": "locked", "digest": plan["digest"], "lock": locked.digest, "origin": locked.origin,
-        "platform": plan["platform"], "prefix": str(made["prefix"]), "solver": locked.solver, "installer": str(made["installer"]),
-        "virtual": dict(wanted.virtual), "packages": texts(plan),
+        "kind": plan.get("kind", "conda"), "strength": "locked", "digest": plan["digest"], "lock": locked.digest,
+        "origin": locked.origin, "platform": plan["platform"], "prefix": str(made["prefix"]), "solver": locked.solver,
+        "installer": str(made["installer"]), "virtual": dict(wanted.virtual), "packages": texts(plan),
     }  # fmt: skip
     if wanted.overrides:
         record["overrides"] = dict(wanted.overrides)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from reprun.commands.env_wanted import wants_environment
+from reprun.commands.env_wanted import note_on_system, wants_environment
 from reprun.commands.records import BEGUN
 from reprun.core.errors import ToolError
 from reprun.core.frozen import dataclass
@@ -53,7 +53,11 @@ def _lock(
     workspace: Workspace, target: Target, spec: RunSpec, attempt: Attempt, snapshot: Snapshot, tell: Callable[[str], None]
 ) -> dict[str, Any]:
     """The locked environment, on the target; nothing for a project that has none."""
-    if not wants_environment(workspace.repository.top, workspace.settings.environment, spec.lock):
+    top, settings = workspace.repository.top, workspace.settings.environment
+    if not wants_environment(top, settings, spec.lock):
+        note = "" if spec.lock else note_on_system(top, settings)
+        if note and note not in workspace.notes:
+            workspace.notes.append(note)
         return {}
     from reprun.commands.environment import ensure_environment
 
@@ -81,6 +85,11 @@ def prepare(workspace: Workspace, target: Target, spec: RunSpec, ready: Ready, t
     }
     if locked:
         request["environment"] = locked["digest"]
+    if locked or workspace.settings.environment.get("project"):
+        from reprun.commands.env_project import find_project
+
+        project = find_project(workspace, spec, snapshot, bool(locked))
+        request.update({"project": project} if project else {})
     if target.host.is_here:
         return {**target.host.ask({**request, **workspace.borrowed()}, tell=tell), "locked": locked}
     from reprun.commands.ahead import Ahead

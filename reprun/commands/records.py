@@ -107,7 +107,10 @@ def environment_table(prepared: Mapping[str, Any]) -> dict[str, Any]:
     """The locked environment with what the job's Python says of itself; without a lock only that."""
     seen = system_record(prepared["environment"])
     locked = prepared.get("locked")
-    return {**{key: value for key, value in seen.items() if key != "packages"}, **locked} if locked else seen
+    project = {"project": str(prepared["project"])} if prepared.get("project") else {}
+    if not locked:
+        return {**seen, **project}
+    return {**{key: value for key, value in seen.items() if key != "packages"}, **locked, **project}
 
 
 def _conversions_table(snapshot: Snapshot, prepared: Mapping[str, Any]) -> dict[str, Any]:

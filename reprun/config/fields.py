@@ -15,6 +15,7 @@ from reprun.core.text import show
 Check = Callable[[str, Any], Any]
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _REMOTE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")
+_PYTHON = re.compile(r"\d+(\.\d+){1,2}|(~=|==|!=|<=|>=|<|>)\d+(\.\d+)*(\.\*)?(,(~=|==|!=|<=|>=|<|>)\d+(\.\d+)*(\.\*)?)*")
 _NAME_GLOB = re.compile(r"[A-Za-z0-9_*?\[\]!-]+")
 _LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 _VIRTUAL = re.compile(r"__[a-z][a-z0-9_]*")
@@ -148,6 +149,13 @@ def label(where: str, value: Any) -> str:
     if not isinstance(value, str) or not _LABEL.fullmatch(value):
         raise wrong(where, "the label of a channel", value, hint='for example "broken"')
     return value
+
+
+def python_version(where: str, value: Any) -> str:
+    """Which Python: `3.11`, or what PEP 440 calls specifiers, `>=3.10,<3.13`."""
+    if not isinstance(value, str) or not _PYTHON.fullmatch(value.replace(" ", "")):
+        raise wrong(where, "a version of Python", value, hint='for example "3.11" or ">=3.10,<3.13"')
+    return value.replace(" ", "")
 
 
 def virtual_packages(where: str, value: Any) -> dict[str, str]:

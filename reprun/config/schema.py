@@ -7,7 +7,7 @@ from typing import Any
 
 from reprun.config import fields
 from reprun.config.formats import parse
-from reprun.core.environment import DRIFT, KINDS
+from reprun.core.environment import DRIFT, KINDS, PROJECT
 from reprun.core.text import show
 
 
@@ -79,6 +79,8 @@ SCHEMA: dict[str, fields.Check] = {
         drift=fields.choice(*DRIFT),
         fetch=fields.choice("host", "dev"),
         labels=fields.list_of(fields.label),
+        python=fields.python_version,
+        project=fields.choice(*PROJECT),
     ),
     "guard": _section(max_file=fields.size, max_total=fields.size, max_new_files=fields.count, allow=fields.list_of(fields.text)),
     "git": _section(push=fields.remote),

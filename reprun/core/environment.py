@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from reprun.core.frozen import dataclass, field
 
-KINDS = ("auto", "conda", "system")
+KINDS = ("auto", "conda", "uv", "requirements", "system")
+PROJECT = ("auto", "path", "install", "none")
 DRIFT = ("record", "refuse", "export")
 
 
@@ -12,7 +13,9 @@ DRIFT = ("record", "refuse", "export")
 class EnvironmentRules:
     """How the environment of a run is made.
 
-    `kind` "auto" is conda where the repository has a lock or the sources of one. `files` are the sources (none: the usual ones),
+    `kind` "auto" is conda where the repository has a lock or the sources of one, else uv where it has a uv.lock, else
+    requirements where it has a requirements.txt with hashes. `python` is the version of Python that a virtual environment is made
+    from. `project` says how the job finds the code of the worktree as a package. `files` are the sources (none: the usual ones),
     `categories` those that a run needs. `overrides` are virtual packages by name; an empty version takes one away. `solver` is
     "auto", "py-rattler" or a program. `fetch` says who fetches packages first, the "host" or the "dev" machine; `labels` where
     else in its channel a package is looked for that is gone.
@@ -29,3 +32,5 @@ class EnvironmentRules:
     drift: str = "record"
     fetch: str = "host"
     labels: tuple[str, ...] = ("main", "broken")
+    python: str = ""
+    project: str = "auto"

@@ -99,6 +99,9 @@ def variables(manifest: Record) -> Facts:
         facts = {name: value.replace(prefix, "{environment}") for name, value in facts.items()}
         if "PYTHONPATH" not in items(table.get("configured")):
             facts.pop("PYTHONPATH", None)  # it says where the worktree is
+    if "PATH" in facts and run_id:  # programs of the project, which lie in the folder of the run
+        folders = facts["PATH"].split(":")
+        facts["PATH"] = ":".join(folder for folder in folders if not folder.endswith(f"/{run_id}/overlay/bin"))
     if run_id:  # a path into the run's own directory is another one in every run
         facts = {name: value.replace(run_id, "{run_id}") for name, value in facts.items()}
     return facts | {name: "(secret)" for item in items(table.get("secret")) if (name := plain(item))}

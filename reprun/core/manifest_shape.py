@@ -183,6 +183,7 @@ _FIELDS: dict[str, tuple[_Test, bool]] = {
             "platform",
             "solver",
             "installer",
+            "project",
         )
     },
     "environment.lock": (lambda value: isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None, False),

@@ -52,7 +52,10 @@ def read_plan(text: bytes, wanted: Wanted, where: str, origin: str, notes: tuple
     """A lock with its plan for the target. Raises `RefusedError` when the target lacks what packages of it need."""
     from reprun.env.lockfile import read_head, read_packages
     from reprun.env.plan import make_plan, unmet
+    from reprun.env.pylock import is_pylock
 
+    if is_pylock(text):
+        return _read_pip_plan(text, wanted, where, origin, notes)
     head = read_head(text)
     packages = read_packages(text, wanted.platform, wanted.categories)
     solved = head.virtual.get(wanted.platform, {})
@@ -65,6 +68,16 @@ def read_plan(text: bytes, wanted: Wanted, where: str, origin: str, notes: tuple
             hint="reprun env lock on a machine like it, or [environment] overrides, solves for what it has",
         )
     return Locked(digest_of(text), origin, head.solver, plan, notes)
+
+
+def _read_pip_plan(text: bytes, wanted: Wanted, where: str, origin: str, notes: tuple[str, ...]) -> Locked:
+    from reprun.env.plan import make_plan
+    from reprun.env.pylock import parse_pylock, plan_rows
+    from reprun.runner.pythons import names
+
+    lock, python = parse_pylock(text), dict(wanted.python or {})
+    plan = make_plan(plan_rows(lock, python, where), wanted.platform, {}, names(python))
+    return Locked(digest_of(text), origin, lock.solver, {**plan, "kind": lock.kind}, notes)
 
 
 def fits(lock: bytes, sources: Sources, wanted: Wanted, cache: str, rules: EnvironmentRules) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from reprun.core.errors import ToolError
 from reprun.core.frozen import dataclass
 from reprun.core.text import show
+from reprun.env.pylock import is_pylock, list_rows, parse_pylock
 
 _HEAD = re.compile(rb"^package:", re.MULTILINE)
 _ARCHIVE = re.compile(r"(.+)-([^-]+)-([^-]+)(\.conda|\.tar\.bz2)")
@@ -31,6 +32,10 @@ class Head:
 
 def read_head(text: bytes) -> Head:
     """The head of a lock, without its packages. Raises `ToolError` for what is no lock."""
+    if is_pylock(text):
+        lock = parse_pylock(text)
+        platform = f"{lock.markers['sys_platform']}-{lock.markers['platform_machine']}"
+        return Head((f"{platform}, Python {lock.python}",), (lock.kind,), (), {}, lock.solver or lock.kind, {})
     cut = _HEAD.search(text)
     data = _load(text[: cut.start()] if cut else text)
     meta = data.get("metadata")
@@ -55,6 +60,8 @@ def read_all(text: bytes, platform: str) -> list[dict[str, Any]]:
 
 def read_packages(text: bytes, platform: str, categories: tuple[str, ...] | None) -> list[dict[str, Any]]:
     """The packages of a lock for `platform`, as a plan lists them. Raises `ToolError` for what is no lock or names none."""
+    if is_pylock(text):
+        return list_rows(parse_pylock(text))
     listed = _load(text).get("package")
     rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
     there = {str(row.get("platform")) for row in rows}

@@ -8,16 +8,19 @@ from hashlib import sha256
 from typing import Any
 
 
-def make_plan(packages: Sequence[Mapping[str, Any]], platform: str, virtual: Mapping[str, str]) -> dict[str, Any]:
-    """The plan for these packages; `virtual` are the virtual packages that the lock was solved for."""
+def make_plan(
+    packages: Sequence[Mapping[str, Any]], platform: str, virtual: Mapping[str, str], python: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The plan for these packages; `virtual` are the virtual packages that the lock was solved for, `python` the Python of the
+    host that a virtual environment is made from."""
     ordered = sorted((dict(item) for item in packages), key=lambda item: (item["manager"], item["name"]))
-    data = {"packages": ordered, "platform": platform, "virtual": dict(virtual)}
+    data = {"packages": ordered, "platform": platform, "virtual": dict(virtual), **({"python": dict(python)} if python else {})}
     return {"digest": digest_of(data), **data}
 
 
 def digest_of(data: Mapping[str, Any]) -> str:
     """The name of a plan's prefix: the same for the same packages, platform and virtual packages, and for nothing else."""
-    parts = {"packages": data["packages"], "platform": data["platform"], "virtual": data["virtual"]}
+    parts = {name: data[name] for name in ("packages", "platform", "virtual", "python") if name in data}
     return sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

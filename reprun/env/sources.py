@@ -36,12 +36,14 @@ class Sources:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a lock has to fit: the platform, its virtual packages (overrides included), and the categories to install."""
+    """What a lock has to fit: the platform, its virtual packages (overrides included), the categories to install, and for
+    packages of pip alone the Python that they are installed for."""
 
     platform: str
     virtual: Mapping[str, str]
     overrides: Mapping[str, str]
     categories: tuple[str, ...] = ("main",)
+    python: Mapping[str, Any] | None = None
 
     @property
     def solved_for(self) -> dict[str, str]:

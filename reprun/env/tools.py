@@ -51,6 +51,24 @@ def local_tools() -> dict[str, Any]:
     return {"interpreter": sys.executable, "path": _site()}
 
 
+def pip_of_python() -> dict[str, Any]:
+    """The pip that comes with this Python, for a host that has none: among the packages of this machine, by its digest."""
+    import glob
+
+    folder = os.path.join(os.path.dirname(os.__file__), "ensurepip", "_bundled")
+    found = sorted([*glob.glob(os.path.join(glob.escape(folder), "pip-*.whl")), *glob.glob("/usr/share/python-wheels/pip-*.whl")])
+    if not found:
+        return {}
+    oid = sha256_file(found[-1])
+    place = object_path(Home(home()).packages, oid)
+    if not os.path.isfile(place):
+        ensure_dir(os.path.dirname(place))
+        aside = f"{place}.{os.getpid()}.tmp"
+        shutil.copyfile(found[-1], aside)
+        os.rename(aside, place)
+    return {"pip": {"name": os.path.basename(found[-1]), "sha256": oid, "size": os.path.getsize(place)}}
+
+
 def rattler_name(host: str) -> str:
     """What py-rattler is called on a host of this platform."""
     return f"py-rattler-{_version()}-{host}"

@@ -48,6 +48,11 @@ def activate(prefix: str) -> Dict[str, Any]:
     return {"variables": {name: found[name] for name in sorted(found) if name not in _OF_THE_SHELL}, "path": path}
 
 
+def activate_venv(prefix: str) -> Dict[str, Any]:
+    """The same for a virtual environment, which has no scripts of packages."""
+    return {"variables": {"VIRTUAL_ENV": prefix}, "path": [os.path.join(prefix, "bin")]}
+
+
 def activated(env: Mapping[str, str], activation: Mapping[str, Any], kept: Sequence[str] = ()) -> Dict[str, str]:
     """The variables of a job: those of the host without what belongs to another environment, and those of this one.
 

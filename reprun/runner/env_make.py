@@ -10,10 +10,10 @@ import json
 import os
 import threading
 import time
-from typing import Any, BinaryIO, Dict, List
+from typing import Any, BinaryIO, Dict, List, Optional
 
 from reprun.runner.contents import list_lacking
-from reprun.runner.env_activate import activate
+from reprun.runner.env_activate import activate, activate_venv
 from reprun.runner.env_archives import Found, Way, collect
 from reprun.runner.env_fetch import note_source
 from reprun.runner.env_gc import packages_lock
@@ -22,6 +22,7 @@ from reprun.runner.env_plan import of_manager
 from reprun.runner.env_record import PLAN, seal
 from reprun.runner.env_spare import note_archives
 from reprun.runner.env_tools import Installer, find_installer, list_lacking_tools
+from reprun.runner.env_venv import lacks_pip, make_venv
 from reprun.runner.errors import RunnerError
 from reprun.runner.files import ensure_dir, locked, remove_tree, write_atomic, write_json
 from reprun.runner.paths import Home
@@ -80,22 +81,31 @@ class _Making:
         note_archives(self.home, self.plan["digest"], found.paths.values())
         ensure_dir(self.work)
         conda, pip = self._laid_out(found, "conda"), self._laid_out(found, "pip")
+        made = self._make_venv(pip) if installer is None else self._make_conda(installer, conda, pip)
+        write_json(os.path.join(self.prefix, PLAN), self.plan, durable=False)
+        record = {
+            "digest": self.plan["digest"], "packages": len(self.plan["packages"]), **made,
+            "md5_only": [one["file"] for one in self.plan["packages"] if one.get("md5_only") or not one["sha256"]],
+            "made": self.began, "seconds": round(time.time() - self.began, 3),
+            "virtual": self.plan.get("virtual", {}), "hostname": os.uname().nodename,
+        }  # fmt: skip
+        seal(self.prefix, {**record, "replaced": self._replaced(found)})
+        self.is_complete = True
+
+    def _make_conda(self, installer: Installer, conda: List[Dict[str, Any]], pip: List[Dict[str, Any]]) -> Dict[str, Any]:
         self._tell("installing %d packages" % len(conda), always=True)
         with locked(packages_lock(self.home), exclusive=False):
             version = self._install(installer, conda)
         if pip:
             self._tell("installing %d packages of pip" % len(pip), always=True)
             install_wheels(self.prefix, self.work, pip, self.lock)
-        activation = activate(self.prefix)
-        write_json(os.path.join(self.prefix, PLAN), self.plan, durable=False)
-        record = {
-            "digest": self.plan["digest"], "packages": len(self.plan["packages"]), "installer": "py-rattler " + version,
-            "md5_only": [one["file"] for one in self.plan["packages"] if one.get("md5_only") or not one["sha256"]],
-            "made": self.began, "seconds": round(time.time() - self.began, 3), "activation": activation,
-            "virtual": self.plan.get("virtual", {}), "hostname": os.uname().nodename,
-        }  # fmt: skip
-        seal(self.prefix, {**record, "replaced": self._replaced(found)})
-        self.is_complete = True
+        return {"installer": "py-rattler " + version, "activation": activate(self.prefix)}
+
+    def _make_venv(self, packages: List[Dict[str, Any]]) -> Dict[str, Any]:
+        self._tell("installing %d packages" % len(packages), always=True)
+        wish = {"python": self.plan["python"], "packages": packages, "pip": self.request["tools"].get("pip")}
+        made = make_venv(self.home, self.prefix, self.work, wish, self.lock)
+        return {**made, "activation": activate_venv(self.prefix)}
 
     def clean_up(self) -> None:
         """Removes what is half made, and what was only for the making."""
@@ -105,16 +115,18 @@ class _Making:
         if not self.is_complete:
             remove_tree(self.prefix)
 
-    def _collect(self) -> "tuple[Found, Installer]":
+    def _collect(self) -> "tuple[Found, Optional[Installer]]":
+        """The archives, and what installs them: nothing of ours for a virtual environment."""
         packages, request = self.plan["packages"], self.request
         for package in packages:
             package["sha256"] = package.get("sha256") or ""
         may_lack = bool(request.get("may_send"))
-        tools = list_lacking_tools(self.home, request["tools"])
+        is_venv = "python" in self.plan
+        tools = self._lacking_pip() if is_venv else list_lacking_tools(self.home, request["tools"])
         may_fetch = request.get("fetch", "host") == "host"
         found = collect(self.home, packages, Way(may_lack, may_fetch, request.get("labels", ())), self._tell)
-        installer = find_installer(self.home, request)
-        if found.lacking or installer is None:
+        installer = None if is_venv else find_installer(self.home, request)
+        if found.lacking or (bool(tools) if is_venv else installer is None):
             partly = self._partly_here(found.lacking)
             raise LackError({"lacks": found.lacking, "tools": tools, "why": found.why, "gone": found.gone, "there": partly})
         return found, installer
@@ -131,6 +143,10 @@ class _Making:
             if source:
                 replaced.append([package["file"], source])
         return replaced
+
+    def _lacking_pip(self) -> List[str]:
+        sent = self.request["tools"].get("pip")
+        return ["pip"] if sent and lacks_pip(self.home, self.plan["python"], sent) else []
 
     def _partly_here(self, lacking: List[Dict[str, Any]]) -> List[List[Any]]:
         """(SHA-256, bytes) of archives of which a part has arrived already."""

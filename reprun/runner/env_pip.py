@@ -15,8 +15,13 @@ _WORDS = (
 _SECONDS = 3600
 
 
-def install_wheels(prefix: str, work: str, packages: Sequence[Dict[str, Any]], lock: int) -> None:
-    """Installs wheels; their archives are in the folder `work` under their own names. Raises `RunnerError`."""
+def install_wheels(
+    prefix: str, work: str, packages: Sequence[Dict[str, Any]], lock: int, pip: Sequence[str] = ("-m", "pip")
+) -> None:
+    """Installs wheels; their archives are in the folder `work` under their own names. Raises `RunnerError`.
+
+    `pip` says how the environment's Python finds it.
+    """
     for package in packages:
         if not package["file"].endswith(".whl"):
             what = "the lock has %s, which would have to be built: only wheels give the same files everywhere" % package["file"]
@@ -31,7 +36,7 @@ def install_wheels(prefix: str, work: str, packages: Sequence[Dict[str, Any]], l
     # By --find-links and not by path: pip would note the path in the environment as where the package is from.
     env = {"PATH": "%s/bin:/usr/bin:/bin" % prefix, "HOME": work, "LC_ALL": "C.UTF-8", "PIP_CONFIG_FILE": os.devnull}
     env["PYTHONDONTWRITEBYTECODE"] = "1"
-    words = [python, "-I", "-m", "pip", *_WORDS, "--find-links", work, "-r", wanted]
+    words = [python, "-I", *pip, *_WORDS, "--find-links", work, "-r", wanted]
     done = finish(spawn(words, env=env, cwd=work, keeps=[lock]), words, check=False, timeout=_SECONDS)
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["exit status %d" % done.returncode]

@@ -22,6 +22,8 @@ def check_plan(plan: Dict[str, Any]) -> None:
         hashes = {kind: str(package.get(kind) or "") for kind in _HEX}
         if not any(hashes.values()) or (package["manager"] == "pip" and not hashes["sha256"]):
             raise RunnerError("refused", "the lock has no hash of %s, so nobody can say what it is" % file, "reprun env lock")
+        if "python" in plan and package["manager"] != "pip":
+            raise RunnerError("usage", "%s is no package for a virtual environment" % file)
         if any(value and not _HEX[kind].fullmatch(value) for kind, value in hashes.items()):
             raise RunnerError("usage", "the hash of %s in the lock is none" % file, "reprun env lock")
 

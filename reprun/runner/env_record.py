@@ -34,12 +34,21 @@ def find_record(home: Home, digest: str) -> Optional[Dict[str, Any]]:
         return None
     if record is None or record.get("digest") != digest:
         return None
+    if "base" in record and has_changed(record["base"]):
+        return None
     seen, boot = prefix + ".boots", boot_id()
     if boot not in (record["boot"], *read_text(seen).split()):
         if not is_whole(prefix, record):
             return None
         write_atomic(seen, ("%s\n%s\n" % (read_text(seen).strip(), boot)).encode(), durable=False)
     return record
+
+
+def has_changed(base: Dict[str, Any]) -> bool:
+    """Whether the Python that a virtual environment was made from is another one now, or gone: then it is no environment."""
+    from reprun.runner.pythons import stamp
+
+    return bool(stamp(str(base["path"])) != base["stamp"])
 
 
 def seal(prefix: str, record: Dict[str, Any]) -> Dict[str, Any]:

@@ -226,6 +226,12 @@ def _packages(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     return keep(place, request)
 
 
+def _pythons(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.pythons import find_pythons
+
+    return {"pythons": list(find_pythons(place, request["every"]))}
+
+
 def _virtual(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     from reprun.runner.virtual import find_platform
 
@@ -236,6 +242,6 @@ _OPERATIONS: Dict[str, Callable[[Home, Dict[str, Any]], Dict[str, Any]]] = {
     "hello": _hello, "take": _take, "early": _early, "warm": _warm, "prepare": _prepare, "start": _start, "state": _state,
     "stop": _stop, "facts": _facts, "examine": _examine, "read": _read, "survey": _list, "remove": _remove, "publish": _publish,
     "files": _files, "follow": _follow, "session": _session, "found": _found, "records": _records,
-    "offer": _offer, "env": _env, "shell": _shell, "packages": _packages, "virtual": _virtual,
+    "offer": _offer, "env": _env, "shell": _shell, "packages": _packages, "virtual": _virtual, "pythons": _pythons,
 }  # fmt: skip
 STREAMS: Dict[str, Callable[[Home, Dict[str, Any]], Iterator[Tuple[Dict[str, Any], bytes]]]] = {"contents": _contents}

@@ -131,6 +131,7 @@ def _facts(home: Home, request: Dict[str, Any], path: str, folder: str) -> Dict[
         "data": data_facts(request.get("data", []), request.get("data_base") or path, home.cache),
         "socket": home.socket(),
         "pycache": os.path.join(home.cache, "pycache"),
+        **({"project": request["project"]["mode"]} if request.get("project") else {}),
         **({"platform": find_platform()} if request.get("environment") else {}),
         "program": which(request["argv"][0], seen, folder) or "",
         "free_bytes": _free_bytes(home.run(request["run_id"]).path),

@@ -47,11 +47,14 @@ def has_environment(home: Home, digest: str) -> bool:
 def surroundings(home: Home, request: Mapping[str, Any], worktree: str = "") -> Tuple[Dict[str, str], List[str]]:
     """The variables that a job gets of this host, and the names of those that are of its `environment`, where it has one.
 
-    The environment comes without what is developed in the repository: the folders `python_path` of the worktree (by itself
-    the whole of it) are where Python looks first. Raises `RunnerError` for an environment that is not here.
+    The environment comes without what is developed in the repository, which is taken from the worktree: what is asked for as
+    its `project` is where Python looks first. Raises `RunnerError` for an environment that is not here.
     """
     env = inherited(request.get("pass_env", []))
     if not request.get("environment"):
+        if worktree and request.get("project"):
+            env.update(_of_project(home, request, worktree, env))
+            return env, ["PYTHONPATH"]
         return env, []
     from reprun.runner.env_activate import activated
     from reprun.runner.env_record import find_record
@@ -65,10 +68,19 @@ def surroundings(home: Home, request: Mapping[str, Any], worktree: str = "") -> 
         from reprun.runner.env_gc import note_use
 
         note_use(home, request["environment"])
-        parts = [os.path.normpath(os.path.join(worktree, part)) for part in request.get("python_path", [""])]
-        env["PYTHONPATH"] = os.pathsep.join(parts)
+        env.update(_of_project(home, request, worktree, env))
     names = {*record["activation"]["variables"], "PATH", "PYTHONNOUSERSITE", "PYTHONPATH"}
     return env, sorted(names & set(env))
+
+
+def _of_project(home: Home, request: Mapping[str, Any], worktree: str, env: Mapping[str, str]) -> Dict[str, str]:
+    from reprun.runner.overlay import project_paths
+
+    folders, programs = project_paths(home, request, worktree)
+    found = {"PYTHONPATH": os.pathsep.join(folders)} if folders else {}
+    if programs:
+        found["PATH"] = os.pathsep.join([programs, env.get("PATH", os.defpath)])
+    return found
 
 
 def is_private(name: str) -> bool:

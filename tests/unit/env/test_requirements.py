@@ -1,0 +1,78 @@
+"""Reading requirements.txt as a lock: what is pinned and hashed, what is not, and what no file of a stranger may make pip do."""
+
+from __future__ import annotations
+
+import pytest
+from python_lab import a_python
+
+from reprun.core.errors import ReprunError, UsageError
+from reprun.env.requirements import Requirements, chosen, parse_requirements
+
+A, B = "a" * 64, "b" * 64
+GOOD = f"""\
+# made by pip-compile
+--index-url https://user:secret@host/simple  # a comment
+numpy==1.26.4 \\
+    --hash=sha256:{A} \\
+    --hash=sha256:{B}
+    # via -r requirements.in
+Foo.Bar[extra]===2.0 ; python_version < "3.9" --hash sha256:{A}
+-r more/base.txt
+-e .
+.
+"""
+
+
+def parse(text: str, **others: str) -> Requirements:
+    files = {"requirements.txt": text, **{name.replace("__", "/"): other for name, other in others.items()}}
+    return parse_requirements("requirements.txt", lambda path: files[path].encode() if path in files else None)
+
+
+def test_a_file_as_tools_write_it() -> None:
+    files = {"requirements.txt": GOOD, "more/base.txt": f"tqdm==4.0 --hash=sha256:{A}\n-r ../requirements.txt\n"}
+    found = parse_requirements("requirements.txt", lambda path: files[path].encode() if path in files else None)
+    assert [(item.name, item.version, item.hashes) for item in found.items] == [
+        ("numpy", "1.26.4", (A, B)), ("foo-bar", "2.0", (A,)), ("tqdm", "4.0", (A,))]  # fmt: skip
+    assert found.options == ("--index-url=https://user:secret@host/simple",) and not found.loose
+    assert [name for name, _ in found.files] == ["requirements.txt", "more/base.txt"]
+    assert [item.name for item in chosen(found, a_python()["markers"])] == ["numpy", "tqdm"]
+    assert [item.name for item in chosen(found, a_python("3.8.1")["markers"])] == ["numpy", "foo-bar", "tqdm"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("numpy", "numpy==1.26.4", f"numpy>=1 --hash=sha256:{A}", f"numpy==1.* --hash=sha256:{A}", "numpy==1.0 --hash=md5:abc"),
+        *(f"x @ git+https://h/x --hash=sha256:{A}", f"x @ https://h/x.tar.gz --hash=sha256:{A}"),
+    ],
+)
+def test_what_is_not_pinned_and_hashed_is_named(line: str) -> None:
+    assert parse(f"good==1 --hash=sha256:{A}\n{line}\n").loose == [line.partition("=")[0].partition(">")[0].split()[0]]
+
+
+def test_a_wheel_by_its_address() -> None:
+    item = parse(f"x @ https://me:pw@host/x-1.0-py3-none-any.whl --hash=sha256:{A}").items[0]
+    assert item.wheel and item.is_locked and item.wheel.url == "https://host/x-1.0-py3-none-any.whl"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["-r ../../etc/passwd", "-r /etc/passwd", "-r gone.txt", "-e ../other", "-e git+https://h/x", "--find-links ../wheels",
+     "--index-url --trusted-host=evil", "--config-settings=x", "--unknown=1", "./local.whl", "numpy==1 --global-option=x",
+     "numpy==1 --hash=sha256:a --install-option=x", "$(touch x)", "=" * 10_000, "(" * 10_000, "--hash=sha256:abc",
+     "a==1; " + "(" * 5000],
+)  # fmt: skip
+def test_what_could_lead_elsewhere_is_an_error_of_one_sentence(text: str) -> None:
+    with pytest.raises(ReprunError) as error:
+        parse(text + "\n")
+    assert error.value.hint and "Traceback" not in error.value.message and len(error.value.message) < 400
+
+
+def test_two_versions_of_one_package() -> None:
+    with pytest.raises(UsageError, match="two versions of x"):
+        chosen(parse(f"x==1 --hash=sha256:{A}\nx==2 --hash=sha256:{B}\n"), a_python()["markers"])
+
+
+def test_files_that_name_each_other_without_end() -> None:
+    read = {f"r{at}.txt": f"-r r{at + 1}.txt\n".encode() for at in range(3000)}
+    assert not parse_requirements("r0.txt", read.get).items
