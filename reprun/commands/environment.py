@@ -17,7 +17,6 @@ from reprun.core.text import show
 from reprun.env.choosing import Choice, choose, read_plan
 from reprun.env.kept import Locked
 from reprun.env.plan import md5_only, texts
-from reprun.env.pylock import is_pylock
 from reprun.env.sources import Sources, Wanted, key_of
 from reprun.repo import refs
 from reprun.repo.pruning import keep_blob
@@ -93,6 +92,8 @@ def recorded_for(workspace: Workspace, target: Target, digest: str) -> tuple[Loc
 
 def recorded_plan(workspace: Workspace, manifest: Manifest, target: Target) -> tuple[Locked, bytes]:
     """The lock of a run with its plan for the machine where it ran, and its text. Raises `RefusedError` for a run without one."""
+    from reprun.env.pylock import is_pylock
+
     table, ground = manifest.table("environment"), find_ground(workspace)
     text = _recorded_text(workspace, ground, lock_of(manifest))
     if is_pylock(text):  # wheels are for one Python: that of the target

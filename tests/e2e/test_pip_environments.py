@@ -63,6 +63,17 @@ def test_a_run_gets_what_uv_lock_says_and_can_be_done_again(
     loaded = set(re.findall(r"\| +(\S+)$", answer.stderr, flags=re.MULTILINE))
     assert "reprun.commands.env_pip" in loaded and not {"packaging", "reprun.env.uv_lock", "reprun.env.pylock", "yaml"} & loaded
     assert reprun("reproduce", first, "--json").data["verdict"]["kind"] == "identical"
+    # by hand, and for a machine that has nothing
+    dry = reprun("launch", "--dry-run", "--json", *COMMAND).data["environment"]
+    assert (dry["kind"], dry["state"], dry["lock"]) == ("uv", "there", environment["lock"])
+    assert reprun("env", "create", "--json").data["made"] is False
+    assert reprun("env", "shell", first, "--", "python", "-c", "import dialer, sys; sys.exit(9)").rc == 9
+    pack = str(tmp_path / "x.tar")
+    assert reprun("env", "pack", first, "-o", pack, "--json").data["packages"] == 2
+    bare = {"REPRUN_HOME": str(tmp_path / "bare")}
+    assert reprun("reproduce", first, "--json", env=bare).rc == 5
+    answer = reprun("reproduce", first, "--pack", pack, "--json", env=bare)
+    assert answer.json["data"]["verdict"]["kind"] == "identical" and "from the pack x.tar" in answer.stderr
     clone = tmp_path / "clone"
     git("clone", "-q", str(repo), str(clone))
     git("fetch", "-q", "origin", "refs/reprun/*:refs/reprun/*", cwd=clone)
