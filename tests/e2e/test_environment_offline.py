@@ -8,6 +8,7 @@ import subprocess
 import tomllib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,8 @@ def test_what_the_channel_has_lost_comes_out_of_a_pack_on_another_machine_and_is
     assert Path(again["path"]).read_bytes() == pack.read_bytes()
     # a pack that lies in the repository is used by itself
     third = {"REPRUN_HOME": str(tmp_path / "third")}
+    asked = reprun("env", "shell", first, "--", "true", cwd=clone, env=third)
+    assert asked.rc == 3 and "comes from somebody else" in asked.stderr and "installs" in asked.stderr
     assert reprun("env", "shell", first, "--yes", "--", "true", cwd=clone, env=third).rc == 0
 
 
@@ -117,8 +120,15 @@ def test_several_packs_at_once_and_one_that_is_killed(project: Channel, repo: Pa
     assert all(answer.rc == 0 for answer in answers), answers
     assert os.listdir(pack.parent) == ["x.tar"]
     other = {"REPRUN_HOME": str(tmp_path / "other")}
+    words = ("env", "unpack", str(pack))
+    process = subprocess.Popen([REPRUN, *words], env={**os.environ, **other}, stdout=subprocess.DEVNULL)
+    until(lambda: process.poll() is not None or list(tmp_path.glob("other/pkgs/tmp/*")), "it takes packages")
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    kept = [path for path in tmp_path.glob("other/pkgs/objects/*/*/*") if path.is_file()]
+    assert all(sha256(path.read_bytes()).hexdigest() == path.name for path in kept)
     with ThreadPoolExecutor(3) as pool:
-        answers = list(pool.map(lambda _: reprun("env", "unpack", str(pack), "--json", env=other), range(3)))
+        answers = list(pool.map(lambda _: reprun(*words, "--json", env=other), range(3)))
     assert {answer.data["packages"] for answer in answers} == {2}
 
 
