@@ -113,7 +113,7 @@ def check(
             f"{'look' if result.why else 'ok  '}  lock   {show_block(result.why) or f'fits {names}: {result.packages} packages'}"
         )
         if result.why:
-            say("      reprun env lock")
+            say(f"      {show_block(result.remedy)}")
         if result.prefix:
             state = f"{len(result.drift)} packages differ from the lock" if result.drift else "is what the lock says"
             print(f"{'look' if result.drift else 'ok  '}  drift  {show(result.prefix)}: {state}")

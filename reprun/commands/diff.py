@@ -24,7 +24,8 @@ class RunDiff:
 def diff_runs(workspace: Workspace, old: Row, new: Row) -> RunDiff:
     """Compares code, config, seeds, environment, host, data, metrics and outputs of two recorded runs."""
     left, right = workspace.manifest(old.run_id), workspace.manifest(new.run_id)
-    sides = side_of(left.data, get_state(workspace, old).record), side_of(right.data, get_state(workspace, new).record)
+    pairs = ((left, old), (right, new))
+    sides = [side_of(workspace, manifest.data, get_state(workspace, row).record) for manifest, row in pairs]
     found = [*differences(*sides), *metric_differences(*sides), *output_differences(*sides)]
     files = changed_files(workspace.repository.git_dir, left.commit, right.commit)
     return RunDiff(old.run_id, new.run_id, found, files)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 
 from reprun.commands.env_choosing import Ground, Tell, find_ground, wanted_on
+from reprun.commands.env_wanted import HASHES, active_venv, find_kind, note_on_system
 from reprun.core.errors import NotFoundError, RefusedError, ReprunError, UsageError
 from reprun.core.frozen import dataclass
 from reprun.core.text import show
 from reprun.env.choosing import fits, read_plan
 from reprun.env.drift import Change, find_drift
-from reprun.env.installed import read_prefix
+from reprun.env.installed import read_prefix, read_venv
 from reprun.env.kept import Locked
 from reprun.env.sources import Sources, Wanted, check_sources, key_of, read_sources
 from reprun.system.files import find_bytes
@@ -29,6 +30,7 @@ class CheckResult:
     prefix: str
     drift: list[Change]
     notes: tuple[str, ...]
+    remedy: str = "reprun env lock"
 
     @property
     def is_fine(self) -> bool:
@@ -40,10 +42,15 @@ def check_environment(workspace: Workspace, target: str, prefix: str, tell: Tell
     """Compares. Raises `UsageError` when there is neither a lock nor sources, or the sources cannot be read."""
     ground = find_ground(workspace)
     rules, top = ground.rules, workspace.repository.top
+    kind = find_kind(top, workspace.settings.environment)
+    if kind in ("uv", "requirements"):
+        return _check_pip(workspace, ground, target, kind, prefix or active_venv(os.environ))
     sources = read_sources(top, ground.paths)
     lock = find_bytes(os.path.join(top, rules.lock))
     if lock is None and not sources.files:
-        raise UsageError("there is no environment to check: no sources and no lock", hint="reprun env export -o conda-lock.yml")
+        note = note_on_system(top, workspace.settings.environment)
+        what = note.partition(", so")[0] if note else "there is no environment to check: no sources and no lock"
+        raise UsageError(what, hint=HASHES if note else "reprun env export -o conda-lock.yml")
     notes = tuple(check_sources(sources))
     if lock is None:
         return CheckResult(ground.paths, "", f"there is no {show(rules.lock)}", 0, "", [], notes)
@@ -52,6 +59,18 @@ def check_environment(workspace: Workspace, target: str, prefix: str, tell: Tell
     drift = find_drift(found.plan, read_prefix(prefix)) if found and prefix else []
     count = len(found.plan["packages"]) if found else 0
     return CheckResult(ground.paths, rules.lock, why, count, prefix, drift, notes)
+
+
+def _check_pip(workspace: Workspace, ground: Ground, target: str, kind: str, prefix: str) -> CheckResult:
+    from reprun.commands.env_pip import check_locked
+
+    try:
+        found, locked = check_locked(workspace, ground, workspace.target(target), kind)
+    except RefusedError as error:
+        return CheckResult(ground.paths, kind, error.message, 0, "", [], (), error.hint)
+    drift = find_drift(locked.plan, read_venv(prefix)) if prefix else []
+    sources = tuple(path for path, data in found.files.items() if data is not None)
+    return CheckResult(sources, found.paths[0], "", len(locked.plan["packages"]), prefix, drift, ())
 
 
 def _compare(ground: Ground, sources: Sources, lock: bytes, wanted: Wanted, who: tuple[str, Tell]) -> tuple[Locked | None, str]:

@@ -85,7 +85,8 @@ def _conda(workspace: Workspace, ground: Ground, target: Target, _: str) -> tupl
 
 
 def _pip(workspace: Workspace, ground: Ground, target: Target, kind: str) -> tuple[tuple[str, ...], Locked | None, str]:
+    from reprun.commands.env_choosing import read_files
     from reprun.commands.env_pip import find_known, read_found
 
-    found = read_found(workspace, ground, kind, "")
+    found = read_found(ground, kind, lambda paths: read_files(workspace, "", paths))
     return found.paths, find_known(workspace, ground, target, found), "to read"

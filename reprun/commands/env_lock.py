@@ -6,7 +6,8 @@ import os
 from typing import Any
 
 from reprun.commands.env_choosing import Ground, Tell, find_ground, get_sources, wanted_on
-from reprun.core.errors import ReprunError
+from reprun.commands.env_wanted import HASHES, find_kind
+from reprun.core.errors import ReprunError, UsageError
 from reprun.core.frozen import dataclass
 from reprun.env.choosing import fits, read_plan
 from reprun.env.drift import Change, find_changes
@@ -15,6 +16,11 @@ from reprun.env.sources import Sources, Wanted, check_sources, key_of
 from reprun.env.virtual import assumed
 from reprun.system.files import ensure_dir, explained, find_bytes, write_atomic
 from reprun.workspace import Workspace
+
+_OTHERS = {
+    "uv": ("uv.lock", "uv lock"),
+    "requirements": ("requirements.txt", HASHES),
+}
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,9 @@ class LockResult:
 def lock_environment(workspace: Workspace, request: LockRequest, tell: Tell) -> LockResult:
     """Makes the lock if it does not fit its sources, and writes it. Raises what solving raises; then the old lock stays."""
     ground = find_ground(workspace)
+    kind = find_kind(workspace.repository.top, workspace.settings.environment)
+    if kind in _OTHERS:
+        raise UsageError(f"the lock of this project is its {_OTHERS[kind][0]}, which another tool makes", hint=_OTHERS[kind][1])
     rules, sources = ground.rules, get_sources(workspace, ground)
     wanted = wanted_on(workspace, workspace.target(request.target), rules)
     platforms = {name: _virtual(name, wanted) for name in request.platforms or rules.platforms or (wanted.platform,)}

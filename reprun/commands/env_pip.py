@@ -62,7 +62,7 @@ def find_locked(
     `what` is the kind and the commit. None where a requirements.txt is no lock and nobody has said that it is.
     """
     kind, commit = what
-    found = read_found(workspace, ground, kind, commit)
+    found = read_found(ground, kind, lambda paths: read_files(workspace, commit, paths))
     known = find_known(workspace, ground, target, found)
     if known is not None:
         return known, Wanted(str(known.plan["platform"]), {}, {}, ground.rules.categories)
@@ -72,17 +72,10 @@ def find_locked(
     if why:
         workspace.notes.append(f"{why}, so the run gets the Python that is there: {_HASHES}")
         return None
-    chosen_from: list[Mapping[str, Any]] = []
-
-    def choose(*specs: str) -> Mapping[str, Any]:
-        pin = rules.python or read_python_version(found.get(".python-version"))
-        python, chosen_from[:] = get_python(workspace, target, [pin, *specs])
-        return python
-
-    text, python = _make(ground, found, choose)
+    text, python, known_pythons = _make(workspace, ground, target, found)
     wanted = wanted_with(workspace, target, rules, python)
     locked = read_plan(text, wanted, target.name, "committed")
-    ground.kept.keep(_key(found, wanted.platform, chosen_from, settings), locked, text)
+    ground.kept.keep(_key(found, wanted.platform, known_pythons, settings), locked, text)
     return locked, wanted
 
 
@@ -98,13 +91,21 @@ def find_known(workspace: Workspace, ground: Ground, target: Target, found: Foun
     return None
 
 
-def read_found(workspace: Workspace, ground: Ground, kind: str, commit: str) -> Found:
-    """The files of this kind in a commit. Raises `UsageError` for one that is missing."""
+def check_locked(workspace: Workspace, ground: Ground, target: Target, kind: str) -> tuple[Found, Locked]:
+    """The lock that the files of the dev tree make as they lie there. Raises what `find_locked` raises; keeps nothing."""
+    found = read_found(ground, kind, lambda paths: read_files(workspace, "", paths))
+    text, python, _ = _make(workspace, ground, target, found)
+    wanted = wanted_with(workspace, target, ground.rules, python)
+    return found, read_plan(text, wanted, target.name, "committed")
+
+
+def read_found(ground: Ground, kind: str, read: Callable[[list[str]], list[bytes | None]]) -> Found:
+    """The files of this kind, as `read` gives them. Raises `UsageError` for one that is missing."""
     paths = ground.rules.files or _FILES[kind]
     beside = posixpath.dirname(paths[0])
     more = [posixpath.join(beside, name) for name in ("pyproject.toml", ".python-version")]
     wanted = [*paths, *more]
-    files = dict(zip(wanted, read_files(workspace, commit, wanted), strict=True))
+    files = dict(zip(wanted, read(wanted), strict=True))
     missing = next((path for path in paths if files[path] is None), "")
     if missing:
         raise UsageError(f"{show(missing)} is not in the snapshot", hint=f"git check-ignore -v {show(missing)} says why")
@@ -114,7 +115,7 @@ def read_found(workspace: Workspace, ground: Ground, kind: str, commit: str) -> 
             posixpath.normpath(posixpath.join(posixpath.dirname(path), name)) for path in todo for name in _named(files[path])
         }
         todo = sorted(path for path in named if path not in files and not path.startswith(("/", "..")))
-        files.update(zip(todo, read_files(workspace, commit, todo), strict=True))
+        files.update(zip(todo, read(todo), strict=True))
     return Found(kind, tuple(paths), files)
 
 
@@ -122,14 +123,23 @@ def _named(data: bytes | None) -> list[str]:
     return [os.fsdecode(name) for name in _NAMED.findall(data or b"")]
 
 
-def _make(ground: Ground, found: Found, choose: Choose) -> tuple[bytes, Mapping[str, Any]]:
-    """The text of the lock, and the Python that it is for."""
+def _make(
+    workspace: Workspace, ground: Ground, target: Target, found: Found
+) -> tuple[bytes, Mapping[str, Any], Sequence[Mapping[str, Any]]]:
+    """The text of the lock, the Python that it is for, and those that this was chosen from."""
     from reprun.env.pylock import Pylock, render
+
+    chosen_from: list[Mapping[str, Any]] = []
+
+    def choose(*specs: str) -> Mapping[str, Any]:
+        pin = ground.rules.python or read_python_version(found.get(".python-version"))
+        python, chosen_from[:] = get_python(workspace, target, [pin, *specs])
+        return python
 
     read = _read_uv if found.kind == "uv" else _read_requirements
     packages, python, solver = read(ground, found, _pyproject(found), choose)
     lock = Pylock(found.kind, str(python["markers"]["python_version"]), {}, tuple(packages), solver)
-    return render(lock, python), python
+    return render(lock, python), python, chosen_from
 
 
 def _read_uv(ground: Ground, found: Found, pyproject: Mapping[str, Any], choose: Choose) -> Read:

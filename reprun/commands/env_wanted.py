@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 SYSTEM = "system"  # in place of a lock: the run had none, and its reproduction has none
 _USUAL = ("conda-lock.yml", "environment.yml", "environment.yaml")
 _UV, _REQUIREMENTS = "uv.lock", "requirements.txt"
+HASHES = "uv pip compile --generate-hashes requirements.in -o requirements.txt"
 _WITHOUT = (
     f"{_REQUIREMENTS} has no hashes, so the run gets the Python that is there: uv pip compile --generate-hashes, or pip-compile "
     'with it, makes it a lock; kind = "system" under [environment] in reprun.toml says that this is meant'

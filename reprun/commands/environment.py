@@ -179,9 +179,9 @@ def _drifted(
     if not prefix or not target.host.is_here or locked.origin == "exported":
         return locked, text, []
     from reprun.env.drift import find_drift
-    from reprun.env.installed import glance
+    from reprun.env.installed import glance, read_venv
 
-    drift = [change.words for change in find_drift(locked.plan, glance(prefix))]
+    drift = [change.words for change in find_drift(locked.plan, (glance if is_conda else read_venv)(prefix))]
     if not drift:
         return locked, text, []
     more = f"; and {len(drift) - _SHOWN} more" if len(drift) > _SHOWN else ""

@@ -140,9 +140,12 @@ _TEMPLATE = """\
 #OMP_NUM_THREADS = 8
 
 # The packages of a run. "conda": a prefix made from conda-lock.yml, or from environment.yml, which is locked when it changes;
-# "system": the Python that is there, only recorded; "auto": conda where there is one of these files.
+# "uv", "requirements": a virtual environment from uv.lock, or from requirements.txt with hashes; "system": the Python that is
+# there, only recorded; "auto": by which of these files there is.
 [environment]
 #kind = "auto"
+#python = "3.11"
+#project = "auto"
 #files = ["environment.yml"]
 #lock = "conda-lock.yml"
 #categories = ["main"]

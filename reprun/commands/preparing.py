@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from reprun.commands.env_capture import keep_capture, note_dev_tree
 from reprun.commands.env_wanted import note_on_system, wants_environment
 from reprun.commands.records import BEGUN
 from reprun.core.errors import ToolError
@@ -38,6 +39,10 @@ def prepare_locked(
         locked = _lock(workspace, target, spec, attempt, snapshot, tell)
         tell(f"preparing the worktree on {target.name}")
         answer = prepare(workspace, target, spec, Ready(attempt, snapshot, locked), tell)
+        if not locked:
+            keep_capture(workspace, target.host, answer["environment"])
+            if target.host.is_here:
+                note_dev_tree(workspace, answer["environment"])
         if not locked or BEGUN in answer or not _has_changed(workspace, target, answer, locked):
             return answer
     raise ToolError(f"the environment on {target.name} does not stay there", hint=f"reprun doctor --on {target.name}")

@@ -110,7 +110,7 @@ def environment_table(prepared: Mapping[str, Any]) -> dict[str, Any]:
     project = {"project": str(prepared["project"])} if prepared.get("project") else {}
     if not locked:
         return {**seen, **project}
-    return {**{key: value for key, value in seen.items() if key != "packages"}, **locked, **project}
+    return {**{key: value for key, value in seen.items() if key not in ("packages", "capture")}, **locked, **project}
 
 
 def _conversions_table(snapshot: Snapshot, prepared: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reprun.commands.delivery import recall
+from reprun.commands.env_capture import keep_capture, read_capture
 from reprun.commands.env_wanted import SYSTEM
 from reprun.commands.launch import Launched, Tell, ignore, launch
 from reprun.commands.records import carried_table, environment_table, spec_from_manifest, variables_table
@@ -87,7 +88,7 @@ def plan_reproduction(workspace: Workspace, row: Row, target: str = "local", tru
         spec = replace(spec, carried=_carried_now(workspace, spec, get=False))
     outcome = get_state(workspace, row)
     now = _as_it_would_be(workspace, manifest, spec, trusted)
-    return Plan(manifest, outcome, spec, differences(side_of(manifest.data, outcome.record), now))
+    return Plan(manifest, outcome, spec, differences(side_of(workspace, manifest.data, outcome.record), now))
 
 
 def start_reproduction(workspace: Workspace, plan: Plan, tell: Tell = ignore) -> Launched:
@@ -102,7 +103,7 @@ def finish_reproduction(
     """Judges the new run, which has ended with `end`, against the old one."""
     allowed = parse_tolerance(tolerances, workspace.settings.tolerances())
     new = workspace.manifest(launched.run_id)
-    found = differences(side_of(plan.manifest.data, plan.outcome.record), side_of(new.data, end.record))
+    found = differences(side_of(workspace, plan.manifest.data, plan.outcome.record), side_of(workspace, new.data, end.record))
     doubts = environment_warnings(plan.manifest.data, new.data, found)
     verdict = judge(judged(plan.outcome), judged(end), allowed, doubts)
     return Reproduction(plan, launched.run_id, end, found, verdict)
@@ -115,7 +116,7 @@ def judged(state: RunState) -> dict[str, Any] | None:
     return {**state.record, "state": state.state, "exit_code": state.exit_code}
 
 
-def side_of(manifest: Mapping[str, Any], outcome: Mapping[str, Any] | None) -> Side:
+def side_of(workspace: Workspace, manifest: Mapping[str, Any], outcome: Mapping[str, Any] | None) -> Side:
     """One side of a comparison, its config parsed."""
     from reprun.config.formats import parse
 
@@ -125,7 +126,7 @@ def side_of(manifest: Mapping[str, Any], outcome: Mapping[str, Any] | None) -> S
         if isinstance(table, dict) and "text" in table
         else None
     )
-    return Side(manifest, outcome or None, values)
+    return Side(manifest, outcome or None, values, read_capture(workspace, manifest))
 
 
 def _carried_now(workspace: Workspace, spec: RunSpec, get: bool) -> tuple[Carried, ...]:
@@ -172,6 +173,7 @@ def _as_it_would_be(workspace: Workspace, manifest: Manifest, spec: RunSpec, tru
         data["environment"] = {**old, **locked}
     else:
         data["environment"] = environment_table({"environment": answer["environment"], "locked": locked})
+        keep_capture(workspace, host, data["environment"])
         data["variables"] = {
             **manifest.table("variables"),
             **variables_table(spec, answer["inherited"], answer.get("activated", ())),
@@ -185,4 +187,4 @@ def _as_it_would_be(workspace: Workspace, manifest: Manifest, spec: RunSpec, tru
     if answer["data"] and len(asked) == len(spec.data):
         data["data"] = answer["data"]
     data["carried"] = carried_table(spec)
-    return side_of(data, {"host": answer["host"]})
+    return side_of(workspace, data, {"host": answer["host"]})

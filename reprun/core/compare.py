@@ -28,7 +28,8 @@ class Difference:
 
 @dataclass(frozen=True)
 class Side:
-    """One run: its manifest, its outcome (None when it has none yet) and the parsed values of its config.
+    """One run: its manifest, its outcome (None when it has none yet) and the parsed values of its config. `captured` says of
+    its packages where each came from, and a digest of its files, as far as that is known.
 
     `config` is None when there is no config or it could not be parsed; then only its text is compared.
     """
@@ -36,6 +37,7 @@ class Side:
     manifest: Mapping[str, Any]
     outcome: Mapping[str, Any] | None = None
     config: Mapping[str, Any] | None = None
+    captured: Mapping[str, tuple[str, str]] | None = None
 
 
 def differences(old: Side, new: Side) -> list[Difference]:
@@ -134,6 +136,17 @@ def _environment(area: str, old: Side, new: Side) -> Iterator[Difference]:
         yield from rows(facts.environment_digest)
 
 
+def _packages(area: str, old: Side, new: Side) -> Iterator[Difference]:
+    before, after = facts.packages(old.manifest), facts.packages(new.manifest)
+    yield from _rows(area, before, after)
+    left, right = old.captured or {}, new.captured or {}
+    for name, version in before.items():
+        if after.get(name) == version and name in left and name in right:
+            texts = facts.told_apart(version, left[name], right[name])
+            if texts:
+                yield Difference(area, name, *texts)
+
+
 # Also the order in which the areas are shown: what most often explains another result comes first.
 AREAS: dict[str, _Compare] = {
     "code": _code,
@@ -144,7 +157,7 @@ AREAS: dict[str, _Compare] = {
     "carried": _manifest(facts.carried),
     "environment": _environment,
     "python": _manifest(facts.python),
-    "packages": _manifest(facts.packages),
+    "packages": _packages,
     "gpu": _host(facts.gpu),
     "driver": _host(facts.driver),
     "cpu": _host(facts.cpu),

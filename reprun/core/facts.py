@@ -89,6 +89,19 @@ def packages(manifest: Record) -> Facts:
     return {name: ", ".join(sorted(versions)) for name, versions in sorted(found.items())}
 
 
+def told_apart(version: str, old: tuple[str, str], new: tuple[str, str]) -> tuple[str, str] | None:
+    """Two distributions of one version, as texts that say what is different about them; None where nothing is.
+
+    Each is where it came from and a digest of its files. An archive may come from anywhere, if its files are the same.
+    """
+    is_moving = any("+" in origin.partition("://")[0] or origin.endswith("(editable)") for origin, _ in (old, new))
+    if old[0] != new[0] and (is_moving or old[1] != new[1]):
+        return f"{version} ({old[0] or 'an index'})", f"{version} ({new[0] or 'an index'})"
+    if old[1] != new[1] and old[1] and new[1]:
+        return f"{version} (files {old[1][:12]})", f"{version} (files {new[1][:12]})"
+    return None
+
+
 def variables(manifest: Record) -> Facts:
     """The variables set for the job; of secret ones only that they were set."""
     table, run_id = mapping(manifest.get("variables")), plain(manifest.get("run_id"))

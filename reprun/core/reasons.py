@@ -103,15 +103,16 @@ def warnings(old: Record, new: Record) -> list[str]:
 
 
 def environment_warnings(old: Record, new: Record, differences: Sequence[Difference]) -> list[str]:
-    """What the environments of two runs, at least one of them locked, have to do with what came out."""
+    """What the environments of two runs have to do with what came out, and whether anybody can make them again."""
     tables = [mapping(manifest.get("environment")) for manifest in (old, new)]
-    if not any(table.get("lock") for table in tables):
-        return []
-    if not all(table.get("lock") for table in tables):
-        who = NEW if tables[0].get("lock") else ORIGINAL
-        return [f"warning: the environment of {who} is not locked: nobody can make it again"]
+    loose = [who for who, table in zip((ORIGINAL, NEW), tables, strict=True) if not table.get("lock")]
+    found = []
+    if len(loose) == 1:
+        found.append(f"warning: the environment of {loose[0]} is not locked: nobody can make it again")
+    elif loose:
+        found.append("warning: the environment is not locked, only recorded: nobody can make it again")
     rows = [f"{row.name} {row.old} → {row.new}" for row in differences if row.area == "packages"]
-    return [f"warning: the environments differ: {_names(rows)}"] if rows else []
+    return [*found, f"warning: the environments differ: {_names(rows)}"] if rows else found
 
 
 def _furthest_first(rows: Iterable[MetricRow]) -> list[MetricRow]:

@@ -13,6 +13,7 @@ from reprun.core.frozen import dataclass
 from reprun.core.text import show
 from reprun.runner.files import read_text
 
+_TOOLS = ("pip", "setuptools", "wheel")
 _RECORD = re.compile(r"(.+)-([^-]+)-([^-]+)\.json")
 
 
@@ -56,6 +57,11 @@ def read_prefix(prefix: str) -> list[Package]:
             plain = {key: str(record.get(key, "")) for key in ("name", "version", "build", "url")}
             found.append(Package("conda", **plain, **digests, depends=depends))
     return [*found, *_by_pip(prefix, {})]
+
+
+def read_venv(prefix: str) -> list[Package]:
+    """What was installed in a virtual environment, without what makes one, and without what is developed in some folder."""
+    return [one for one in _by_pip(prefix, {}) if one.name not in _TOOLS and (one.sha256 or not one.url.startswith("file:"))]
 
 
 def _names(prefix: str) -> list[str]:

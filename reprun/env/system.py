@@ -20,4 +20,6 @@ def system_record(probed: Mapping[str, Any]) -> dict[str, Any]:
     for key in ("python", "implementation", "executable", "prefix", "digest"):
         record[key] = str(probed.get(key, ""))
     record["packages"] = [str(item) for item in probed.get("packages", [])]
+    if probed.get("capture"):
+        record["capture"] = str(probed["capture"])
     return record

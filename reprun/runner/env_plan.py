@@ -8,6 +8,7 @@ from typing import Any, Dict, List
 from reprun.runner.errors import RunnerError
 
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!~=-]*\.(conda|tar\.bz2|whl|tar\.gz|zip)")
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
 _HEX = {"sha256": re.compile(r"[0-9a-f]{64}"), "md5": re.compile(r"[0-9a-f]{32}")}
 
 
@@ -22,6 +23,10 @@ def check_plan(plan: Dict[str, Any]) -> None:
         hashes = {kind: str(package.get(kind) or "") for kind in _HEX}
         if not any(hashes.values()) or (package["manager"] == "pip" and not hashes["sha256"]):
             raise RunnerError("refused", "the lock has no hash of %s, so nobody can say what it is" % file, "reprun env lock")
+        if package["manager"] == "pip" and not all(_WORD.fullmatch(str(package[key])) for key in ("name", "version")):
+            raise RunnerError(
+                "usage", "%r is no package of pip" % str(package["name"])[:80]
+            )  # pip reads them in a file with options
         if "python" in plan and package["manager"] != "pip":
             raise RunnerError("usage", "%s is no package for a virtual environment" % file)
         if any(value and not _HEX[kind].fullmatch(value) for kind, value in hashes.items()):

@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 
+from reprun.runner.captures import keep_capture
 from reprun.runner.digests import sha256
 from reprun.runner.files import ensure_dir, read_json, read_text, write_json
 
@@ -20,9 +21,22 @@ if TYPE_CHECKING:
 # Runs in the job's interpreter. The first line keeps a json.py of the current folder from being imported.
 _PROBE = """
 import sys; sys.path = [p for p in sys.path if p]
-import json, os, platform, site
+import hashlib, json, os, platform, site
+def text(path):
+    try:
+        with open(path, encoding='utf-8', errors='surrogateescape') as file: return file.read()
+    except OSError: return ''
+def brought(info):
+    # The files that the distribution itself consists of: where its programs went, and what was compiled, is another thing
+    # in every environment, and what installers leave beside it says who they are.
+    own = os.path.basename(info) + '/'
+    left_out = {own + name for name in ('RECORD', 'INSTALLER', 'REQUESTED', 'direct_url.json', 'uv_cache.json')}
+    rows = (line.strip().rpartition(',')[0] for line in text(os.path.join(info, 'RECORD')).splitlines())
+    kept = [row for row in rows if row and row[0] not in './' and row.rpartition(',')[0] not in left_out and '.pyc,' not in row]
+    return hashlib.sha256(chr(10).join(sorted(kept)).encode('utf-8', 'surrogateescape')).hexdigest() if kept else ''
 folders = sys.path + [site.getusersitepackages()]
 names = set()
+found = {}
 for folder in sys.path:
     try: entries = os.listdir(folder)
     except OSError: continue
@@ -30,10 +44,13 @@ for folder in sys.path:
         stem, dot, kind = entry.rpartition('.')
         if kind in ('dist-info', 'egg-info') and '-' in stem:
             name, _, version = (stem.partition('-py')[0] if kind == 'egg-info' else stem).rpartition('-')
-            names.add(name.lower().replace('_', '-') + '==' + version)
+            name = name.lower().replace('_', '-')
+            names.add(name + '==' + version)
+            place = os.path.join(folder, entry)
+            if name not in found: found[name] = [name, version, text(os.path.join(place, 'direct_url.json')), brought(place)]
 print(json.dumps({'python': platform.python_version(), 'implementation': platform.python_implementation(),
     'executable': os.path.realpath(sys.executable), 'prefix': sys.prefix, 'packages': sorted(names),
-    'folders': folders}))
+    'folders': folders, 'distributions': sorted(found.values())}))
 """
 SECONDS = 30
 
@@ -74,14 +91,15 @@ def probe(interpreter: Optional[str], env: Mapping[str, str], cwd: str, cache: s
     choice = _choice(interpreter, env, cwd)
     memo = os.path.join(cache, "interpreters", sha256(choice.encode("utf-8", "surrogateescape")).hexdigest()[:32] + ".json")
     known = _read_memo(memo)
-    if known and known.get("stamp") == _stamp(interpreter, known.get("folders", [])):
+    if known and "capture" in known["record"] and known.get("stamp") == _stamp(interpreter, known.get("folders", [])):
         return dict(known["record"])
     found = _ask(interpreter, env, cwd)
     if not found:
         return {}
-    folders = found.pop("folders")
+    folders, distributions = found.pop("folders"), found.pop("distributions", [])
     found["digest"] = sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
     try:
+        found["capture"] = keep_capture(cache, distributions)
         ensure_dir(os.path.dirname(memo))
         write_json(memo, {"record": found, "folders": folders, "stamp": _stamp(interpreter, folders)})
     except OSError:

@@ -226,6 +226,12 @@ def _packages(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     return keep(place, request)
 
 
+def _capture(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.captures import read_capture
+
+    return read_capture(place, request)
+
+
 def _pythons(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     from reprun.runner.pythons import find_pythons
 
@@ -243,5 +249,6 @@ _OPERATIONS: Dict[str, Callable[[Home, Dict[str, Any]], Dict[str, Any]]] = {
     "stop": _stop, "facts": _facts, "examine": _examine, "read": _read, "survey": _list, "remove": _remove, "publish": _publish,
     "files": _files, "follow": _follow, "session": _session, "found": _found, "records": _records,
     "offer": _offer, "env": _env, "shell": _shell, "packages": _packages, "virtual": _virtual, "pythons": _pythons,
+    "capture": _capture,
 }  # fmt: skip
 STREAMS: Dict[str, Callable[[Home, Dict[str, Any]], Iterator[Tuple[Dict[str, Any], bytes]]]] = {"contents": _contents}

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+import venv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,16 @@ def test_an_upgraded_python_makes_the_environment_anew_and_a_missing_one_is_name
     mark.write_text(re.sub(r'("stamp": \[\s*\d+,\s*)\d+', r"\g<1>1", mark.read_text()))  # as if the Python were another file now
     _, again, _ = launched(reprun)
     assert again == environment and os.stat(mark).st_mtime_ns != made
+    checked = reprun("env", "check", "--prefix", again["prefix"])
+    assert checked.rc == 0 and "fits" in checked.stdout and "is what the lock says" in checked.stdout, checked
+    refused = reprun("env", "lock")
+    assert refused.rc == 2 and "hint: uv lock" in refused.stderr
+    assert "Python 3" in reprun("env", "ls").stdout
+    mine = tmp_path / "mine"
+    venv.create(mine, symlinks=True, with_pip=False)
+    (next((mine / "lib").glob("python*/site-packages")) / "dial-3.0.dist-info").mkdir()
+    drifted = reprun("launch", "--follow", *COMMAND, env={"VIRTUAL_ENV": str(mine)})
+    assert drifted.rc == 0 and "dial 1.0 (pip) in the lock, 3.0 (pip) installed" in drifted.stderr, drifted
     (repo / ".python-version").write_text("3.99\n")
     refused = reprun("launch", *COMMAND)
     assert refused.rc == 3 and "no Python 3.99" in refused.stderr and "uv python install 3.99" in refused.stderr

@@ -1,0 +1,84 @@
+"""Captures of environments that nothing locked: fetched once, kept in the repository beside the locks, and compared."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+
+from reprun.core.errors import ToolError
+from reprun.hosts.base import Host
+from reprun.repo import refs
+from reprun.repo.pruning import keep_blob
+from reprun.runner.digests import sha256
+from reprun.system.files import ensure_dir, find_bytes, write_atomic
+from reprun.workspace import Workspace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def keep_capture(workspace: Workspace, host: Host, environment: Mapping[str, Any]) -> None:
+    """Brings the capture of a host's interpreter into the repository, unless it is here already."""
+    digest = str(environment.get("capture", ""))
+    if not digest or os.path.lexists(_path(workspace, digest)):
+        return
+    text = str(host.ask({"op": "capture", "digest": digest}).get("text", "")).encode()
+    if sha256(text).hexdigest() != digest:
+        return  # it is gone from the cache there: the packages and their versions are in the manifest
+    keep_blob(workspace.repository, refs.LOCKS + digest, text)
+    with suppress(ToolError):
+        ensure_dir(os.path.dirname(_path(workspace, digest)))
+        write_atomic(_path(workspace, digest), text)
+
+
+def note_dev_tree(workspace: Workspace, environment: Mapping[str, Any]) -> None:
+    """Says so when the job's Python has a package of this very dev tree: it would import what is edited now, not the snapshot."""
+    top = workspace.repository.top
+    text = find_bytes(_path(workspace, str(environment.get("capture") or "none"))) or b""
+    if os.fsencode(top) not in text or workspace.settings.environment.get("project") in ("path", "install"):
+        return
+    for name, (origin, _) in parse_capture(text).items():
+        if origin.endswith(" (editable)") and f"{_folder(origin)}/".startswith(f"{top}/"):
+            workspace.notes.append(
+                f"{name} is installed editable from the dev tree, and the run imports it from there, not from its snapshot: "
+                'project = "path" under [environment] in reprun.toml takes it from the snapshot'
+            )
+
+
+def _folder(origin: str) -> str:
+    from urllib.parse import unquote, urlsplit
+
+    return unquote(urlsplit(origin.removesuffix(" (editable)")).path).rstrip("/")
+
+
+def read_capture(workspace: Workspace, manifest: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Where each distribution of a run came from, and the digest of its files, by its name; nothing where nobody knows."""
+    table = manifest.get("environment")
+    digest = str(table.get("capture", "")) if isinstance(table, dict) else ""
+    if not digest:
+        return {}
+    text = find_bytes(_path(workspace, digest))
+    if text is None:
+        text = next(refs.read_blobs(workspace.repository.git, [refs.LOCKS + digest]), None)
+    return parse_capture(text) if text is not None and sha256(text).hexdigest() == digest else {}
+
+
+def parse_capture(text: bytes) -> dict[str, tuple[str, str]]:
+    """The rows of a capture. What is no row is left out: it may come from a stranger."""
+    import json
+
+    found = {}
+    for line in text.decode("utf-8", "replace").splitlines():
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(row, list) and len(row) == 4 and all(isinstance(cell, str) for cell in row):
+            found[row[0]] = (row[2], row[3])
+    return found
+
+
+def _path(workspace: Workspace, digest: str) -> str:
+    return os.path.join(workspace.repository.state_dir, "captures", digest)
