@@ -37,11 +37,16 @@ _TOOLS["conda_channel"] = {"gcc", "strip"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Nothing of an outer git hook, tmux or reprun job reaches a test."""
+    """Nothing of an outer git hook, tmux or reprun job reaches a test, and Python keeps what it compiled, as it does for users.
+
+    Where the variable is set that forbids it, every command of ours compiled all of its modules anew: half of its time.
+    """
     config.addinivalue_line("markers", "needs(*names): what the test needs beside its fixtures: programs, abilities of lab.py")
     for name in list(os.environ):
         if name.startswith(("GIT_", "TMUX", "REPRUN_")):
             del os.environ[name]
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # before there are workers, which take it from here
+    sys.dont_write_bytecode = False
     os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])  # a system may have no `python`
 
 
@@ -54,6 +59,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         must_be_here = os.environ.get("CI") == "true" and not NOT_EVERYWHERE.issuperset(missing)
         say = pytest.fail if must_be_here else pytest.skip
         say(f"not here: {', '.join(missing)}")
+
+
+@pytest.fixture(autouse=True)
+def as_found() -> Iterator[None]:
+    """What a test does to the current folder, the environment or the umask ends with it: the next one in this process is another's."""
+    folder, environ, umask = os.getcwd(), dict(os.environ), os.umask(0o022)
+    os.umask(umask)
+    yield
+    os.umask(umask)
+    os.chdir(folder)
+    environ["PYTEST_CURRENT_TEST"] = os.environ["PYTEST_CURRENT_TEST"]
+    if os.environ != environ:
+        os.environ.clear()
+        os.environ.update(environ)
 
 
 @pytest.fixture
