@@ -261,6 +261,8 @@ def _act(place: Place, watch: Path, played: Played) -> None:
         played.reached = "killed" in line
         _check(played, f"the launch {line}: {said}", "Traceback" not in said and re.search("ended (0|3|5|-9)(;|$)", line))
         _check(played, "what is the user's was touched by the launch", place.user_s() == before)
+        if place.cell.effect and not played.reached:
+            return  # a launch like any other
         (place.repo / "train.py").write_text("print('edited since')\n")
         (place.repo / "newer").write_text("newer\n")
         edited = place.user_s()
