@@ -66,7 +66,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(autouse=True)
 def as_found() -> Iterator[None]:
-    """What a test does to the current folder, the environment or the umask ends with it: the next one in this process is another's."""
+    """What a test does to the current folder, the environment or the umask ends with it."""
     folder, environ, umask = os.getcwd(), dict(os.environ), os.umask(0o022)
     os.umask(umask)
     yield
