@@ -14,6 +14,7 @@ Helpers that are no fixtures (`until`, …) are in lab.py: `from lab import unti
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import signal
@@ -57,11 +58,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """A tool or an ability that is missing is a skip on a laptop and a failure in CI, but for what not every machine can have."""
     wanted = {tool for name in getattr(item, "fixturenames", ()) for tool in _TOOLS.get(name, ())}
     wanted |= {tool for mark in item.iter_markers("needs") for tool in mark.args}
-    missing = sorted(need for need in wanted if not (ABILITIES[need]() if need in ABILITIES else shutil.which(need)))
+    missing = sorted(need for need in wanted if not is_here(need))
     if missing:
         must_be_here = os.environ.get("CI") == "true" and not NOT_EVERYWHERE.issuperset(missing)
         say = pytest.fail if must_be_here else pytest.skip
         say(f"not here: {', '.join(missing)}")
+
+
+@functools.cache
+def is_here(need: str) -> bool:
+    """A tool, or an ability of this machine; some take a process or a mount to see."""
+    return ABILITIES[need]() if need in ABILITIES else shutil.which(need) is not None
 
 
 @pytest.fixture(autouse=True)
