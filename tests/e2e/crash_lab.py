@@ -202,7 +202,9 @@ class Place:
         allowed += [re.escape(f"refs/reprun/outcomes/{run_id}") for run_id in finished]
         allowed += [re.escape(f"reprun/journal/{run_id}.jsonl") for run_id in finished]
         own = self.repo / ".git"
-        pattern = re.compile("|".join([*allowed, r"reprun/index\.sqlite(-journal|-wal|-shm)?", "reprun/conversions"]))
+        pattern = re.compile(
+            "|".join([*allowed, r"reprun/index\.sqlite(-journal|-wal|-shm)?", r"reprun/(conversions|settings\.json)"])
+        )
         names = [str(path.relative_to(own)) for path in own.rglob("*") if not path.is_dir()]
         found = [name for name in names if name.startswith(("reprun/", "refs/reprun/")) and not pattern.fullmatch(name)]
         found += [name for name in names if name.endswith(".lock")]
