@@ -16,7 +16,7 @@ demo: ## set up what it needs, then show the main job (ARGS="FOLDER" names the f
 	@$(BIN)/reprun demo $(ARGS)
 
 test: lint ## set up, then lint and run all tests (ARGS="-k name" chooses)
-	@$(BIN)/python -m pytest -n 4 $(ARGS)
+	@$(BIN)/python scripts/run_tests.py -n 6 $(ARGS)
 
 lint: setup ## ruff, mypy, and the floors of the house
 	@$(BIN)/ruff check .

@@ -14,8 +14,10 @@ Helpers that are no fixtures (`until`, …) are in lab.py: `from lab import unti
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -37,11 +39,18 @@ _TOOLS["conda_channel"] = {"gcc", "strip"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Nothing of an outer git hook, tmux or reprun job reaches a test."""
+    """Nothing of an outer git hook, tmux or reprun job reaches a test, and Python keeps what it compiled, as it does for users.
+
+    Where the variable is set that forbids it, every command of ours compiled all of its modules anew: half of its time.
+    """
     config.addinivalue_line("markers", "needs(*names): what the test needs beside its fixtures: programs, abilities of lab.py")
     for name in list(os.environ):
         if name.startswith(("GIT_", "TMUX", "REPRUN_")):
             del os.environ[name]
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # of a background process of a shell; what it starts never hears Ctrl-C
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # before there are workers, which take it from here
+    sys.dont_write_bytecode = False
     os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])  # a system may have no `python`
 
 
@@ -49,11 +58,31 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """A tool or an ability that is missing is a skip on a laptop and a failure in CI, but for what not every machine can have."""
     wanted = {tool for name in getattr(item, "fixturenames", ()) for tool in _TOOLS.get(name, ())}
     wanted |= {tool for mark in item.iter_markers("needs") for tool in mark.args}
-    missing = sorted(need for need in wanted if not (ABILITIES[need]() if need in ABILITIES else shutil.which(need)))
+    missing = sorted(need for need in wanted if not is_here(need))
     if missing:
         must_be_here = os.environ.get("CI") == "true" and not NOT_EVERYWHERE.issuperset(missing)
         say = pytest.fail if must_be_here else pytest.skip
         say(f"not here: {', '.join(missing)}")
+
+
+@functools.cache
+def is_here(need: str) -> bool:
+    """A tool, or an ability of this machine; some take a process or a mount to see."""
+    return ABILITIES[need]() if need in ABILITIES else shutil.which(need) is not None
+
+
+@pytest.fixture(autouse=True)
+def as_found() -> Iterator[None]:
+    """What a test does to the current folder, the environment or the umask ends with it."""
+    folder, environ, umask = os.getcwd(), dict(os.environ), os.umask(0o022)
+    os.umask(umask)
+    yield
+    os.umask(umask)
+    os.chdir(folder)
+    environ["PYTEST_CURRENT_TEST"] = os.environ["PYTEST_CURRENT_TEST"]
+    if os.environ != environ:
+        os.environ.clear()
+        os.environ.update(environ)
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def run_reprun(*words: str, cwd: str | os.PathLike[str] | None = None, env: dict
         env={**os.environ, **(env or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=120,
+        timeout=200,
         check=False,
     )
     return Answer(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))

@@ -202,7 +202,9 @@ class Place:
         allowed += [re.escape(f"refs/reprun/outcomes/{run_id}") for run_id in finished]
         allowed += [re.escape(f"reprun/journal/{run_id}.jsonl") for run_id in finished]
         own = self.repo / ".git"
-        pattern = re.compile("|".join([*allowed, r"reprun/index\.sqlite(-journal|-wal|-shm)?", "reprun/conversions"]))
+        pattern = re.compile(
+            "|".join([*allowed, r"reprun/index\.sqlite(-journal|-wal|-shm)?", r"reprun/(conversions|settings\.json)"])
+        )
         names = [str(path.relative_to(own)) for path in own.rglob("*") if not path.is_dir()]
         found = [name for name in names if name.startswith(("reprun/", "refs/reprun/")) and not pattern.fullmatch(name)]
         found += [name for name in names if name.endswith(".lock")]
@@ -261,6 +263,8 @@ def _act(place: Place, watch: Path, played: Played) -> None:
         played.reached = "killed" in line
         _check(played, f"the launch {line}: {said}", "Traceback" not in said and re.search("ended (0|3|5|-9)(;|$)", line))
         _check(played, "what is the user's was touched by the launch", place.user_s() == before)
+        if place.cell.effect and not played.reached:
+            return  # a launch like any other
         (place.repo / "train.py").write_text("print('edited since')\n")
         (place.repo / "newer").write_text("newer\n")
         edited = place.user_s()

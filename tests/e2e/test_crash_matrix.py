@@ -5,6 +5,7 @@ Here one cell for each step; `make crash` plays them all. What is checked of eac
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ import pytest
 from crash_lab import SETTINGS, Cell, effects, memory_folder, play
 
 import reprun
-from reprun.runner.files import remove_tree
+from reprun.runner.files import locked, remove_tree
 
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("git", "tmux", "ptrace"), pytest.mark.timeout(300)]
 REF, BRANCH, OWN, BOTH = SETTINGS
@@ -82,16 +83,19 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def names_of() -> Iterator[Callable[[str], list[str]]]:
-    """The effects of a launch with some settings, in their order; recorded once."""
-    known: dict[str, list[str]] = {}
-
+def names_of(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Callable[[str], list[str]]]:
+    """The effects of a launch with some settings, in their order; recorded once by all workers together."""
+    mine = tmp_path_factory.getbasetemp()
+    shared = mine if worker_id == "master" else mine.parent
     place = Path(tempfile.mkdtemp(prefix="cells-", dir=memory_folder()))
 
     def find(settings: str) -> list[str]:
-        if settings not in known:
-            known[settings] = effects(Cell(settings=settings), place / "record")
-        return known[settings]
+        record = shared / f"effects-{SETTINGS.index(settings)}.json"
+        with locked(f"{record}.lock", exclusive=True):
+            if not record.exists():
+                record.write_text(json.dumps(effects(Cell(settings=settings), place / "record")))
+        names: list[str] = json.loads(record.read_text())
+        return names
 
     yield find
     remove_tree(str(place))
@@ -107,12 +111,12 @@ def cell_of(step: str, names_of: Callable[[str], list[str]], package: str = "") 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_launch_killed_at(step: str, names_of: Callable[[str], list[str]], folder: Path) -> None:
-    for number in range(5):  # a launch may be over before what its job does beside it
+    for number in range(20):  # a launch may be over before what its job does beside it
         played = play(cell_of(step, names_of), folder / str(number))
         assert not played.problems, played
         if played.reached:
             return
-    raise AssertionError(f"five launches were never killed at {step}")
+    raise AssertionError(f"twenty launches were never killed at {step}")
 
 
 # what is broken → the file, the text, what stands there instead, the step whose cell has to notice

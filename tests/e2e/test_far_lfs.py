@@ -17,24 +17,38 @@ from ssh_lab import SshHost, SshLab
 
 pytestmark = [pytest.mark.usefixtures("home"), pytest.mark.needs("hiding", "sshd", "git-lfs")]
 Reprun = Callable[..., Answer]
-BIG = bytes(range(256)) * 400_000  # more than one request holds
+BIG = bytes(range(256)) * 280_000  # more than one request holds
+SMALL = BIG[: 1 << 20]
+small = pytest.mark.parametrize("content", [SMALL], ids=["small"])  # where the way there is not the point
 
 
 @pytest.fixture
-def gpu1(ssh_lab: SshLab, tmp_path: Path, repo: Path, git: Run, private_home: Path, monkeypatch: pytest.MonkeyPatch) -> SshHost:
-    """A host that sees nothing of the dev side, whose repository has files in Git LFS."""
+def content() -> bytes:
+    """What data/one.bin holds."""
+    return BIG
+
+
+@pytest.fixture
+def far_away(ssh_lab: SshLab, tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch) -> SshHost:
+    """A host that sees nothing of the dev side."""
     host = hide(ssh_lab.host("gpu1"), tmp_path)
     describe(host)
     monkeypatch.setenv("REPRUN_SSH", host.environ["REPRUN_SSH"])
+    return host
+
+
+@pytest.fixture
+def gpu1(far_away: SshHost, repo: Path, git: Run, content: bytes) -> SshHost:
+    """The same, of a repository that has files in Git LFS."""
     git("lfs", "install", "--local", "--skip-repo")
     git("lfs", "track", "*.bin")
     (repo / "data").mkdir()
-    for name, content in (("one.bin", BIG), ("two.bin", b"two\n"), ("same.bin", b"two\n"), ("empty.bin", b"")):
-        (repo / "data" / name).write_bytes(content)
+    for name, data in (("one.bin", content), ("two.bin", b"two\n"), ("same.bin", b"two\n"), ("empty.bin", b"")):
+        (repo / "data" / name).write_bytes(data)
     (repo / "data" / "two.bin").chmod(0o755)
     git("add", "--all")
     git("commit", "-qm", "with LFS")
-    return host
+    return far_away
 
 
 def place(storage: Path, content: bytes) -> Path:
@@ -70,37 +84,47 @@ def test_a_part_that_arrived_is_built_on(gpu1: SshHost, repo: Path, reprun: Repr
     assert tree(run_far(reprun, gpu1, "--", "true")["worktree"]) == tree(repo)
 
 
-@pytest.mark.parametrize("wrong", [b"!" + BIG[1:1000], BIG + b"too long", b"!" + BIG[1:]])
-def test_a_part_that_is_damaged_is_sent_anew(gpu1: SshHost, repo: Path, reprun: Reprun, wrong: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "wrong"),
+    [(BIG, b"!" + BIG[1:1000]), (SMALL, b"!" + SMALL[1:1000]), (SMALL, SMALL + b"too long"), (SMALL, b"!" + SMALL[1:])],
+    ids=["big", "short", "long", "wrong"],
+)
+def test_a_part_that_is_damaged_is_sent_anew(gpu1: SshHost, repo: Path, reprun: Reprun, content: bytes, wrong: bytes) -> None:
     run_far(reprun, gpu1, "--", "true")
     storage = store_of(gpu1) / "lfs"
-    place(storage, BIG).unlink()
-    (storage / "tmp" / f"{sha256(BIG).hexdigest()}.part").write_bytes(wrong)
+    place(storage, content).unlink()
+    (storage / "tmp" / f"{sha256(content).hexdigest()}.part").write_bytes(wrong)
     _forget_trees(gpu1)
     assert tree(run_far(reprun, gpu1, "--", "true")["worktree"]) == tree(repo)
 
 
-@pytest.mark.parametrize("wrong", [None, b"!" + BIG[1:], b""])
-def test_a_content_that_is_damaged_there_is_sent_anew(gpu1: SshHost, repo: Path, reprun: Reprun, wrong: bytes | None) -> None:
+@small
+@pytest.mark.parametrize("wrong", [None, b"!" + SMALL[1:], b""], ids=["gone", "wrong", "empty"])
+def test_a_content_that_is_damaged_there_is_sent_anew(
+    gpu1: SshHost, repo: Path, reprun: Reprun, content: bytes, wrong: bytes | None
+) -> None:
     run_far(reprun, gpu1, "--", "true")
-    there = place(store_of(gpu1) / "lfs", BIG)
+    there = place(store_of(gpu1) / "lfs", content)
     there.unlink()
     if wrong is not None:
         there.write_bytes(wrong)
     _forget_trees(gpu1)
     assert tree(run_far(reprun, gpu1, "--", "true")["worktree"]) == tree(repo)
-    assert there.read_bytes() == BIG
+    assert there.read_bytes() == content
 
 
-@pytest.mark.parametrize("wrong", [BIG[:-1] + b"!", BIG[:-1]])
-def test_a_content_that_is_damaged_here_is_refused(gpu1: SshHost, repo: Path, reprun: Reprun, wrong: bytes) -> None:
-    mine = place(repo / ".git" / "lfs", BIG)
+@small
+@pytest.mark.parametrize("wrong", [SMALL[:-1] + b"!", SMALL[:-1]], ids=["wrong", "short"])
+def test_a_content_that_is_damaged_here_is_refused(
+    gpu1: SshHost, repo: Path, reprun: Reprun, content: bytes, wrong: bytes
+) -> None:
+    mine = place(repo / ".git" / "lfs", content)
     mine.chmod(0o644)
     mine.write_bytes(wrong)
     answer = far(reprun, gpu1, "--", "true")
     assert answer.rc == 3 and "data/one.bin" in answer.stdout and "git lfs fsck" in answer.stdout, answer
-    assert not place(store_of(gpu1) / "lfs", BIG).exists()
-    mine.write_bytes(BIG)
+    assert not place(store_of(gpu1) / "lfs", content).exists()
+    mine.write_bytes(content)
     assert tree(run_far(reprun, gpu1, "--", "true")["worktree"]) == tree(repo)
 
 

@@ -47,11 +47,11 @@ def test_a_merge_that_is_not_finished(repo: Path, git: Run, reprun: Reprun) -> N
     assert again.rc == 0 and git("merge", "--abort") == ""
 
 
-def test_nothing_at_all(tmp_path: Path, git: Run, reprun: Reprun) -> None:
+def test_nothing_at_all(tmp_path: Path, git: Run, reprun: Reprun, monkeypatch: pytest.MonkeyPatch) -> None:
     """No commit, no file, in a folder with a name like noise; and a branch whose name is not text."""
     young = os.path.join(tmp_path, b"-y\xe9 $(id) 'q\":*".decode("utf-8", "surrogateescape"))
     git("init", "-q", young)
-    os.chdir(young)
+    monkeypatch.chdir(young)
     data = run(reprun, "--", "sh", "-c", "ls; git rev-parse HEAD")
     assert reprun("logs", data["run_id"]).stdout == data["commit"] + "\n"
     git("symbolic-ref", "HEAD", b"refs/heads/caf\xe9".decode("utf-8", "surrogateescape"))

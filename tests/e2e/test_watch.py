@@ -240,7 +240,7 @@ def test_outputs_and_metrics(repo: Path, reprun: Reprun) -> None:
 
 def test_metrics_that_are_no_file_hold_nothing_up(repo: Path, reprun: Reprun) -> None:
     data = launch(reprun, "--", "sh", "-c", 'mkfifo "$REPRUN_METRICS"')
-    until(lambda: show(reprun, data["run_id"])["state_words"] == "finished 0", "the run is over", seconds=20)
+    until(lambda: show(reprun, data["run_id"])["state_words"] == "finished 0", "the run is over")
 
 
 def test_large_outputs_are_listed_without_their_digest(repo: Path, reprun: Reprun) -> None:

@@ -27,9 +27,10 @@ def test_a_checkout_that_is_half_done_is_waited_for(repo: Path, git: Run) -> Non
     config = repo / "conf" / "base.yaml"
     text = config.read_text()
     config.unlink()
-    lock = repo / ".git" / "index.lock"
-    held = lock.open("w")
-    thread = later(0.4, lambda: (config.write_text(text), held.close(), lock.unlink()))
+    index, lock = repo / ".git" / "index", repo / ".git" / "index.lock"
+    held = lock.open("wb")
+    held.write(index.read_bytes())
+    thread = later(0.4, lambda: (config.write_text(text), held.close(), lock.rename(index)))  # as git ends one
     snapshot = snap()
     thread.join()
     assert "conf/base.yaml" in tree_of(git, snapshot.commit)
