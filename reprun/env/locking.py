@@ -11,7 +11,7 @@ from typing import Any
 
 from reprun.core.errors import ToolError, UsageError
 from reprun.core.frozen import dataclass
-from reprun.core.text import show
+from reprun.core.text import is_recordable, show
 from reprun.env.complaints import explain, too_slow
 from reprun.env.solver import Solver
 from reprun.env.sources import LOCK, Sources
@@ -89,9 +89,13 @@ def is_current(order: Order, lock: bytes) -> bool:
 
 
 def make_folder(cache: str) -> str:
-    """A folder for one solve, not in /tmp: there, some machines start no programs."""
+    """A folder for one solve, not in /tmp: there, some machines start no programs. Raises `UsageError` where py-rattler cannot
+    work."""
     import tempfile
 
+    if not is_recordable(cache):
+        what = f"REPRUN_HOME has a name that is not in UTF-8: nothing can be solved in {show(cache)}"
+        raise UsageError(what, hint="export REPRUN_HOME=<a folder of yours>")
     return tempfile.mkdtemp(prefix="solve-", dir=ensure_dir(cache))
 
 

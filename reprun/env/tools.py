@@ -22,7 +22,7 @@ from reprun.system.process import run
 
 HERE = f"{sys.platform}-{os.uname().machine}"
 _SECONDS = 600
-# In a process of its own: the library may crash when Python ends.
+# In a process of its own: the library may crash when Python ends, and cannot be imported in a folder that is not in UTF-8.
 _UNPACK = """
 import json, os, sys
 from rattler.package_streaming import extract
@@ -92,7 +92,7 @@ def pack_python(name: str, archives: Mapping[str, str]) -> Tool:
             for file, path in archives.items():
                 os.symlink(path, os.path.join(links, file))
             wish = {"archives": [os.path.join(links, file) for file in archives], "folder": folder}
-            run([sys.executable, "-c", _UNPACK], stdin=json.dumps(wish).encode(), timeout=_SECONDS)
+            run([sys.executable, "-P", "-c", _UNPACK], cwd="/", stdin=json.dumps(wish).encode(), timeout=_SECONDS)
 
     return _kept(name, fill)
 
