@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from reprun.commands.env_memory import recall_platform
 from reprun.core.environment import EnvironmentRules
 from reprun.core.errors import UsageError
-from reprun.core.frozen import dataclass
+from reprun.core.frozen import dataclass, replace
 from reprun.core.text import show
 from reprun.env.kept import Kept
 from reprun.env.sources import USUAL, Sources, Wanted
@@ -39,8 +39,12 @@ class Ground:
 
 def find_ground(workspace: Workspace) -> Ground:
     """What this repository says of environments."""
-    rules = workspace.settings.environment_rules()
-    return Ground(rules, find_paths(workspace.repository.top, rules), Kept(workspace.repository.state_dir))
+    rules, top = workspace.settings.environment_rules(), workspace.repository.top
+    if rules.pypi_names:
+        from reprun.env.names import place_of_names
+
+        rules = replace(rules, pypi_names=place_of_names(rules.pypi_names, top))
+    return Ground(rules, find_paths(top, rules), Kept(workspace.repository.state_dir))
 
 
 def find_paths(top: str, rules: EnvironmentRules) -> tuple[str, ...]:
@@ -53,9 +57,12 @@ def find_paths(top: str, rules: EnvironmentRules) -> tuple[str, ...]:
 
 def wanted_on(workspace: Workspace, target: Target, rules: EnvironmentRules, may_be_old: bool = False) -> Wanted:
     """What a lock for this target has to fit. With `may_be_old` another machine is not asked if it ever was."""
+    if rules.pypi_names:
+        from reprun.env.names import digest_of_names
     found = recall_platform(workspace, target.host, may_be_old)
     virtual = with_overrides(found["virtual"], rules.overrides)
-    return Wanted(str(found["platform"]), virtual, rules.overrides, rules.categories)
+    names = digest_of_names(rules.pypi_names) if rules.pypi_names else ""
+    return Wanted(str(found["platform"]), virtual, rules.overrides, rules.categories, names)
 
 
 def get_sources(workspace: Workspace, ground: Ground) -> Sources:

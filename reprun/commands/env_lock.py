@@ -107,7 +107,7 @@ def _solve(
     from reprun.env.solver import find_solver
 
     rules = ground.rules
-    order = Order(sources, platforms, ground.cache, rules.timeout, update, rules.lock)
+    order = Order(sources, platforms, ground.cache, rules.timeout, update, rules.lock, rules.pypi_names)
     return make_lock(order, find_solver(rules.solver, os.environ), old, tell)
 
 

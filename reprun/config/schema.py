@@ -78,6 +78,7 @@ SCHEMA: dict[str, fields.Check] = {
         timeout=fields.number,
         drift=fields.choice(*DRIFT),
         fetch=fields.choice("host", "dev"),
+        pypi_names=fields.text,
     ),
     "guard": _section(max_file=fields.size, max_total=fields.size, max_new_files=fields.count, allow=fields.list_of(fields.text)),
     "git": _section(push=fields.remote),

@@ -14,7 +14,8 @@ class EnvironmentRules:
 
     `kind` "auto" is conda where the repository has a lock or the sources of one. `files` are the sources (none: the usual ones),
     `categories` those that a run needs. `overrides` are virtual packages by name; an empty version takes one away. `solver` is
-    "auto", "py-rattler" or a program. `fetch` says who fetches packages first, the "host" or the "dev" machine.
+    "auto", "py-rattler" or a program. `fetch` says who fetches packages first, the "host" or the "dev" machine. `pypi_names` is
+    a table of names for conda-lock (none: ours).
     """
 
     kind: str = "auto"
@@ -27,3 +28,4 @@ class EnvironmentRules:
     timeout: float = 600.0
     drift: str = "record"
     fetch: str = "host"
+    pypi_names: str = ""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from reprun.core.errors import ReprunError, ToolError, UsageError
 from reprun.core.text import show, show_block
+from reprun.env.complaints_pip import explain_pip
 
 _MOST = 12  # lines of an explanation
 _SHOWN = re.compile(r"^Could not lock the environment for platform \S+\n(.*?)(?:^ {4}Command: |\Z)", re.MULTILINE | re.DOTALL)
@@ -16,6 +17,7 @@ _CHANNEL = re.compile(
 )
 _LAST = re.compile(r"^(?:\w+\.)*(\w*(?:Error|Exception|Warning)): (.*)", re.MULTILINE)
 
+_PIP = "packages under dependencies are faster than those under pip"
 _OFFLINE = 'check its address in channels, and the network; to do without: kind = "system" under [environment] in reprun.toml'
 
 
@@ -33,22 +35,21 @@ def explain(names: str, platform: str, said: str, heard: Sequence[str]) -> Repru
             f"{names} cannot be solved for {platform}:\n{_block(message)}",
             hint=f"change the versions in {names}, then reprun env lock",
         )
-    if "pypi_mapping" in said and "HTTPSConnectionPool" in said:
-        return ToolError(
-            f"{names} wants packages of PyPI, and conda-lock cannot fetch the table of their names: there is no network",
-            hint="name them under dependencies, not under pip, or solve where there is a network",
-        )
+    about_pip = explain_pip(names, platform, said, _block)
+    if about_pip:
+        return about_pip
     last = list(_LAST.finditer(said))
     text = f"{last[-1][2] or last[-1][1]}" if last else next(iter(reversed(said.strip().splitlines())), "it says nothing")
     return ToolError(f"conda-lock cannot make a lock from {names}: {show(text[:300])}", hint=f"check {names}")
 
 
-def too_slow(names: str, seconds: float, heard: Sequence[str]) -> ReprunError:
+def too_slow(names: str, seconds: float, heard: Sequence[str], has_pip: bool) -> ReprunError:
     """The error for a solve that takes longer than it may."""
     doing = f" (last: {show(heard[-1])})" if heard and not heard[-1].startswith("{") else ""
     return ToolError(
         f"no lock for {names} within {seconds:g} s{doing}",
-        hint="[environment] timeout in reprun.toml gives it longer; pin more versions to make it faster",
+        hint="[environment] timeout in reprun.toml gives it longer; "
+        + (f"is the index of pip reachable? {_PIP}" if has_pip else "pin more versions to make it faster"),
     )
 
 

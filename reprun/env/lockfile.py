@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from reprun.core.errors import ToolError
+from reprun.core.errors import ToolError, UsageError
 from reprun.core.frozen import dataclass
 from reprun.core.text import show
 
@@ -63,8 +63,19 @@ def read_packages(text: bytes, platform: str, categories: tuple[str, ...] | None
         raise ToolError(f"the lock has nothing for {platform}: it is for {known}", hint=f"reprun env lock --platform {platform}")
     wanted = [row for row in rows if row.get("platform") == platform]
     if categories is not None:
+        _check_categories(categories, {str(row.get("category", "main")) for row in wanted})
         wanted = [row for row in wanted if row.get("category", "main") in categories]
     return sorted((_package(row) for row in wanted), key=lambda item: (item["manager"], item["name"]))
+
+
+def _check_categories(wanted: tuple[str, ...], there: set[str]) -> None:
+    """A category that is spelled wrongly would be an environment without what it has."""
+    strange = [name for name in wanted if name not in {*there, "main"}]
+    if strange:
+        raise UsageError(
+            f"the lock has no category {', '.join(map(show, strange))}: it has {', '.join(map(show, sorted(there))) or 'none'}",
+            hint="[environment] categories in reprun.toml",
+        )
 
 
 def read_names(text: bytes) -> set[str]:

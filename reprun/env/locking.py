@@ -13,6 +13,7 @@ from reprun.core.errors import ToolError, UsageError
 from reprun.core.frozen import dataclass
 from reprun.core.text import is_recordable, show
 from reprun.env.complaints import explain, too_slow
+from reprun.env.names import table_of_names
 from reprun.env.solver import Solver
 from reprun.env.sources import LOCK, Sources
 from reprun.system.files import ensure_dir, find_bytes, remove_tree, write_atomic
@@ -31,7 +32,7 @@ class Order:
     """What to lock: `sources` for each of `platforms` with the virtual packages there (none: conda-lock's defaults).
 
     `update` names packages to move to their newest version while the rest of the old lock stays. `cache` is a folder for what
-    channels say, `lock` is where the lock will be.
+    channels say, `lock` is where the lock will be, `names` a table for names of PyPI (none: ours).
     """
 
     sources: Sources
@@ -40,6 +41,7 @@ class Order:
     seconds: float
     update: tuple[str, ...] = ()
     lock: str = LOCK
+    names: str = ""
 
 
 def make_lock(order: Order, solver: Solver, old: bytes | None, tell: Callable[[str], None]) -> bytes:
@@ -58,7 +60,7 @@ def make_lock(order: Order, solver: Solver, old: bytes | None, tell: Callable[[s
         tell(f"solving {order.sources.names} for {platforms} with {solver.words}")
         done, said, heard = _run(folder, order, words, old, tell)
         if done is None:
-            raise too_slow(order.sources.names, order.seconds, heard)
+            raise too_slow(order.sources.names, order.seconds, heard, order.sources.has_pip)
         text = find_bytes(os.path.join(folder, "work", order.lock))
         if done and order.update and "KeyError: " in said:
             raise _not_named(order, order.update)
@@ -80,7 +82,7 @@ def is_current(order: Order, lock: bytes) -> bool:
         write_atomic(stub, _STUB.encode(), 0o700, durable=False)
         done, said, heard = _run(folder, order, ["--conda", stub, "--check-input-hash"], lock, lambda text: None)
         if done is None:
-            raise too_slow(order.sources.names, order.seconds, heard)
+            raise too_slow(order.sources.names, order.seconds, heard, order.sources.has_pip)
         if done and _STALE not in said:
             raise explain(order.sources.names, ", ".join(order.platforms), said, heard)
         return done == 0
@@ -127,7 +129,9 @@ def _run(
     if old is not None:
         _write(work, order.lock, old)
     _write(folder, "virtual.json", json.dumps({"subdirs": _spec(order.platforms)}).encode())
+    _write(folder, "names.json", table_of_names())
     argv = [sys.executable, "-P", "-m", "conda_lock", "lock", "--lockfile", order.lock, *words]
+    argv += ["--pypi_to_conda_lookup_file", order.names or os.path.join(folder, "names.json")]
     if any(order.platforms.values()):
         argv += ["--virtual-package-spec", os.path.join(folder, "virtual.json")]
     argv += [word for name in order.platforms for word in ("--platform", name)]

@@ -33,15 +33,22 @@ class Sources:
         """The paths, for people."""
         return ", ".join(show(path) for path, _ in self.files)
 
+    @property
+    def has_pip(self) -> bool:
+        """Whether packages of pip may be wanted."""
+        return any(b"pip:" in data or path.endswith(".toml") for path, data in self.files)
+
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a lock has to fit: the platform, its virtual packages (overrides included), and the categories to install."""
+    """What a lock has to fit: the platform, its virtual packages (overrides included), the categories to install, and `names`,
+    what tells one table of names of PyPI from another."""
 
     platform: str
     virtual: Mapping[str, str]
     overrides: Mapping[str, str]
     categories: tuple[str, ...] = ("main",)
+    names: str = ""
 
     @property
     def solved_for(self) -> dict[str, str]:
@@ -60,6 +67,7 @@ def key_of(sources: Sources, lock: bytes | None, wanted: Wanted) -> str:
     parts = [
         _FORMAT, wanted.platform, wanted.solved_for, dict(wanted.overrides), list(wanted.categories),
         [[path, digest(data)] for path, data in sources.files], digest(lock),
+        *filter(None, [wanted.names]),
     ]  # fmt: skip
     return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -81,7 +89,7 @@ def read_sources(top: str, paths: Sequence[str]) -> Sources:
 
 def check_sources(sources: Sources) -> list[str]:
     """What should be known before they are solved: pip sections. Raises `UsageError` for a file that cannot be read."""
-    notes = []
+    notes, silent = list[str](), list[str]()
     for path, data in sources.files:
         if os.path.basename(path) == "meta.yaml":  # a template: only its own reader understands it
             continue
@@ -92,15 +100,31 @@ def check_sources(sources: Sources) -> list[str]:
             continue
         if not isinstance(parsed.get("dependencies"), list):
             raise UsageError(f"{show(path)} has no list of dependencies", hint="dependencies: [python=3.11, numpy]")
-        pip = [word for item in parsed["dependencies"] if isinstance(item, dict) for word in item.get("pip") or ()]
+        pip = _pip_lines(path, parsed["dependencies"])
         if pip:
             notes.append(
                 f"{show(path)} has a pip section ({len(pip)} packages): it needs PyPI, takes longer, and conda's solver does not "
                 "see what it brings"
             )
-        if not parsed.get("channels"):
-            notes.append(f"{show(path)} names no channels: the lock depends on the defaults of the solver")
+        silent += [] if parsed.get("channels") else [show(path)]
+    if len(silent) == len(sources.files) > 0:
+        notes.append(f"{', '.join(silent)} names no channels: the lock depends on the defaults of the solver")
     return notes
+
+
+def _pip_lines(path: str, dependencies: Sequence[Any]) -> list[str]:
+    """What the pip sections name. Raises `UsageError` for what conda-lock would break at."""
+    found = list[str]()
+    for item in dependencies:
+        lines = item.get("pip") if isinstance(item, dict) else None
+        names = [item] if isinstance(item, str) else lines or []
+        if not isinstance(item, (str, dict)) or not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise UsageError(
+                f"{show(path)} has a dependency that is no text: {show(str(item)[:60])}",
+                hint="dependencies: [python=3.11, pip, {pip: ['tally>=1.0']}]",
+            )
+        found += lines or []
+    return found
 
 
 def _check_project(path: str, parsed: Mapping[str, Any]) -> None:

@@ -79,10 +79,10 @@ def test_overrides_add_replace_and_take_away() -> None:
         # conda, mamba and micromamba: conda-lock prints their message and then the command
         ("Locking…\nCould not lock the environment for platform linux-64\nnothing provides x\n    Command: ['conda']\nTraceback",
          UsageError, "nothing provides x"),
-        ("Traceback (most recent call last):\n  File\nValueError: Got pip specs without Python\n", ToolError, "Got pip specs"),
+        ("Traceback (most recent call last):\n  File\nValueError: Got pip specs without Python\n", UsageError, "no python"),
         ("", ToolError, "it says nothing"),
         ("x.HTTPError: HTTPSConnectionPool(host='raw.example', port=443): /mappings/pypi/grayskull_pypi_mapping.json (Caused by",
-         ToolError, "wants packages of PyPI"),
+         ToolError, "the table of names of packages from raw.example:443"),
     ],
 )  # fmt: skip
 def test_a_failure_is_a_sentence_and_no_traceback(said: str, kind: type[ReprunError], words: str) -> None:
