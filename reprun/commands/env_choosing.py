@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from reprun.commands.env_memory import recall_platform
 from reprun.core.environment import EnvironmentRules
-from reprun.core.errors import UsageError
+from reprun.core.errors import RefusedError, UsageError
 from reprun.core.frozen import dataclass, replace
 from reprun.core.text import show
 from reprun.env.kept import Kept
@@ -56,13 +56,26 @@ def find_paths(top: str, rules: EnvironmentRules) -> tuple[str, ...]:
 
 
 def wanted_on(workspace: Workspace, target: Target, rules: EnvironmentRules, may_be_old: bool = False) -> Wanted:
-    """What a lock for this target has to fit. With `may_be_old` another machine is not asked if it ever was."""
+    """What a lock for this target has to fit. With `may_be_old` another machine is not asked if it ever was.
+
+    Raises `RefusedError` for a machine on which nothing of conda's runs.
+    """
     if rules.pypi_names:
         from reprun.env.names import digest_of_names
     found = recall_platform(workspace, target.host, may_be_old)
+    check_libc(target.name, found)
     virtual = with_overrides(found["virtual"], rules.overrides)
     names = digest_of_names(rules.pypi_names) if rules.pypi_names else ""
     return Wanted(str(found["platform"]), virtual, rules.overrides, rules.categories, names)
+
+
+def check_libc(where: str, found: Mapping[str, Any]) -> None:
+    """Raises `RefusedError` for a Linux with another C library than glibc, as Alpine: a solver would only say what lacks."""
+    if str(found["platform"]).startswith("linux-") and "__glibc" not in found["virtual"]:
+        raise RefusedError(
+            f"{show(where)} has no glibc (is it Alpine?): packages of conda's channels do not run there",
+            hint='kind = "system" under [environment] in reprun.toml, or a target with glibc',
+        )
 
 
 def get_sources(workspace: Workspace, ground: Ground) -> Sources:

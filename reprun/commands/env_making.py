@@ -35,7 +35,7 @@ def ensure_environment(host: Host, plan: Mapping[str, Any], tell: Tell, fetch: s
 class _Making:
     def __init__(self, host: Host, plan: dict[str, Any], tell: Tell, fetch: str, absent: Mapping[str, Any]) -> None:
         self.host, self.plan, self.tell, self.fetch = host, plan, tell, fetch
-        self.platform = str(absent.get("platform", ""))
+        self.platform, self.glibc = str(absent.get("platform", "")), str(absent.get("glibc", ""))
         self.tools = self._tools()
 
     def attempt(self, question: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,7 +72,7 @@ class _Making:
 
         if kind == "rattler":
             self.tell("packing the installer of environments")
-            tool = pack_rattler(self.platform)
+            tool = pack_rattler(self.platform, self.glibc)
         else:
             packages = python_of(self.plan)
             if not any(one["name"] == "python" for one in packages):

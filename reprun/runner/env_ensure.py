@@ -21,6 +21,7 @@ from reprun.runner.errors import RunnerError
 from reprun.runner.files import ensure_dir, read_json, read_text
 from reprun.runner.paths import Home
 from reprun.runner.privacy import check_home
+from reprun.runner.virtual import glibc
 
 _WAIT = 1.0  # seconds in one request
 _STRANGE = frozenset('"$`\\:\n')
@@ -35,7 +36,8 @@ def ensure(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     maker that was waited for has failed by.
     """
     if "plan" not in request and not request.get("awaited"):
-        return {"absent": request["digest"], "platform": "%s-%s" % (sys.platform, os.uname().machine)}
+        platform = "%s-%s" % (sys.platform, os.uname().machine)
+        return {"absent": request["digest"], "platform": platform, "glibc": glibc()}
     check_home(home)
     _check_name(home)
     if "plan" in request:

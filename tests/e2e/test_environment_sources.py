@@ -37,7 +37,7 @@ def test_packages_of_pip_are_locked_installed_by_hash_and_reproduced(
         digest = index.add("tally", "1.2")
         index.add("greeter", "1.0")  # conda has brought that
         (repo / "environment.yml").write_text(ENVIRONMENT.format(channel=conda_channel.url, index=index.url))
-        code = "import sys, abacus, greeter, tally; greeter.main; open(sys.argv[1] + '/v', 'w').write(abacus.VERSION + tally.VERSION)"
+        code = "import sys, abacus, greeter, tally; open(sys.argv[1] + '/v', 'w').write(abacus.VERSION + tally.VERSION)"
         answer = reprun("launch", "--follow", "--json", "--", "python", "-c", code, "{output}")
         assert "environment.yml has a pip section (1 packages)" in answer.stderr
     assert Path(answer.data["run_dir"], "output", "v").read_text() == "1.01.2"
@@ -45,6 +45,8 @@ def test_packages_of_pip_are_locked_installed_by_hash_and_reproduced(
     assert {"abacus==1.0", "tally==1.2", "greeter==1.0=pyh0_0"} <= set(first["packages"])
     reprun("env", "lock")
     assert digest in (repo / "conda-lock.yml").read_text()
+    exported = reprun("env", "export", first["prefix"], "--json").data
+    assert exported["unknown"] == [] and digest in exported["text"]
     again = reprun("reproduce", "@last", "--json")  # the index is gone
     assert (
         again.data["verdict"]["kind"] == "identical" and environment_of(reprun, again.data["run_id"])["digest"] == first["digest"]
