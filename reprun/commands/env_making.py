@@ -14,7 +14,7 @@ _WAIT = 2.0  # seconds until the host says what it is at
 
 
 def ensure_environment(host: Host, plan: Mapping[str, Any], tell: Tell, fetch: str = "host") -> dict[str, Any]:
-    """The record of the environment; where it is there already, that is one short question.
+    """The record of the environment; where it is there already, that is one short question, else the record says `is_new`.
 
     `fetch` says who brings the packages: the host, or ("dev") this machine. What the host cannot fetch this machine does in any
     case. Raises what `Host.ask` raises.
@@ -27,7 +27,7 @@ def ensure_environment(host: Host, plan: Mapping[str, Any], tell: Tell, fetch: s
     for _ in range(_ROUNDS):
         answer = making.attempt(question)
         if "record" in answer:
-            return dict(answer["record"])
+            return {**answer["record"], "is_new": True}
         making.send(answer)
     raise ToolError(f"{host.name} cannot make the environment: it lacks what it was sent", hint=f"reprun doctor --on {host.name}")
 

@@ -44,7 +44,14 @@ def remember_made(workspace: Workspace, host: Host, digest: str, record: Mapping
         known = _read(workspace, host)
         others = {name: made for name, made in known.get("made", {}).items() if name != digest}
         kept = dict(list(others.items())[-_KEPT + 1 :])
-        _write(workspace, host, {**known, "made": {**kept, digest: {key: record[key] for key in ("prefix", "installer")}}})
+        _write(
+            workspace,
+            host,
+            {
+                **known,
+                "made": {**kept, digest: {key: record[key] for key in ("prefix", "installer", "post_link") if key in record}},
+            },
+        )
 
 
 def has_changed(workspace: Workspace, host: Host, answer: Mapping[str, Any], digest: str) -> bool:

@@ -60,7 +60,7 @@ def foresee(workspace: Workspace, target: Target, spec: RunSpec, recorded: Mappi
     locked = read_plan(_recorded_text(workspace, ground, spec.lock), wanted, target.name, "recorded")
     digest = str(locked.plan["digest"])
     found = target.host.ask({"op": "env", "digest": digest}).get("record")
-    made = found or {key: recorded.get(key, "") for key in ("prefix", "installer")}
+    made = found or {key: recorded.get(key, "") for key in ("prefix", "installer", "post_link")}
     return _record(locked, wanted, made, []), digest if found else ""
 
 
@@ -167,6 +167,9 @@ def _make(workspace: Workspace, target: Target, locked: Locked, ground: Ground, 
     tell(f"preparing the environment on {target.name}")
     made = make_there(target.host, locked.plan, tell, ground.rules.fetch)
     remember_made(workspace, target.host, digest, made)
+    if made.get("is_new") and made.get("post_link"):
+        names = show(", ".join(made["post_link"]))
+        workspace.notes.append(f"scripts that packages want to be run after linking are not run: {names}")
     return made
 
 
@@ -181,6 +184,8 @@ def _record(locked: Locked, wanted: Wanted, made: Mapping[str, Any], drift: list
         record["overrides"] = dict(wanted.overrides)
     if md5_only(plan):
         record["md5_only"] = md5_only(plan)
+    if made.get("post_link"):
+        record["post_link"] = [str(name) for name in made["post_link"]]
     if drift:
         record["drift"] = drift[:_KEPT]
     return record

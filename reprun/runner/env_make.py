@@ -89,7 +89,7 @@ class _Making:
             "digest": self.plan["digest"], "packages": len(self.plan["packages"]), "installer": "py-rattler " + version,
             "md5_only": [one["file"] for one in self.plan["packages"] if one.get("md5_only") or not one["sha256"]],
             "made": self.began, "seconds": round(time.time() - self.began, 3), "activation": activation,
-            "virtual": self.plan.get("virtual", {}), "hostname": os.uname().nodename,
+            "virtual": self.plan.get("virtual", {}), "hostname": os.uname().nodename, "post_link": _scripts(self.prefix),
         }  # fmt: skip
         seal(self.prefix, record)
         self.is_complete = True
@@ -176,6 +176,16 @@ class _Making:
         if always or now - self.told > 0.2:
             self.told = now
             note(self.prefix, self.maker, text)
+
+
+def _scripts(prefix: str) -> List[str]:
+    """The packages that want a script of theirs to be run after linking. py-rattler runs none, for it could do anything."""
+    end = "-post-link.sh"
+    try:
+        names = os.listdir(os.path.join(prefix, "bin"))
+    except OSError:
+        return []
+    return sorted(name[1 : -len(end)] for name in names if name.startswith(".") and name.endswith(end))
 
 
 def _explained(said: str) -> RunnerError:
