@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
 
 from reprun.commands.env_memory import recall_platform
 from reprun.core.environment import EnvironmentRules
@@ -17,7 +16,10 @@ from reprun.env.virtual import with_overrides
 from reprun.runner.paths import Home, home
 from reprun.workspace import Workspace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from reprun.targets import Target
 
 Tell = Callable[[str], None]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from reprun.core.errors import ToolError
 from reprun.hosts.base import Host
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 Tell = Callable[[str], None]
 _ROUNDS = 4  # of sending: a host that then still lacks something lacks what it was sent

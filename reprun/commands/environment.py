@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
 
 from reprun.commands.env_choosing import Ground, find_ground, wanted_on
 from reprun.commands.env_memory import recall_made, remember_made
@@ -15,12 +14,15 @@ from reprun.core.text import show
 from reprun.env.choosing import Choice, choose, read_plan
 from reprun.env.kept import Locked
 from reprun.env.plan import md5_only, texts
-from reprun.env.sources import Sources, Wanted, key_of
+from reprun.env.sources import Sources, Wanted, key_of, key_of_tree
 from reprun.repo import refs
 from reprun.repo.pruning import keep_blob
 from reprun.workspace import Workspace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from reprun.targets import Target
 
 Tell = Callable[[str], None]
@@ -41,10 +43,10 @@ def ensure_environment(
         wanted = wanted_on(workspace, target, ground.rules)
         locked = read_plan(text, wanted, target.name, "recorded")
     else:
-        locked, wanted = _chosen_now(workspace, ground, target, snapshot.commit, tell)
-        locked, text, drift = _drifted(workspace, ground, wanted, locked, target)
+        locked, wanted = _chosen_now(workspace, ground, target, snapshot, tell)
+        locked, drift = _drifted(workspace, ground, wanted, locked, target)
         workspace.notes.extend(locked.notes)
-    _keep(workspace, locked.digest, text)
+    _keep(workspace, ground, locked.digest)
     workspace.journal(attempt.run_id).write("environment", lock=locked.digest)
     made = _make(workspace, target, locked, ground, tell)
     return _record(locked, wanted, made, drift)
@@ -85,22 +87,28 @@ def _recorded_text(workspace: Workspace, ground: Ground, digest: str) -> bytes:
     return text
 
 
-def _chosen_now(workspace: Workspace, ground: Ground, target: Target, commit: str, tell: Tell) -> tuple[Locked, Wanted]:
+def _chosen_now(workspace: Workspace, ground: Ground, target: Target, snapshot: Snapshot, tell: Tell) -> tuple[Locked, Wanted]:
     """The lock for the files of the snapshot: what was edited since then is not asked. And what it has to fit."""
-    rules = ground.rules
-    *files, lock = _read(workspace, commit, [*ground.paths, rules.lock])
+    rules, kept, paths = ground.rules, ground.kept, [*ground.paths, ground.rules.lock]
+    wanted = wanted_on(workspace, target, rules, may_be_old=True)
+    tree = key_of_tree(snapshot.tree, paths, wanted)
+    known = kept.find_for(tree)
+    if known is not None:
+        return known, wanted
+    *files, lock = _read(workspace, snapshot.commit, paths)
     missing = next((path for path, data in zip(ground.paths, files, strict=True) if data is None), "")
     if missing and rules.files:
         raise UsageError(f"{show(missing)} is not in the snapshot", hint=f"git check-ignore -v {show(missing)} says why")
     sources = Sources(tuple((path, data) for path, data in zip(ground.paths, files, strict=True) if data is not None))
-    wanted = wanted_on(workspace, target, rules, may_be_old=True)
     if lock is None and not sources.files:
         return _exported(ground, wanted, target.name), wanted
-    known = ground.kept.find(key_of(sources, lock, wanted))
+    key = key_of(sources, lock, wanted)
+    known = kept.find(key)
     if known is not None:
+        kept.note_tree(tree, key)
         return known, wanted
     wanted = wanted_on(workspace, target, rules)  # nothing is solved for what a host was once
-    return choose(ground.kept, Choice(sources, lock, wanted, target.name), rules, ground.cache, tell), wanted
+    return choose(kept, Choice(sources, lock, wanted, target.name), rules, ground.cache, tell), wanted
 
 
 def _read(workspace: Workspace, commit: str, paths: list[str]) -> list[bytes | None]:
@@ -125,36 +133,32 @@ def _exported(ground: Ground, wanted: Wanted, where: str) -> Locked:
     return locked
 
 
-def _drifted(
-    workspace: Workspace, ground: Ground, wanted: Wanted, locked: Locked, target: Target
-) -> tuple[Locked, bytes, list[str]]:
+def _drifted(workspace: Workspace, ground: Ground, wanted: Wanted, locked: Locked, target: Target) -> tuple[Locked, list[str]]:
     """Compares the active environment with the lock, and does about it what the settings say."""
-    text = _recorded_text(workspace, ground, locked.digest)
     prefix = active_prefix(os.environ)
     if not prefix or not target.host.is_here or locked.origin == "exported":
-        return locked, text, []
+        return locked, []
     from reprun.env.drift import find_drift
     from reprun.env.installed import glance
 
     drift = [change.words for change in find_drift(locked.plan, glance(prefix))]
     if not drift:
-        return locked, text, []
+        return locked, []
     more = f"; and {len(drift) - _SHOWN} more" if len(drift) > _SHOWN else ""
     what = f"the active environment {show(prefix)} is not what the lock says: {show('; '.join(drift[:_SHOWN]))}{more}"
     if ground.rules.drift == "refuse":
         raise RefusedError(what, hint="reprun env export -o conda-lock.yml locks what is installed; or change environment.yml")
     if ground.rules.drift == "export":
-        exported = _exported(ground, wanted, target.name)
-        return exported, _recorded_text(workspace, ground, exported.digest), drift
+        return _exported(ground, wanted, target.name), drift
     workspace.notes.append(f"{what}; the run gets the lock")
-    return locked, text, drift
+    return locked, drift
 
 
-def _keep(workspace: Workspace, digest: str, text: bytes) -> None:
+def _keep(workspace: Workspace, ground: Ground, digest: str) -> None:
     """The lock is an object of the repository, under a ref of its own that all its runs share."""
     ref = refs.LOCKS + digest
     if not os.path.lexists(os.path.join(workspace.repository.common_dir, ref)):
-        keep_blob(workspace.repository, ref, text)
+        keep_blob(workspace.repository, ref, _recorded_text(workspace, ground, digest))
 
 
 def _make(workspace: Workspace, target: Target, locked: Locked, ground: Ground, tell: Tell) -> dict[str, Any]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
-from typing import Any
 
+from reprun.core.digests import sha256
 from reprun.core.errors import UsageError
 from reprun.core.frozen import dataclass
 from reprun.core.text import show
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 USUAL = ("environment.yml", "environment.yaml")  # without `files` in the settings
 LOCK = "conda-lock.yml"
@@ -70,6 +73,14 @@ def key_of(sources: Sources, lock: bytes | None, wanted: Wanted) -> str:
         *filter(None, [wanted.names]),
     ]  # fmt: skip
     return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def key_of_tree(tree: str, paths: Sequence[str], wanted: Wanted) -> str:
+    """The same for a tree of git's in which the sources and the lock are at these paths: that tells their contents, too."""
+    import json
+
+    parts = [_FORMAT, wanted.platform, wanted.solved_for, dict(wanted.overrides), list(wanted.categories), wanted.names]
+    return sha256(json.dumps([*parts, tree, list(paths)], sort_keys=True).encode()).hexdigest()
 
 
 def read_sources(top: str, paths: Sequence[str]) -> Sources:
