@@ -17,6 +17,8 @@ _CHANNEL = re.compile(
 )
 _LAST = re.compile(r"^(?:\w+\.)*(\w*(?:Error|Exception|Warning)): (.*)", re.MULTILINE)
 
+_ASKED = re.compile(r"for url \((\S+?)/[\w-]+/[^/)]*\)")  # of a file in a folder of a channel
+_SPEC = re.compile(r"Failed to turn `([^{`]+)` into a MatchSpec")
 _PIP = "packages under dependencies are faster than those under pip"
 _OFFLINE = 'check its address in channels, and the network; to do without: kind = "system" under [environment] in reprun.toml'
 
@@ -27,14 +29,17 @@ def explain(names: str, platform: str, said: str, heard: Sequence[str]) -> Repru
     if not message:
         shown = _SHOWN.search(said)
         message = shown[1].strip() if shown else ""
-    channel = _CHANNEL.search(message)
+    channel = _CHANNEL.search(message) or _ASKED.search(message)
     if kind == "GatewayError" or channel:
-        return _channel(channel[1] or channel[2] if channel else "", message)
+        return _channel(next(filter(None, channel.groups()), "") if channel else "", message)
     if message:
         return UsageError(
             f"{names} cannot be solved for {platform}:\n{_block(message)}",
             hint=f"change the versions in {names}, then reprun env lock",
         )
+    spec = _SPEC.search(said)
+    if spec:
+        return UsageError(f"{names} has a dependency that is none: {show(spec[1])}", hint="dependencies: ['numpy>=1.26']")
     about_pip = explain_pip(names, platform, said, _block)
     if about_pip:
         return about_pip

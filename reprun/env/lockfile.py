@@ -101,6 +101,9 @@ def _package(row: Mapping[str, Any]) -> dict[str, Any]:
     match = _ARCHIVE.fullmatch(file) if found["manager"] == "conda" else None
     if found["manager"] == "conda" and not match:
         raise ToolError(f"the lock has an address that names no package: {show(url)}", hint="reprun env lock")
+    if match and (match[1].lower(), match[2]) != (found["name"].lower(), found["version"]):
+        said = f"{found['name']} {found['version']}"
+        raise ToolError(f"the lock says {show(said)}, and its address is that of {show(file)}", hint="reprun env lock")
     subdir = path.split("/")[-2] if match else ""
     return {
         **found, "build": match[3] if match else "", "subdir": subdir, "file": file, **digests, "size": 0, "depends": depends,

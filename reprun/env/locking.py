@@ -27,6 +27,10 @@ exit 1
 """
 
 
+class ChannelsError(UsageError):
+    """An old lock is from other channels, so that nothing of it can be kept."""
+
+
 @dataclass(frozen=True)
 class Order:
     """What to lock: `sources` for each of `platforms` with the virtual packages there (none: conda-lock's defaults).
@@ -62,6 +66,9 @@ def make_lock(order: Order, solver: Solver, old: bytes | None, tell: Callable[[s
         if done is None:
             raise too_slow(order.sources.names, order.seconds, heard, order.sources.has_pip)
         text = find_bytes(os.path.join(folder, "work", order.lock))
+        if done and "The channel configuration has changed" in said:
+            what = f"{order.sources.names} names other channels than the lock: no part of it can stay as it is"
+            raise ChannelsError(what, hint="reprun env lock --force solves everything anew")
         if done and order.update and "KeyError: " in said:
             raise _not_named(order, order.update)
         if done or text is None:

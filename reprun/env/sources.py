@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 USUAL = ("environment.yml", "environment.yaml")  # without `files` in the settings
 LOCK = "conda-lock.yml"
-_FORMAT = 1  # another one when the same files would give another lock or plan
+_FORMAT = 2  # another one when the same files would give another lock or plan
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,7 @@ def check_sources(sources: Sources) -> list[str]:
             continue
         if not isinstance(parsed.get("dependencies"), list):
             raise UsageError(f"{show(path)} has no list of dependencies", hint="dependencies: [python=3.11, numpy]")
+        _check_texts(path, parsed)
         pip = _pip_lines(path, parsed["dependencies"])
         if pip:
             notes.append(
@@ -123,15 +124,33 @@ def check_sources(sources: Sources) -> list[str]:
     return notes
 
 
+def _check_texts(path: str, parsed: Mapping[str, Any]) -> None:
+    """Raises `UsageError` for what conda-lock would break at."""
+    from reprlib import repr as repr_of
+
+    channels, category = parsed.get("channels") or [], parsed.get("category", "")
+    if not isinstance(channels, list) or not all(isinstance(name, str) and name for name in channels):
+        raise UsageError(f"the channels in {show(path)} are no list of names", hint="channels: [conda-forge]")
+    if not isinstance(category, str):
+        raise UsageError(f"the category in {show(path)} is no text: {repr_of(category)}", hint="category: dev")
+
+
 def _pip_lines(path: str, dependencies: Sequence[Any]) -> list[str]:
     """What the pip sections name. Raises `UsageError` for what conda-lock would break at."""
+    from reprlib import repr as repr_of  # short, whatever it is that was nested by aliases
+
     found = list[str]()
     for item in dependencies:
         lines = item.get("pip") if isinstance(item, dict) else None
         names = [item] if isinstance(item, str) else lines or []
-        if not isinstance(item, (str, dict)) or not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        if (
+            not item
+            or not isinstance(item, (str, dict))
+            or not isinstance(names, list)
+            or not all(isinstance(name, str) for name in names)
+        ):
             raise UsageError(
-                f"{show(path)} has a dependency that is no text: {show(str(item)[:60])}",
+                f"{show(path)} has a dependency that is no text: {show(repr_of(item)[:60])}",
                 hint="dependencies: [python=3.11, pip, {pip: ['tally>=1.0']}]",
             )
         found += lines or []

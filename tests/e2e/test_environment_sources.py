@@ -74,3 +74,23 @@ def test_several_sources_are_taken_together_and_categories_choose(
     (repo / "reprun.toml").write_text(f'[environment]\n{files}categories = ["dve"]\n')
     answer = reprun("launch", "--json", "--", "true")
     assert answer.rc == 2 and answer.json["error"]["message"] == "the lock has no category dve: it has dev, main"
+
+
+def test_other_channels_make_the_whole_lock_anew(
+    repo: Path, home: Path, conda_channel: Channel, reprun: Reprun, tmp_path: Path
+) -> None:
+    """conda-lock keeps what an old lock says of other platforms, and refuses to when the channels are others."""
+    other = conda_channel.copy(tmp_path / "other")
+    other.take_away("dial", "2.0")
+
+    def lock(channel: Channel, *words: str) -> Answer:
+        (repo / "environment.yml").write_text(f"channels: ['{channel.url}']\ndependencies: [dial]\n")
+        return reprun("env", "lock", "--json", *words)
+
+    platforms = ("--platform", "linux-64", "--platform", "linux-aarch64")
+    assert lock(conda_channel, *platforms).data["platforms"] == ["linux-64", "linux-aarch64"]
+    refused = lock(other, "--update", "dial")
+    assert refused.rc == 2 and "names other channels than the lock" in refused.json["error"]["message"]
+    changed = lock(other, "--platform", "linux-64").data
+    assert changed["platforms"] == ["linux-64", "linux-aarch64"]
+    assert (repo / "conda-lock.yml").read_text().count("dial-1.1-") == 2
