@@ -61,7 +61,18 @@ def test_a_run_gets_what_environment_yml_says_and_can_be_done_again(
     assert again == environment
     loaded = set(re.findall(r"\| +(\S+)$", answer.stderr, flags=re.MULTILINE))
     assert "reprun.commands.environment" in loaded
-    assert not {"yaml", "rattler", "conda_lock", "reprun.env.lockfile", "reprun.env.locking", "reprun.env.drift"} & loaded
+    assert (
+        not {
+            "yaml",
+            "rattler",
+            "conda_lock",
+            "reprun.env.lockfile",
+            "reprun.env.locking",
+            "reprun.env.drift",
+            "reprun.runner.env_gc",
+        }
+        & loaded
+    )
     answer = reprun("reproduce", first, "--json")
     assert answer.data["verdict"]["kind"] == "identical" and answer.data["differences"] == []
     clone = tmp_path / "clone"
