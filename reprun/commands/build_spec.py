@@ -18,6 +18,7 @@ from reprun.system.clock import draw_seed
 from reprun.workspace import Workspace
 
 MAX_NAME = 200
+_OTHER_HOME = "export REPRUN_HOME=<a folder of yours>"
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,10 @@ def build_spec(workspace: Workspace, options: LaunchOptions) -> RunSpec:
 
 
 def _check_home(workspace: Workspace) -> None:
+    if not is_recordable(home()):
+        raise UsageError(
+            f"REPRUN_HOME has a name that is not in UTF-8, so runs in it cannot be recorded: {show(home())}", hint=_OTHER_HOME
+        )
     top, place = os.path.join(workspace.repository.top, ""), os.path.join(home(), "")
     if place.startswith(top) and not place.startswith(os.path.join(workspace.repository.common_dir, "")):
         raise RefusedError(

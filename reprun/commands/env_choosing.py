@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
 
 from reprun.commands.env_memory import recall_platform
 from reprun.core.environment import EnvironmentRules
-from reprun.core.errors import UsageError
-from reprun.core.frozen import dataclass
+from reprun.core.errors import RefusedError, UsageError
+from reprun.core.frozen import dataclass, replace
 from reprun.core.text import show
 from reprun.env.kept import Kept
 from reprun.env.sources import USUAL, Sources, Wanted
@@ -19,7 +18,10 @@ from reprun.runner.paths import Home, home
 from reprun.system.files import find_bytes
 from reprun.workspace import Workspace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from reprun.targets import Target
 
 Tell = Callable[[str], None]
@@ -41,8 +43,12 @@ class Ground:
 
 def find_ground(workspace: Workspace) -> Ground:
     """What this repository says of environments."""
-    rules = workspace.settings.environment_rules()
-    return Ground(rules, find_paths(workspace.repository.top, rules), Kept(workspace.repository.state_dir))
+    rules, top = workspace.settings.environment_rules(), workspace.repository.top
+    if rules.pypi_names:
+        from reprun.env.names import place_of_names
+
+        rules = replace(rules, pypi_names=place_of_names(rules.pypi_names, top))
+    return Ground(rules, find_paths(top, rules), Kept(workspace.repository.state_dir))
 
 
 def find_paths(top: str, rules: EnvironmentRules) -> tuple[str, ...]:
@@ -54,10 +60,28 @@ def find_paths(top: str, rules: EnvironmentRules) -> tuple[str, ...]:
 
 
 def wanted_on(workspace: Workspace, target: Target, rules: EnvironmentRules, may_be_old: bool = False) -> Wanted:
-    """What a lock for this target has to fit. With `may_be_old` another machine is not asked if it ever was."""
+    """What a lock for this target has to fit. With `may_be_old` another machine is not asked if it ever was.
+
+    Raises `RefusedError` for a machine on which nothing of conda's runs.
+    """
     found = recall_platform(workspace, target.host, may_be_old)
+    check_libc(target.name, found)
     virtual = with_overrides(found["virtual"], rules.overrides)
-    return Wanted(str(found["platform"]), virtual, rules.overrides, rules.categories)
+    wanted = Wanted(str(found["platform"]), virtual, rules.overrides, rules.categories)
+    if not rules.pypi_names:
+        return wanted
+    from reprun.env.names import digest_of_names
+
+    return replace(wanted, names=digest_of_names(rules.pypi_names))
+
+
+def check_libc(where: str, found: Mapping[str, Any]) -> None:
+    """Raises `RefusedError` for a Linux with another C library than glibc, as Alpine: a solver would only say what lacks."""
+    if str(found["platform"]).startswith("linux-") and "__glibc" not in found["virtual"]:
+        raise RefusedError(
+            f"{show(where)} has no glibc (is it Alpine?): packages of conda's channels do not run there",
+            hint='kind = "system" under [environment] in reprun.toml, or a target with glibc',
+        )
 
 
 def read_files(workspace: Workspace, commit: str, paths: Sequence[str]) -> list[bytes | None]:

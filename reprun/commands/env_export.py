@@ -54,6 +54,7 @@ def get_exported(prefix: str, platform: str, virtual: Mapping[str, str]) -> byte
 
 
 def _explicit(packages: list[Package], platform: str) -> str:
-    """What `conda create --file` takes."""
+    """What `conda create --file` takes, and below it, as conda-lock writes them, the packages of pip, which conda skips."""
     lines = sorted(f"{one.url}#{one.md5}" for one in packages if one.manager == "conda")
-    return "\n".join([f"# platform: {platform}", "@EXPLICIT", *lines]) + "\n"
+    pip = sorted(f"# pip {one.name} @ {one.url}#sha256={one.sha256}" for one in packages if one.manager == "pip" and one.sha256)
+    return "\n".join([f"# platform: {platform}", "@EXPLICIT", *lines, *pip]) + "\n"

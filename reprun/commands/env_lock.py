@@ -8,7 +8,7 @@ from typing import Any
 from reprun.commands.env_choosing import Ground, Tell, find_ground, get_sources, wanted_on
 from reprun.commands.env_wanted import HASHES, find_kind
 from reprun.core.errors import ReprunError, UsageError
-from reprun.core.frozen import dataclass
+from reprun.core.frozen import dataclass, replace
 from reprun.env.choosing import fits, read_plan
 from reprun.env.drift import Change, find_changes
 from reprun.env.lockfile import read_all, read_head
@@ -68,7 +68,7 @@ def lock_environment(workspace: Workspace, request: LockRequest, tell: Tell) -> 
         tell(f"comparing {rules.lock} with {sources.names}")
         if all(_fits(ground, sources, old, wanted, name) for name in platforms):
             return _result(path, old, old, wanted, notes)
-    text = _solve(ground, sources, platforms, old, request.update, tell)
+    text = _solve(ground, sources, (platforms, wanted), old, request, tell)
     return _write(ground, sources, path, (text, old), wanted, notes)
 
 
@@ -101,8 +101,6 @@ def _virtual(platform: str, wanted: Wanted) -> dict[str, str]:
 
 
 def _fits(ground: Ground, sources: Sources, lock: bytes, wanted: Wanted, platform: str) -> bool:
-    from reprun.core.frozen import replace
-
     try:
         return not fits(lock, sources, replace(wanted, platform=platform), ground.cache, ground.rules)
     except ReprunError:  # it cannot even be read
@@ -110,14 +108,37 @@ def _fits(ground: Ground, sources: Sources, lock: bytes, wanted: Wanted, platfor
 
 
 def _solve(
-    ground: Ground, sources: Sources, platforms: dict[str, dict[str, str]], old: bytes | None, update: tuple[str, ...], tell: Tell
+    ground: Ground,
+    sources: Sources,
+    what: tuple[dict[str, dict[str, str]], Wanted],
+    old: bytes | None,
+    request: LockRequest,
+    tell: Tell,
 ) -> bytes:
-    from reprun.env.locking import Order, make_lock
+    """A new lock. What the old one says of other platforms stays, unless all is to be made anew, or is from other channels."""
+    from reprun.env.locking import ChannelsError, Order, make_lock
     from reprun.env.solver import find_solver
 
-    rules = ground.rules
-    order = Order(sources, platforms, ground.cache, rules.timeout, update, rules.lock)
-    return make_lock(order, find_solver(rules.solver, os.environ), old, tell)
+    (platforms, wanted), rules = what, ground.rules
+    order = Order(sources, platforms, ground.cache, rules.timeout, request.update, rules.lock, rules.pypi_names)
+    solver = find_solver(rules.solver, os.environ)
+    if not request.force:
+        try:
+            return make_lock(order, solver, old, tell)
+        except ChannelsError:
+            if request.update:
+                raise
+    others = {name: virtual or _virtual(name, wanted) for name, virtual in _recorded(old).items()}
+    return make_lock(replace(order, platforms={**others, **platforms}), solver, None, tell)
+
+
+def _recorded(lock: bytes | None) -> dict[str, dict[str, str]]:
+    """The platforms of a lock, with the virtual packages that they were solved for, where it says so."""
+    try:
+        head = read_head(lock) if lock is not None else None
+    except ReprunError:  # damaged
+        head = None
+    return {name: head.virtual.get(name, {}) for name in head.platforms} if head else {}
 
 
 def _result(

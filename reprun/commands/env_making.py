@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
 
 from reprun.core.errors import ToolError
 from reprun.core.frozen import dataclass
 from reprun.hosts.base import Host
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 Tell = Callable[[str], None]
 _ROUNDS = 4  # of sending: a host that then still lacks something lacks what it was sent
@@ -28,7 +31,10 @@ class Ways:
 
 
 def ensure_environment(host: Host, plan: Mapping[str, Any], tell: Tell, ways: Ways = Ways()) -> dict[str, Any]:
-    """The record of the environment; where it is there already, that is one short question. Raises what `Host.ask` raises."""
+    """The record of the environment; where it is there already, that is one short question, else the record says `is_new`.
+
+    Raises what `Host.ask` raises.
+    """
     question = {"op": "env", "digest": plan["digest"], "wait": _WAIT}
     answer = host.ask(question)
     if "record" in answer:
@@ -38,7 +44,7 @@ def ensure_environment(host: Host, plan: Mapping[str, Any], tell: Tell, ways: Wa
     for _ in range(_ROUNDS):
         answer = making.attempt(question)
         if "record" in answer:
-            return dict(answer["record"])
+            return {**answer["record"], "is_new": True}
         making.send(answer)
     raise ToolError(f"{host.name} cannot make the environment: it lacks what it was sent", hint=f"reprun doctor --on {host.name}")
 
@@ -47,7 +53,7 @@ class _Making:
     def __init__(self, host: Host, plan: dict[str, Any], tell: Tell, ways: Ways, absent: Mapping[str, Any]) -> None:
         self.host, self.plan, self.tell, self.fetch, self.labels = host, plan, tell, ways.fetch, list(ways.labels)
         self.sources: dict[str, str] = {}  # of packages that were sent and are not from where the lock says
-        self.platform = str(absent.get("platform", ""))
+        self.platform, self.glibc = str(absent.get("platform", "")), str(absent.get("glibc", ""))
         self.tools = self._tools()
 
     def attempt(self, question: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,7 +99,7 @@ class _Making:
 
         if kind == "rattler":
             self.tell("packing the installer of environments")
-            tool = pack_rattler(self.platform)
+            tool = pack_rattler(self.platform, self.glibc)
         else:
             packages = python_of(self.plan)
             if not any(one["name"] == "python" for one in packages):

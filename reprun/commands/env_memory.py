@@ -8,13 +8,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from hashlib import sha256
-from typing import Any
 
+from reprun.core.digests import sha256
 from reprun.core.errors import ToolError
 from reprun.hosts.base import Host
 from reprun.system.files import find_json, write_json
 from reprun.workspace import Workspace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _KEPT = 16  # environments of a host that are remembered
 
@@ -60,7 +63,7 @@ def remember_made(workspace: Workspace, host: Host, digest: str, record: Mapping
         known = _read(workspace, host)
         others = {name: made for name, made in known.get("made", {}).items() if name != digest}
         kept = dict(list(others.items())[-_KEPT + 1 :])
-        made = {key: record[key] for key in ("prefix", "installer", "replaced") if key in record}
+        made = {key: record[key] for key in ("prefix", "installer", "replaced", "post_link") if key in record}
         _write(workspace, host, {**known, "made": {**kept, digest: made}})
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
 
 from reprun.commands.env_choosing import Ground, find_ground, read_files, wanted_on
 from reprun.commands.env_memory import recall_made, remember_made
@@ -17,12 +16,15 @@ from reprun.core.text import show
 from reprun.env.choosing import Choice, choose, read_plan
 from reprun.env.kept import Locked
 from reprun.env.plan import md5_only, texts
-from reprun.env.sources import Sources, Wanted, key_of
+from reprun.env.sources import Sources, Wanted, key_of, key_of_tree
 from reprun.repo import refs
 from reprun.repo.pruning import keep_blob
 from reprun.workspace import Workspace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from reprun.core.environment import EnvironmentRules
     from reprun.targets import Target
 
@@ -42,15 +44,15 @@ def ensure_environment(
     ground, drift = find_ground(workspace), list[str]()
     recorded = spec.lock or _chosen_before(workspace, attempt)
     if recorded:
-        locked, wanted, text = recorded_for(workspace, target, recorded)
+        locked, wanted, _ = recorded_for(workspace, target, recorded)
     else:
-        found = find_chosen(workspace, ground, target, snapshot.commit, tell)
+        found = find_chosen(workspace, ground, target, snapshot.commit, tell, snapshot.tree)
         if found is None:
             return {}
         locked, wanted = found
-        locked, text, drift = _drifted(workspace, ground, wanted, locked, target)
+        locked, drift = _drifted(workspace, ground, wanted, locked, target)
         workspace.notes.extend(locked.notes)
-    _keep(workspace, locked.digest, text)
+    _keep(workspace, ground, locked.digest)
     workspace.journal(attempt.run_id).write("environment", lock=locked.digest)
     made = _make(workspace, target, locked, ground, tell)
     tell_replaced(workspace, made)
@@ -65,7 +67,7 @@ def foresee(workspace: Workspace, target: Target, spec: RunSpec, recorded: Mappi
     locked, wanted, _ = recorded_for(workspace, target, spec.lock)
     digest = str(locked.plan["digest"])
     found = target.host.ask({"op": "env", "digest": digest}).get("record")
-    made = found or {key: recorded.get(key, "") for key in ("prefix", "installer")}
+    made = found or {key: recorded.get(key, "") for key in ("prefix", "installer", "post_link")}
     return _record(locked, wanted, made, []), digest if found else ""
 
 
@@ -118,24 +120,34 @@ def _recorded_text(workspace: Workspace, ground: Ground, digest: str) -> bytes:
     return text
 
 
-def find_chosen(workspace: Workspace, ground: Ground, target: Target, commit: str, tell: Tell) -> tuple[Locked, Wanted] | None:
+def find_chosen(
+    workspace: Workspace, ground: Ground, target: Target, commit: str, tell: Tell, tree: str = ""
+) -> tuple[Locked, Wanted] | None:
     """The lock for a new run, by the kind of its environment; None where its files turn out to be no lock. Without a commit it is
-    that for the files of the dev tree."""
+    that for the files of the dev tree; the `tree` of the commit is the quick way to what was used for it before."""
     settings = workspace.settings.environment
     if ground.rules.files != settings.get("files", ()):  # somebody asks for others
         settings = {"files": ground.rules.files}
     kind = find_kind(workspace.repository.top, settings)
     if kind == "conda":
-        return _chosen_now(workspace, ground, target, commit, tell)
+        return _chosen_now(workspace, ground, target, (commit, tree), tell)
     from reprun.commands.env_pip import find_locked
 
     return find_locked(workspace, ground, target, (kind, commit), tell)
 
 
-def _chosen_now(workspace: Workspace, ground: Ground, target: Target, commit: str, tell: Tell) -> tuple[Locked, Wanted]:
+def _chosen_now(
+    workspace: Workspace, ground: Ground, target: Target, source: tuple[str, str], tell: Tell
+) -> tuple[Locked, Wanted]:
     """The lock for the files of the snapshot: what was edited since then is not asked. And what it has to fit."""
-    rules = ground.rules
-    *files, lock = read_files(workspace, commit, [*ground.paths, rules.lock])
+    rules, kept, paths = ground.rules, ground.kept, [*ground.paths, ground.rules.lock]
+    wanted = wanted_on(workspace, target, rules, may_be_old=True)
+    commit, tree = source
+    name = key_of_tree(tree, paths, wanted) if tree else ""
+    known = kept.find_for(name) if name else None
+    if known is not None:
+        return known, wanted
+    *files, lock = read_files(workspace, commit, paths)
     missing = next((path for path, data in zip(ground.paths, files, strict=True) if data is None), "")
     if missing and rules.files:
         what, hint = (
@@ -143,14 +155,16 @@ def _chosen_now(workspace: Workspace, ground: Ground, target: Target, commit: st
         )
         raise UsageError(f"{show(missing)} is not in the {what}", hint=hint)
     sources = Sources(tuple((path, data) for path, data in zip(ground.paths, files, strict=True) if data is not None))
-    wanted = wanted_on(workspace, target, rules, may_be_old=True)
     if lock is None and not sources.files:
         return _exported(ground, wanted, target.name), wanted
-    known = ground.kept.find(key_of(sources, lock, wanted))
+    key = key_of(sources, lock, wanted)
+    known = kept.find(key)
     if known is not None:
+        if name:
+            kept.note_tree(name, key)
         return known, wanted
     wanted = wanted_on(workspace, target, rules)  # nothing is solved for what a host was once
-    return choose(ground.kept, Choice(sources, lock, wanted, target.name), rules, ground.cache, tell), wanted
+    return choose(kept, Choice(sources, lock, wanted, target.name), rules, ground.cache, tell), wanted
 
 
 def _exported(ground: Ground, wanted: Wanted, where: str) -> Locked:
@@ -169,37 +183,33 @@ def _exported(ground: Ground, wanted: Wanted, where: str) -> Locked:
     return locked
 
 
-def _drifted(
-    workspace: Workspace, ground: Ground, wanted: Wanted, locked: Locked, target: Target
-) -> tuple[Locked, bytes, list[str]]:
+def _drifted(workspace: Workspace, ground: Ground, wanted: Wanted, locked: Locked, target: Target) -> tuple[Locked, list[str]]:
     """Compares the active environment with the lock, and does about it what the settings say."""
-    text = _recorded_text(workspace, ground, locked.digest)
     is_conda = "python" not in locked.plan
     prefix = (active_prefix if is_conda else active_venv)(os.environ)
     if not prefix or not target.host.is_here or locked.origin == "exported":
-        return locked, text, []
+        return locked, []
     from reprun.env.drift import find_drift
     from reprun.env.installed import glance, read_venv
 
     drift = [change.words for change in find_drift(locked.plan, (glance if is_conda else read_venv)(prefix))]
     if not drift:
-        return locked, text, []
+        return locked, []
     more = f"; and {len(drift) - _SHOWN} more" if len(drift) > _SHOWN else ""
     what = f"the active environment {show(prefix)} is not what the lock says: {show('; '.join(drift[:_SHOWN]))}{more}"
     if ground.rules.drift == "refuse":
         raise RefusedError(what, hint=_REFRESH if is_conda else "uv sync, or pip-sync, installs what the lock says")
     if ground.rules.drift == "export" and is_conda:
-        exported = _exported(ground, wanted, target.name)
-        return exported, _recorded_text(workspace, ground, exported.digest), drift
+        return _exported(ground, wanted, target.name), drift
     workspace.notes.append(f"{what}; the run gets the lock")
-    return locked, text, drift
+    return locked, drift
 
 
-def _keep(workspace: Workspace, digest: str, text: bytes) -> None:
+def _keep(workspace: Workspace, ground: Ground, digest: str) -> None:
     """The lock is an object of the repository, under a ref of its own that all its runs share."""
     ref = refs.LOCKS + digest
     if not os.path.lexists(os.path.join(workspace.repository.common_dir, ref)):
-        keep_blob(workspace.repository, ref, text)
+        keep_blob(workspace.repository, ref, _recorded_text(workspace, ground, digest))
 
 
 def _make(workspace: Workspace, target: Target, locked: Locked, ground: Ground, tell: Tell) -> dict[str, Any]:
@@ -221,6 +231,9 @@ def make(workspace: Workspace, target: Target, locked: Locked, rules: Environmen
     ways = Ways(rules.fetch, rules.labels, partial(unpack_kept, workspace, locked.plan, tell))
     made = ensure_environment(target.host, locked.plan, tell, ways)
     remember_made(workspace, target.host, str(locked.plan["digest"]), made)
+    if made.get("is_new") and made.get("post_link"):
+        names = show(", ".join(made["post_link"]))
+        workspace.notes.append(f"scripts that packages want to be run after linking are not run: {names}")
     return made
 
 
@@ -250,6 +263,8 @@ def _record(locked: Locked, wanted: Wanted, made: Mapping[str, Any], drift: list
         record["md5_only"] = md5_only(plan)
     if made.get("replaced"):
         record["replaced"] = [f"{file} from {source}" for file, source in made["replaced"]]
+    if made.get("post_link"):
+        record["post_link"] = [str(name) for name in made["post_link"]]
     if drift:
         record["drift"] = drift[:_KEPT]
     return record

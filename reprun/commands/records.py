@@ -13,7 +13,7 @@ from reprun.core.manifest import SCHEMA_VERSION, Manifest
 from reprun.core.placeholders import fill
 from reprun.core.seeds import Seeds
 from reprun.core.spec import Carried, ConfigRecord, RunSpec, Snapshot
-from reprun.core.text import show
+from reprun.core.text import is_recordable, show
 from reprun.env.system import system_record
 from reprun.runner.digests import sha256
 from reprun.runner.variables import is_private, is_secret
@@ -122,10 +122,12 @@ def _conversions_table(snapshot: Snapshot, prepared: Mapping[str, Any]) -> dict[
 def variables_table(spec: RunSpec, inherited: Mapping[str, str], activated: Sequence[str] = ()) -> dict[str, Any]:
     """`values`, with what the config sets and the host gives, and `secret`, the names whose values are not written down.
 
-    What is `activated` comes out of packages that everybody can have, and is written down.
+    What is `activated` comes out of packages that everybody can have, and is written down. What is no text (a HOME that is not in
+    UTF-8) is named only, like a secret.
     """
     open_ones = {*spec.variables, *(name for name in activated if not is_secret(name))}
     private = {name for name in inherited if is_private(name) and name not in open_ones}
+    private |= {name for name, value in inherited.items() if not is_recordable(value)}
     values = {name: value for name, value in sorted({**inherited, **spec.variables}.items()) if name not in private}
     if spec.gpus:
         values["CUDA_VISIBLE_DEVICES"] = "" if spec.gpus == "none" else spec.gpus

@@ -81,6 +81,7 @@ SCHEMA: dict[str, fields.Check] = {
         labels=fields.list_of(fields.label),
         python=fields.python_version,
         project=fields.choice(*PROJECT),
+        pypi_names=fields.text,
     ),
     "guard": _section(max_file=fields.size, max_total=fields.size, max_new_files=fields.count, allow=fields.list_of(fields.text)),
     "git": _section(push=fields.remote),

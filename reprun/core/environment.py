@@ -18,7 +18,7 @@ class EnvironmentRules:
     from. `project` says how the job finds the code of the worktree as a package. `files` are the sources (none: the usual ones),
     `categories` those that a run needs. `overrides` are virtual packages by name; an empty version takes one away. `solver` is
     "auto", "py-rattler" or a program. `fetch` says who fetches packages first, the "host" or the "dev" machine; `labels` where
-    else in its channel a package is looked for that is gone.
+    else in its channel a package is looked for that is gone. `pypi_names` is a table of names for conda-lock (none: ours).
     """
 
     kind: str = "auto"
@@ -34,3 +34,4 @@ class EnvironmentRules:
     labels: tuple[str, ...] = ("main", "broken")
     python: str = ""
     project: str = "auto"
+    pypi_names: str = ""

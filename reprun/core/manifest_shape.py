@@ -189,7 +189,7 @@ _FIELDS: dict[str, tuple[_Test, bool]] = {
     "environment.capture": (lambda value: isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None, False),
     "environment.lock": (lambda value: isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None, False),
     **{f"environment.{name}": (_table_of(_is_text), False) for name in ("virtual", "overrides")},
-    **{f"environment.{name}": (_list_of(_is_text), False) for name in ("md5_only", "drift", "replaced")},
+    **{f"environment.{name}": (_list_of(_is_text), False) for name in ("md5_only", "post_link", "drift", "replaced")},
     "environment.packages": (_list_of(_is_text), False),
     "variables": (_is_table, True),
     "variables.values": (lambda value: _table_of(_is_text)(value) and all(map(_is_variable, value)), False),

@@ -94,8 +94,8 @@ def fits(lock: bytes, sources: Sources, wanted: Wanted, cache: str, rules: Envir
         return f"it was solved with another {', '.join(other)} than [environment] overrides says"
     if not sources.files or head.made_from.get(wanted.platform) == sources.digest:
         return ""
-    order = Order(sources, {wanted.platform: virtual}, cache, rules.timeout, lock=rules.lock)
-    return "" if is_current(order, lock) else f"{sources.names} has changed since"
+    order = Order(sources, {wanted.platform: virtual}, cache, rules.timeout, lock=rules.lock, names=rules.pypi_names)
+    return "" if is_current(order, lock) else f"{sources.names} {'have' if len(sources.files) > 1 else 'has'} changed since"
 
 
 def _choose(choice: Choice, rules: EnvironmentRules, cache: str, tell: Callable[[str], None]) -> tuple[Locked, bytes]:
@@ -125,4 +125,4 @@ def solve(
     from reprun.env.solver import find_solver
 
     solver = find_solver(rules.solver, os.environ)
-    return make_lock(Order(sources, platforms, cache, rules.timeout, lock=rules.lock), solver, None, tell)
+    return make_lock(Order(sources, platforms, cache, rules.timeout, lock=rules.lock, names=rules.pypi_names), solver, None, tell)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from reprun.core.errors import ReprunError, ToolError, UsageError
 from reprun.core.text import show, show_block
+from reprun.env.complaints_pip import explain_pip
 
 _MOST = 12  # lines of an explanation
 _SHOWN = re.compile(r"^Could not lock the environment for platform \S+\n(.*?)(?:^ {4}Command: |\Z)", re.MULTILINE | re.DOTALL)
@@ -16,6 +17,9 @@ _CHANNEL = re.compile(
 )
 _LAST = re.compile(r"^(?:\w+\.)*(\w*(?:Error|Exception|Warning)): (.*)", re.MULTILINE)
 
+_ASKED = re.compile(r"for url \((\S+?)/[\w-]+/[^/)]*\)")  # of a file in a folder of a channel
+_SPEC = re.compile(r"Failed to turn `([^{`]+)` into a MatchSpec")
+_PIP = "packages under dependencies are faster than those under pip"
 _OFFLINE = 'check its address in channels, and the network; to do without: kind = "system" under [environment] in reprun.toml'
 
 
@@ -25,30 +29,32 @@ def explain(names: str, platform: str, said: str, heard: Sequence[str]) -> Repru
     if not message:
         shown = _SHOWN.search(said)
         message = shown[1].strip() if shown else ""
-    channel = _CHANNEL.search(message)
+    channel = _CHANNEL.search(message) or _ASKED.search(message)
     if kind == "GatewayError" or channel:
-        return _channel(channel[1] or channel[2] if channel else "", message)
+        return _channel(next(filter(None, channel.groups()), "") if channel else "", message)
     if message:
         return UsageError(
             f"{names} cannot be solved for {platform}:\n{_block(message)}",
             hint=f"change the versions in {names}, then reprun env lock",
         )
-    if "pypi_mapping" in said and "HTTPSConnectionPool" in said:
-        return ToolError(
-            f"{names} wants packages of PyPI, and conda-lock cannot fetch the table of their names: there is no network",
-            hint="name them under dependencies, not under pip, or solve where there is a network",
-        )
+    spec = _SPEC.search(said)
+    if spec:
+        return UsageError(f"{names} has a dependency that is none: {show(spec[1])}", hint="dependencies: ['numpy>=1.26']")
+    about_pip = explain_pip(names, platform, said, _block)
+    if about_pip:
+        return about_pip
     last = list(_LAST.finditer(said))
     text = f"{last[-1][2] or last[-1][1]}" if last else next(iter(reversed(said.strip().splitlines())), "it says nothing")
     return ToolError(f"conda-lock cannot make a lock from {names}: {show(text[:300])}", hint=f"check {names}")
 
 
-def too_slow(names: str, seconds: float, heard: Sequence[str]) -> ReprunError:
+def too_slow(names: str, seconds: float, heard: Sequence[str], has_pip: bool) -> ReprunError:
     """The error for a solve that takes longer than it may."""
     doing = f" (last: {show(heard[-1])})" if heard and not heard[-1].startswith("{") else ""
     return ToolError(
         f"no lock for {names} within {seconds:g} s{doing}",
-        hint="[environment] timeout in reprun.toml gives it longer; pin more versions to make it faster",
+        hint="[environment] timeout in reprun.toml gives it longer; "
+        + (f"is the index of pip reachable? {_PIP}" if has_pip else "pin more versions to make it faster"),
     )
 
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reprun.core.errors import NotFoundError
-from reprun.core.frozen import dataclass
+from reprun.core.frozen import dataclass, replace
 from reprun.core.text import show
+from reprun.runner.env_record import PLAN
 from reprun.runner.files import read_text
 
 _TOOLS = ("pip", "setuptools", "wheel")
@@ -56,7 +57,23 @@ def read_prefix(prefix: str) -> list[Package]:
             depends = tuple(str(one) for one in record.get("depends") or ())
             plain = {key: str(record.get(key, "")) for key in ("name", "version", "build", "url")}
             found.append(Package("conda", **plain, **digests, depends=depends))
-    return [*found, *_by_pip(prefix, {})]
+    planned = _planned(prefix)
+    for package in _by_pip(prefix, {normalized(package.name): package.version for package in found}):
+        known = None if package.url else planned.get((package.name, package.version))
+        found.append(replace(package, url=known["url"], sha256=known["sha256"]) if known else package)
+    return found
+
+
+def _planned(prefix: str) -> dict[tuple[str, str], dict[str, str]]:
+    """In an environment that reprun made, where the packages of pip are from: pip notes nothing of it."""
+    listed = (_read(os.path.join(prefix, PLAN)) or {}).get("packages") or ()
+    found = [item for item in listed if isinstance(item, dict) and item.get("manager") == "pip"]
+    return {
+        (normalized(str(item.get("name"))), str(item.get("version"))): {
+            key: str(item.get(key) or "") for key in ("url", "sha256")
+        }
+        for item in found
+    }
 
 
 def read_venv(prefix: str) -> list[Package]:

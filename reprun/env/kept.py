@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from hashlib import sha256
-from typing import Any
+from contextlib import contextmanager, suppress
 
+from reprun.core.digests import sha256
+from reprun.core.errors import ToolError
 from reprun.core.frozen import asdict, dataclass
 from reprun.system.files import ensure_dir, find_bytes, find_json, locked, write_atomic, write_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_TREES = 64  # that are remembered
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,18 @@ class Kept:
         ensure_dir(self.root)
         write_atomic(self._text(digest), text)
 
+    def find_for(self, tree: str) -> Locked | None:
+        """What was used for a tree, by its `key_of_tree`: then git is not asked for the files in it."""
+        key = (find_json(self._trees) or {}).get(tree)
+        return self.find(str(key)) if key else None
+
+    def note_tree(self, tree: str, key: str) -> None:
+        """Remembers for `find_for`. Of two that do so at once one is forgotten."""
+        others = {name: value for name, value in (find_json(self._trees) or {}).items() if name != tree}
+        kept = {**dict(list(others.items())[1 - _TREES :]), tree: key}
+        with suppress(ToolError):  # failing to do so costs the next launch a question
+            write_json(self._trees, kept)
+
     def find_text(self, digest: str) -> bytes | None:
         """The text of a lock; None when it is not here as it was."""
         text = find_bytes(self._text(digest))
@@ -80,6 +98,10 @@ class Kept:
         """Lets one process at a time solve for this key; the others find its result."""
         with locked(os.path.join(ensure_dir(self.root), f"{key}.lock"), exclusive=True):
             yield
+
+    @property
+    def _trees(self) -> str:
+        return os.path.join(self.root, "trees.json")
 
     def _text(self, digest: str) -> str:
         return os.path.join(self.root, f"{digest}.yml")

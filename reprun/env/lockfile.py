@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from reprun.core.errors import ToolError
+from reprun.core.errors import ToolError, UsageError
 from reprun.core.frozen import dataclass
 from reprun.core.text import show
 from reprun.env.pylock import is_pylock, list_rows, parse_pylock
@@ -70,8 +70,19 @@ def read_packages(text: bytes, platform: str, categories: tuple[str, ...] | None
         raise ToolError(f"the lock has nothing for {platform}: it is for {known}", hint=f"reprun env lock --platform {platform}")
     wanted = [row for row in rows if row.get("platform") == platform]
     if categories is not None:
+        _check_categories(categories, {str(row.get("category", "main")) for row in wanted})
         wanted = [row for row in wanted if row.get("category", "main") in categories]
     return sorted((_package(row) for row in wanted), key=lambda item: (item["manager"], item["name"]))
+
+
+def _check_categories(wanted: tuple[str, ...], there: set[str]) -> None:
+    """A category that is spelled wrongly would be an environment without what it has."""
+    strange = [name for name in wanted if name not in {*there, "main"}]
+    if strange:
+        raise UsageError(
+            f"the lock has no category {', '.join(map(show, strange))}: it has {', '.join(map(show, sorted(there))) or 'none'}",
+            hint="[environment] categories in reprun.toml",
+        )
 
 
 def read_names(text: bytes) -> set[str]:
@@ -97,6 +108,9 @@ def _package(row: Mapping[str, Any]) -> dict[str, Any]:
     match = _ARCHIVE.fullmatch(file) if found["manager"] == "conda" else None
     if found["manager"] == "conda" and not match:
         raise ToolError(f"the lock has an address that names no package: {show(url)}", hint="reprun env lock")
+    if match and (match[1].lower(), match[2]) != (found["name"].lower(), found["version"]):
+        said = f"{found['name']} {found['version']}"
+        raise ToolError(f"the lock says {show(said)}, and its address is that of {show(file)}", hint="reprun env lock")
     subdir = path.split("/")[-2] if match else ""
     return {
         **found, "build": match[3] if match else "", "subdir": subdir, "file": file, **digests, "size": 0, "depends": depends,

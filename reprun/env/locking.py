@@ -11,8 +11,9 @@ from typing import Any
 
 from reprun.core.errors import ToolError, UsageError
 from reprun.core.frozen import dataclass
-from reprun.core.text import show
+from reprun.core.text import is_recordable, show
 from reprun.env.complaints import explain, too_slow
+from reprun.env.names import table_of_names
 from reprun.env.solver import Solver
 from reprun.env.sources import LOCK, Sources
 from reprun.system.files import ensure_dir, find_bytes, remove_tree, write_atomic
@@ -26,12 +27,16 @@ exit 1
 """
 
 
+class ChannelsError(UsageError):
+    """An old lock is from other channels, so that nothing of it can be kept."""
+
+
 @dataclass(frozen=True)
 class Order:
     """What to lock: `sources` for each of `platforms` with the virtual packages there (none: conda-lock's defaults).
 
     `update` names packages to move to their newest version while the rest of the old lock stays. `cache` is a folder for what
-    channels say, `lock` is where the lock will be.
+    channels say, `lock` is where the lock will be, `names` a table for names of PyPI (none: ours).
     """
 
     sources: Sources
@@ -40,6 +45,7 @@ class Order:
     seconds: float
     update: tuple[str, ...] = ()
     lock: str = LOCK
+    names: str = ""
 
 
 def make_lock(order: Order, solver: Solver, old: bytes | None, tell: Callable[[str], None]) -> bytes:
@@ -58,8 +64,11 @@ def make_lock(order: Order, solver: Solver, old: bytes | None, tell: Callable[[s
         tell(f"solving {order.sources.names} for {platforms} with {solver.words}")
         done, said, heard = _run(folder, order, words, old, tell)
         if done is None:
-            raise too_slow(order.sources.names, order.seconds, heard)
+            raise too_slow(order.sources.names, order.seconds, heard, order.sources.has_pip)
         text = find_bytes(os.path.join(folder, "work", order.lock))
+        if done and "The channel configuration has changed" in said:
+            what = f"{order.sources.names} names other channels than the lock: no part of it can stay as it is"
+            raise ChannelsError(what, hint="reprun env lock --force solves everything anew")
         if done and order.update and "KeyError: " in said:
             raise _not_named(order, order.update)
         if done or text is None:
@@ -80,7 +89,7 @@ def is_current(order: Order, lock: bytes) -> bool:
         write_atomic(stub, _STUB.encode(), 0o700, durable=False)
         done, said, heard = _run(folder, order, ["--conda", stub, "--check-input-hash"], lock, lambda text: None)
         if done is None:
-            raise too_slow(order.sources.names, order.seconds, heard)
+            raise too_slow(order.sources.names, order.seconds, heard, order.sources.has_pip)
         if done and _STALE not in said:
             raise explain(order.sources.names, ", ".join(order.platforms), said, heard)
         return done == 0
@@ -89,9 +98,13 @@ def is_current(order: Order, lock: bytes) -> bool:
 
 
 def make_folder(cache: str) -> str:
-    """A folder for one solve, not in /tmp: there, some machines start no programs."""
+    """A folder for one solve, not in /tmp: there, some machines start no programs. Raises `UsageError` where py-rattler cannot
+    work."""
     import tempfile
 
+    if not is_recordable(cache):
+        what = f"REPRUN_HOME has a name that is not in UTF-8: nothing can be solved in {show(cache)}"
+        raise UsageError(what, hint="export REPRUN_HOME=<a folder of yours>")
     return tempfile.mkdtemp(prefix="solve-", dir=ensure_dir(cache))
 
 
@@ -123,7 +136,9 @@ def _run(
     if old is not None:
         _write(work, order.lock, old)
     _write(folder, "virtual.json", json.dumps({"subdirs": _spec(order.platforms)}).encode())
+    _write(folder, "names.json", table_of_names())
     argv = [sys.executable, "-P", "-m", "conda_lock", "lock", "--lockfile", order.lock, *words]
+    argv += ["--pypi_to_conda_lookup_file", order.names or os.path.join(folder, "names.json")]
     if any(order.platforms.values()):
         argv += ["--virtual-package-spec", os.path.join(folder, "virtual.json")]
     argv += [word for name in order.platforms for word in ("--platform", name)]

@@ -38,8 +38,8 @@ class Solver:
             return self.path
         import shlex
 
-        path = os.path.join(folder, "conda")
-        call = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P -m reprun.env.shim "$@"\n'
+        path = os.path.join(folder, "conda")  # in /: py-rattler cannot even be imported in a folder that is gone, or not in UTF-8
+        call = f'#!/bin/sh\ncd / && exec {shlex.quote(sys.executable)} -P -m reprun.env.shim "$@"\n'
         write_atomic(path, call.encode(), 0o700, durable=False)
         return path
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
-from typing import Any
 
+from reprun.core.digests import sha256
 from reprun.core.errors import UsageError
 from reprun.core.frozen import dataclass
 from reprun.core.text import show
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 USUAL = ("environment.yml", "environment.yaml")  # without `files` in the settings
 LOCK = "conda-lock.yml"
-_FORMAT = 1  # another one when the same files would give another lock or plan
+_FORMAT = 2  # another one when the same files would give another lock or plan
 
 
 @dataclass(frozen=True)
@@ -33,17 +36,23 @@ class Sources:
         """The paths, for people."""
         return ", ".join(show(path) for path, _ in self.files)
 
+    @property
+    def has_pip(self) -> bool:
+        """Whether packages of pip may be wanted."""
+        return any(b"pip:" in data or path.endswith(".toml") for path, data in self.files)
+
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a lock has to fit: the platform, its virtual packages (overrides included), the categories to install, and for
-    packages of pip alone the Python that they are installed for."""
+    """What a lock has to fit: the platform, its virtual packages (overrides included), the categories to install, for packages of
+    pip alone the Python that they are installed for, and `names`, what tells one table of names of PyPI from another."""
 
     platform: str
     virtual: Mapping[str, str]
     overrides: Mapping[str, str]
     categories: tuple[str, ...] = ("main",)
     python: Mapping[str, Any] | None = None
+    names: str = ""
 
     @property
     def solved_for(self) -> dict[str, str]:
@@ -62,8 +71,17 @@ def key_of(sources: Sources, lock: bytes | None, wanted: Wanted) -> str:
     parts = [
         _FORMAT, wanted.platform, wanted.solved_for, dict(wanted.overrides), list(wanted.categories),
         [[path, digest(data)] for path, data in sources.files], digest(lock),
+        *filter(None, [wanted.names]),
     ]  # fmt: skip
     return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def key_of_tree(tree: str, paths: Sequence[str], wanted: Wanted) -> str:
+    """The same for a tree of git's in which the sources and the lock are at these paths: that tells their contents, too."""
+    import json
+
+    parts = [_FORMAT, wanted.platform, wanted.solved_for, dict(wanted.overrides), list(wanted.categories), wanted.names]
+    return sha256(json.dumps([*parts, tree, list(paths)], sort_keys=True).encode()).hexdigest()
 
 
 def read_sources(top: str, paths: Sequence[str]) -> Sources:
@@ -83,7 +101,7 @@ def read_sources(top: str, paths: Sequence[str]) -> Sources:
 
 def check_sources(sources: Sources) -> list[str]:
     """What should be known before they are solved: pip sections. Raises `UsageError` for a file that cannot be read."""
-    notes = []
+    notes, silent = list[str](), list[str]()
     for path, data in sources.files:
         if os.path.basename(path) == "meta.yaml":  # a template: only its own reader understands it
             continue
@@ -94,15 +112,50 @@ def check_sources(sources: Sources) -> list[str]:
             continue
         if not isinstance(parsed.get("dependencies"), list):
             raise UsageError(f"{show(path)} has no list of dependencies", hint="dependencies: [python=3.11, numpy]")
-        pip = [word for item in parsed["dependencies"] if isinstance(item, dict) for word in item.get("pip") or ()]
+        _check_texts(path, parsed)
+        pip = _pip_lines(path, parsed["dependencies"])
         if pip:
             notes.append(
                 f"{show(path)} has a pip section ({len(pip)} packages): it needs PyPI, takes longer, and conda's solver does not "
                 "see what it brings"
             )
-        if not parsed.get("channels"):
-            notes.append(f"{show(path)} names no channels: the lock depends on the defaults of the solver")
+        silent += [] if parsed.get("channels") else [show(path)]
+    if len(silent) == len(sources.files) > 0:
+        notes.append(f"{', '.join(silent)} names no channels: the lock depends on the defaults of the solver")
     return notes
+
+
+def _check_texts(path: str, parsed: Mapping[str, Any]) -> None:
+    """Raises `UsageError` for what conda-lock would break at."""
+    from reprlib import repr as repr_of
+
+    channels, category = parsed.get("channels") or [], parsed.get("category", "")
+    if not isinstance(channels, list) or not all(isinstance(name, str) and name for name in channels):
+        raise UsageError(f"the channels in {show(path)} are no list of names", hint="channels: [conda-forge]")
+    if not isinstance(category, str):
+        raise UsageError(f"the category in {show(path)} is no text: {repr_of(category)}", hint="category: dev")
+
+
+def _pip_lines(path: str, dependencies: Sequence[Any]) -> list[str]:
+    """What the pip sections name. Raises `UsageError` for what conda-lock would break at."""
+    from reprlib import repr as repr_of  # short, whatever it is that was nested by aliases
+
+    found = list[str]()
+    for item in dependencies:
+        lines = item.get("pip") if isinstance(item, dict) else None
+        names = [item] if isinstance(item, str) else lines or []
+        if (
+            not item
+            or not isinstance(item, (str, dict))
+            or not isinstance(names, list)
+            or not all(isinstance(name, str) for name in names)
+        ):
+            raise UsageError(
+                f"{show(path)} has a dependency that is no text: {show(repr_of(item)[:60])}",
+                hint="dependencies: [python=3.11, pip, {pip: ['tally>=1.0']}]",
+            )
+        found += lines or []
+    return found
 
 
 def _check_project(path: str, parsed: Mapping[str, Any]) -> None:

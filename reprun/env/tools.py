@@ -14,6 +14,7 @@ from typing import Any
 
 from reprun.core.errors import ToolError
 from reprun.core.frozen import dataclass
+from reprun.env.installer_wheel import check_glibc, download
 from reprun.runner.data import sha256_file
 from reprun.runner.lfs import object_path
 from reprun.runner.paths import Home, home
@@ -22,7 +23,7 @@ from reprun.system.process import run
 
 HERE = f"{sys.platform}-{os.uname().machine}"
 _SECONDS = 600
-# In a process of its own: the library may crash when Python ends.
+# In a process of its own: the library may crash when Python ends, and cannot be imported in a folder that is not in UTF-8.
 _UNPACK = """
 import json, os, sys
 from rattler.package_streaming import extract
@@ -74,8 +75,11 @@ def rattler_name(host: str) -> str:
     return f"py-rattler-{_version()}-{host}"
 
 
-def pack_rattler(host: str) -> Tool:
-    """py-rattler as it is installed here, or, for another platform, as it is published. Raises `ToolError`."""
+def pack_rattler(host: str, glibc: str = "") -> Tool:
+    """py-rattler as it is installed here, or, for another platform, as it is published, for a host with this glibc.
+
+    Raises `ToolError`.
+    """
 
     def fill(folder: str) -> None:
         if host == HERE:
@@ -83,8 +87,9 @@ def pack_rattler(host: str) -> Tool:
             shutil.copytree(os.path.join(_site(), "rattler"), os.path.join(folder, "rattler"), ignore=leave_out)
             os.mkdir(os.path.join(folder, f"py_rattler-{_version()}.dist-info"))  # says the version
         else:
-            _download(host, folder)
+            download(_version(), host, glibc, folder)
 
+    check_glibc(host, glibc)
     return _kept(rattler_name(host), fill)
 
 
@@ -110,7 +115,7 @@ def pack_python(name: str, archives: Mapping[str, str]) -> Tool:
             for file, path in archives.items():
                 os.symlink(path, os.path.join(links, file))
             wish = {"archives": [os.path.join(links, file) for file in archives], "folder": folder}
-            run([sys.executable, "-c", _UNPACK], stdin=json.dumps(wish).encode(), timeout=_SECONDS)
+            run([sys.executable, "-P", "-c", _UNPACK], cwd="/", stdin=json.dumps(wish).encode(), timeout=_SECONDS)
 
     return _kept(name, fill)
 
@@ -145,19 +150,6 @@ def _kept(name: str, fill: Callable[[str], None]) -> Tool:
         os.rename(archive, place)
     write_json(memo, {"sha256": tool.sha256, "size": tool.size})
     return tool
-
-
-def _download(host: str, folder: str) -> None:
-    machine = host.rpartition("-")[2]
-    words = ["--only-binary", ":all:", "--no-deps", "--platform", f"manylinux_2_17_{machine}", "--python-version", "310"]
-    words += ["--implementation", "cp", "--abi", "abi3", "--dest", folder, "--quiet", "--disable-pip-version-check"]
-    run([sys.executable, "-m", "pip", "download", *words, f"py-rattler=={_version()}"], timeout=_SECONDS)
-    import zipfile
-
-    wheel = next(os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".whl"))
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(folder)  # noqa: S202  # from where py-rattler itself was installed
-    os.unlink(wheel)
 
 
 def _site() -> str:

@@ -5,10 +5,8 @@ Nothing of the login or of tmux comes into it, so a job gets the same on every h
 
 from __future__ import annotations
 
-import glob
 import json
 import os
-import shutil
 
 from reprun.runner.errors import RunnerError
 from reprun.runner.process import how_it_ended, run
@@ -29,6 +27,9 @@ _FOREIGN = ("CONDA_", "_CE_", "MAMBA_", "PYENV_", "PYTHONHOME", "PYTHONPATH", "V
 def activate(prefix: str) -> Dict[str, Any]:
     """`variables` that are set, and `path`: what stands before the PATH of the host. Raises `RunnerError` for a script that ends
     the shell."""
+    import glob
+    import shutil
+
     env = {"PATH": "%s/bin:%s" % (prefix, _SYSTEM), "HOME": os.path.expanduser("~"), "LC_ALL": "C.UTF-8"}
     env.update(CONDA_PREFIX=prefix, CONDA_DEFAULT_ENV=prefix, CONDA_SHLVL="1", CONDA_PROMPT_MODIFIER="")
     env.update(_package_variables(prefix))
@@ -67,6 +68,8 @@ def activated(env: Mapping[str, str], activation: Mapping[str, Any], kept: Seque
 
 def _package_variables(prefix: str) -> Dict[str, str]:
     """What packages and `conda env config vars set` want to be set, without a script."""
+    import glob
+
     found: Dict[str, str] = {}
     for path in sorted(glob.glob(os.path.join(glob.escape(prefix), "etc", "conda", "env_vars.d", "*.json"))):
         found.update(_strings(_read(path)))

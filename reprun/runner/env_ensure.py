@@ -21,8 +21,10 @@ from reprun.runner.errors import RunnerError
 from reprun.runner.files import ensure_dir, read_json, read_text
 from reprun.runner.paths import Home
 from reprun.runner.privacy import check_home
+from reprun.runner.virtual import glibc
 
 _WAIT = 1.0  # seconds in one request
+_STRANGE = frozenset('"$`\\:\n')
 _TRIES = 3  # makers that end without a word before that is a failure
 
 
@@ -34,11 +36,21 @@ def ensure(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     maker that was waited for has failed by.
     """
     if "plan" not in request and not request.get("awaited"):
-        return {"absent": request["digest"], "platform": "%s-%s" % (sys.platform, os.uname().machine)}
+        platform = "%s-%s" % (sys.platform, os.uname().machine)
+        return {"absent": request["digest"], "platform": platform, "glibc": glibc()}
     check_home(home)
+    _check_name(home)
     if "plan" in request:
         check_plan(request["plan"])
     return _Wait(home, request).until_told()
+
+
+def _check_name(home: Home) -> None:
+    """The scripts of packages name their interpreter in words of a shell, and PATH has a colon between two folders."""
+    strange = [char for char in home.envs if char in _STRANGE]
+    if strange:
+        what = "no environment can be made in %s: scripts of packages do not work in a folder with %r in its name"
+        raise RunnerError("usage", what % (home.envs, strange[0]), "export REPRUN_HOME=<a folder of yours>")
 
 
 class _Wait:

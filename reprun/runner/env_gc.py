@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Dict, Iterator, List, Sequence, Set
 
 from reprun.runner.env_record import MARK
 from reprun.runner.files import list_names, read_json, remove_tree, try_locked
 from reprun.runner.paths import Home
 from reprun.runner.state import find_state
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterator, List, Sequence, Set
 
 _NAME = re.compile(r"[0-9a-f]{32}")
 _BESIDE = (".work", ".doing", ".failed", ".log", ".boots", ".room")
@@ -29,11 +32,6 @@ def list_spare(home: Home, keep: int) -> List[Dict[str, Any]]:
                 (whole if os.path.exists(os.path.join(prefix, MARK)) else half).append(name)
     whole.sort(key=lambda name: os.stat(os.path.join(home.envs, name + ".lock")).st_mtime_ns, reverse=True)
     return [{"name": name, "path": os.path.join(home.envs, name), "bytes": _bytes(home, name)} for name in half + whole[keep:]]
-
-
-def note_use(home: Home, digest: str) -> None:
-    """For `list_spare`: what was used last is most likely used next."""
-    os.utime(home.prefix(digest) + ".lock")
 
 
 def remove(home: Home, names: Sequence[str]) -> List[str]:

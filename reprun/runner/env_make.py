@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 import time
 from typing import Any, BinaryIO, Dict, List, Optional
@@ -27,6 +28,7 @@ from reprun.runner.errors import RunnerError
 from reprun.runner.files import ensure_dir, locked, remove_tree, write_atomic, write_json
 from reprun.runner.paths import Home
 from reprun.runner.process import finish, how_it_ended, spawn
+from reprun.runner.virtual import glibc
 
 _ROOM = 1 << 14  # bytes that are kept free, to be able to say that the disk is full
 _SECONDS = 6 * 3600  # for the installer: the largest environments on the slowest disks
@@ -99,7 +101,7 @@ class _Making:
         if pip:
             self._tell("installing %d packages of pip" % len(pip), always=True)
             install_wheels(self.prefix, self.work, pip, self.lock)
-        return {"installer": "py-rattler " + version, "activation": activate(self.prefix)}
+        return {"installer": "py-rattler " + version, "activation": activate(self.prefix), "post_link": _scripts(self.prefix)}
 
     def _make_venv(self, packages: List[Dict[str, Any]]) -> Dict[str, Any]:
         self._tell("installing %d packages" % len(packages), always=True)
@@ -191,9 +193,7 @@ class _Making:
             raise RunnerError("tool", "the installer of packages failed: %s" % lines[-1])
         answer = json.loads(done.stdout)
         if "error" in answer:
-            said = " ".join(str(answer["error"]).split())
-            hint = "make room in REPRUN_HOME, then the same command again" if "No space left" in said else ""
-            raise RunnerError("tool", "the packages cannot be installed: %s" % said, hint)
+            raise _explained(" ".join(str(answer["error"]).split()))
         return str(answer["version"])
 
     def _watch(self, over: threading.Event, total: int) -> None:
@@ -211,6 +211,27 @@ class _Making:
         if always or now - self.told > 0.2:
             self.told = now
             note(self.prefix, self.maker, text)
+
+
+def _scripts(prefix: str) -> List[str]:
+    """The packages that want a script of theirs to be run after linking. py-rattler runs none, for it could do anything."""
+    end = "-post-link.sh"
+    try:
+        names = os.listdir(os.path.join(prefix, "bin"))
+    except OSError:
+        return []
+    return sorted(name[1 : -len(end)] for name in names if name.startswith(".") and name.endswith(end))
+
+
+def _explained(said: str) -> RunnerError:
+    """The error for what py-rattler says. Its wheel wants a C library as new as the one that it was linked with."""
+    wanted = re.search(r"version `GLIBC_([0-9.]+)' not found", said)
+    if wanted or "libc.so.6: cannot open" in said or "libc.musl" in said:
+        needs = "glibc %s or newer" % wanted[1] if wanted else "glibc"
+        what = "py-rattler, which makes environments, needs %s, and this host has %s" % (needs, glibc() or "another C library")
+        return RunnerError("refused", what, 'kind = "system" under [environment] in reprun.toml does without')
+    hint = "make room in REPRUN_HOME, then the same command again" if "No space left" in said else ""
+    return RunnerError("tool", "the packages cannot be installed: %s" % said, hint)
 
 
 def note(prefix: str, maker: str, text: str) -> None:

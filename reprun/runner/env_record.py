@@ -51,6 +51,11 @@ def has_changed(base: Dict[str, Any]) -> bool:
     return bool(stamp(str(base["path"])) != base["stamp"])
 
 
+def note_use(home: Home, digest: str) -> None:
+    """For those who remove environments: what was used last is most likely used next."""
+    os.utime(home.prefix(digest) + ".lock")
+
+
 def seal(prefix: str, record: Dict[str, Any]) -> Dict[str, Any]:
     """Takes the right to write from everything and leaves the mark; returns the record as it is kept."""
     import zlib

@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 
-from reprun.runner.env_gc import note_use
+from reprun.runner.env_record import note_use
 from reprun.runner.errors import RunnerError
 from reprun.runner.paths import Home
 from reprun.runner.variables import surroundings

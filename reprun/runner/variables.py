@@ -57,7 +57,7 @@ def surroundings(home: Home, request: Mapping[str, Any], worktree: str = "") -> 
             return env, ["PYTHONPATH"]
         return env, []
     from reprun.runner.env_activate import activated
-    from reprun.runner.env_record import find_record
+    from reprun.runner.env_record import find_record, note_use
     from reprun.runner.errors import RunnerError
 
     record = find_record(home, request["environment"])
@@ -65,8 +65,6 @@ def surroundings(home: Home, request: Mapping[str, Any], worktree: str = "") -> 
         raise RunnerError("missing", "the environment %s is not on this host" % request["environment"][:12], "launch again")
     env = activated(env, record["activation"], request.get("pass_env", []))
     if worktree:
-        from reprun.runner.env_gc import note_use
-
         note_use(home, request["environment"])
         env.update(_of_project(home, request, worktree, env))
     names = {*record["activation"]["variables"], "PATH", "PYTHONNOUSERSITE", "PYTHONPATH"}

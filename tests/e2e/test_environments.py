@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conda_archive import Package, write_package, write_repodata
 from conda_channel import Channel
 from lab import REPRUN, Answer, Run, until
 
@@ -60,7 +61,18 @@ def test_a_run_gets_what_environment_yml_says_and_can_be_done_again(
     assert again == environment
     loaded = set(re.findall(r"\| +(\S+)$", answer.stderr, flags=re.MULTILINE))
     assert "reprun.commands.environment" in loaded
-    assert not {"yaml", "rattler", "conda_lock", "reprun.env.lockfile", "reprun.env.locking", "reprun.env.drift"} & loaded
+    assert (
+        not {
+            "yaml",
+            "rattler",
+            "conda_lock",
+            "reprun.env.lockfile",
+            "reprun.env.locking",
+            "reprun.env.drift",
+            "reprun.runner.env_gc",
+        }
+        & loaded
+    )
     answer = reprun("reproduce", first, "--json")
     assert answer.data["verdict"]["kind"] == "identical" and answer.data["differences"] == []
     clone = tmp_path / "clone"
@@ -169,6 +181,23 @@ def test_a_launch_that_is_killed_while_the_environment_is_made_goes_on(
     assert reprun("wait", run_id, "--json").rc == 0
     environment = reprun("show", run_id, "--json").data["manifest"]["environment"]
     assert "dial==1.1=h0_0" in environment["packages"] and environment["strength"] == "locked"
+
+
+def test_a_script_after_linking_is_not_run_and_that_is_said_once(
+    project: Channel, repo: Path, reprun: Reprun, tmp_path: Path
+) -> None:
+    script = tmp_path / "linker" / "bin" / ".linker-post-link.sh"
+    script.parent.mkdir(parents=True)
+    script.write_text("touch $PREFIX/linked\n")
+    line = write_package(project.root, Package("linker", "1.0"), tmp_path / "linker")
+    write_repodata(project.root, [*project.lines(), line])
+    write_environment(repo, project, "linker")
+    words = ("launch", "--follow", "--json", "--", "sh", "-c", "! test -e $CONDA_PREFIX/linked")
+    answers = [reprun(*words) for _ in range(2)]
+    assert ["run after linking are not run: linker" in answer.stderr for answer in answers] == [True, False]
+    for answer in answers:
+        assert answer.data["outcome"]["exit_code"] == 0
+        assert reprun("show", answer.data["run_id"], "--json").data["manifest"]["environment"]["post_link"] == ["linker"]
 
 
 def test_a_project_without_an_environment_loads_nothing_of_it(repo: Path, reprun: Reprun) -> None:

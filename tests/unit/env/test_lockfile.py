@@ -106,6 +106,7 @@ def test_a_platform_that_is_not_in_the_lock_is_named_with_those_that_are() -> No
     [
         (b"version: 1\n", b"version: [1\n"), (b"sha256: 3f43", b"sha256: nohex"), (b"    md5: a502d7", b"    md5: $(id)"),
         (b"/numpy-1.26.4-py311h64a7726_0.conda", b"/numpy.zip"), (b"  version: 1.26.4\n", b""), (LOCK, b"- 1\n"), (LOCK, b""),
+        (b"version: 1.26.4\n", b"version: 1.26.5\n"), (b"name: numpy\n", b"name: ../numpy\n"),
     ],
 )  # fmt: skip
 def test_what_is_no_lock_is_refused(old: bytes, new: bytes) -> None:

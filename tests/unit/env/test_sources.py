@@ -7,10 +7,13 @@ import pytest
 from reprun.core.errors import ReprunError, ToolError, UsageError
 from reprun.core.frozen import replace
 from reprun.env.complaints import explain
-from reprun.env.sources import Sources, Wanted, check_sources, key_of
+from reprun.env.sources import Sources, Wanted, check_sources, key_of, key_of_tree
 from reprun.env.virtual import with_overrides
 
 YAML = b"channels: [conda-forge]\ndependencies: [python=3.11, numpy]\n"
+# Nine lists of nine of the one before: nothing in memory, and four hundred million words when it is printed.
+BOMB = b"".join(b"x%d: &x%d [%s]\n" % (n, n, b",".join([b"*x%d" % (n - 1) if n else b"y"] * 9)) for n in range(10))
+BOMB += b"dependencies: *x9\n"
 WANTED = Wanted("linux-64", {"__glibc": "2.36", "__linux": "6.1", "__unix": "0"}, {})
 
 
@@ -36,6 +39,14 @@ def test_what_conda_lock_reads_is_let_through(name: str, text: bytes) -> None:
         ("environment.yml", b"- python", "must be a table"), ("environment.yml", b"name: x", "no list of dependencies"),
         ("environment.yml", b"\xff", "not text in UTF-8"), ("pyproject.toml", b"[project", "not valid TOML"),
         ("pyproject.toml", b"[tool.ruff]", "says nothing about dependencies"),
+        ("environment.yml", b"dependencies: [python, '']", "a dependency that is no text: ''"),
+        ("environment.yml", b"dependencies: [{pip: [5]}]", "a dependency that is no text"),
+        ("environment.yml", b"dependencies: [{pip: tomli}]", "a dependency that is no text"),
+        ("environment.yml", b"channels: nope\ndependencies: [python]", "no list of names"),
+        ("environment.yml", b"channels: [{a: b}]\ndependencies: [python]", "no list of names"),
+        ("environment.yml", b"category: 5\ndependencies: [python]", "the category"),
+        ("environment.yml", b"a: &a [*a]\ndependencies: *a", "a dependency that is no text"),
+        ("environment.yml", BOMB, "a dependency that is no text"),
     ],
 )  # fmt: skip
 def test_what_it_could_not_read_is_said_before_it_is_asked(name: str, text: bytes, message: str) -> None:
@@ -58,8 +69,19 @@ def test_the_key_changes_with_everything_that_decides_about_the_lock() -> None:
         key_of(sources(YAML), None, replace(WANTED, categories=("main", "dev"))),
         key_of(sources(YAML), None, replace(WANTED, virtual={**WANTED.virtual, "__cuda": "12.4"})),
         key_of(sources(YAML), None, replace(WANTED, overrides={"__cuda": ""})),
+        key_of(sources(YAML), None, replace(WANTED, names="another table")),
     ]  # fmt: skip
-    assert len({base, *other}) == 9
+    assert len({base, *other}) == 10
+
+
+def test_a_tree_of_git_is_known_again_with_all_that_decides_about_its_lock() -> None:
+    base = key_of_tree("a" * 40, ["environment.yml"], WANTED)
+    other = [
+        key_of_tree("b" * 40, ["environment.yml"], WANTED), key_of_tree("a" * 40, ["env.yml"], WANTED),
+        key_of_tree("a" * 40, ["environment.yml"], replace(WANTED, names="another table")),
+        key_of_tree("a" * 40, ["environment.yml"], replace(WANTED, virtual={**WANTED.virtual, "__cuda": "12.4"})),
+    ]  # fmt: skip
+    assert len({base, *other}) == 5
 
 
 def test_an_update_of_the_kernel_is_no_other_environment() -> None:
@@ -79,10 +101,11 @@ def test_overrides_add_replace_and_take_away() -> None:
         # conda, mamba and micromamba: conda-lock prints their message and then the command
         ("Locking…\nCould not lock the environment for platform linux-64\nnothing provides x\n    Command: ['conda']\nTraceback",
          UsageError, "nothing provides x"),
-        ("Traceback (most recent call last):\n  File\nValueError: Got pip specs without Python\n", ToolError, "Got pip specs"),
+        ("Traceback (most recent call last):\n  File\nValueError: Got pip specs without Python\n", UsageError, "no python"),
         ("", ToolError, "it says nothing"),
+        ("x.MatchSpecError: Failed to turn `python ]]` into a MatchSpec\n", UsageError, "a dependency that is none: python ]]"),
         ("x.HTTPError: HTTPSConnectionPool(host='raw.example', port=443): /mappings/pypi/grayskull_pypi_mapping.json (Caused by",
-         ToolError, "wants packages of PyPI"),
+         ToolError, "the table of names of packages from raw.example:443"),
     ],
 )  # fmt: skip
 def test_a_failure_is_a_sentence_and_no_traceback(said: str, kind: type[ReprunError], words: str) -> None:
