@@ -24,9 +24,8 @@ def check_plan(plan: Dict[str, Any]) -> None:
         if not any(hashes.values()) or (package["manager"] == "pip" and not hashes["sha256"]):
             raise RunnerError("refused", "the lock has no hash of %s, so nobody can say what it is" % file, "reprun env lock")
         if package["manager"] == "pip" and not all(_WORD.fullmatch(str(package[key])) for key in ("name", "version")):
-            raise RunnerError(
-                "usage", "%r is no package of pip" % str(package["name"])[:80]
-            )  # pip reads them in a file with options
+            # pip reads them in a file, where there could be options
+            raise RunnerError("usage", "%r is no package of pip" % str(package["name"])[:80])
         if "python" in plan and package["manager"] != "pip":
             raise RunnerError("usage", "%s is no package for a virtual environment" % file)
         if any(value and not _HEX[kind].fullmatch(value) for kind, value in hashes.items()):

@@ -147,6 +147,7 @@ def test_a_host_without_internet_gets_what_uv_lock_says(
     wheels: list[Made], repo: Path, reprun: Reprun, ssh_host: SshHost
 ) -> None:
     (repo / "uv.lock").write_text(uv_lock("demo", wheels, ["dialer"]))
+    (repo / ".python-version").unlink()  # the host has the Python that it has
     describe(repo, ssh_host)
     settings = (repo / "reprun.toml").read_text()
     (repo / "reprun.toml").write_text(settings + '[environment]\nfetch = "dev"\n')
