@@ -30,21 +30,27 @@ def keep_capture(workspace: Workspace, host: Host, environment: Mapping[str, Any
     keep_blob(workspace.repository, refs.LOCKS + digest, text)
     with suppress(ToolError):
         ensure_dir(os.path.dirname(_path(workspace, digest)))
+        if _from_dev_tree(workspace, text):
+            write_atomic(f"{_path(workspace, digest)}.editable", b"")  # such a one is looked at in each launch
         write_atomic(_path(workspace, digest), text)
 
 
 def note_dev_tree(workspace: Workspace, environment: Mapping[str, Any]) -> None:
     """Says so when the job's Python has a package of this very dev tree: it would import what is edited now, not the snapshot."""
-    top = workspace.repository.top
     text = find_bytes(_path(workspace, str(environment.get("capture") or "none"))) or b""
-    if os.fsencode(top) not in text or workspace.settings.environment.get("project") in ("path", "install"):
-        return
-    for name, (origin, _) in parse_capture(text).items():
-        if origin.endswith(" (editable)") and f"{_folder(origin)}/".startswith(f"{top}/"):
-            workspace.notes.append(
-                f"{name} is installed editable from the dev tree, and the run imports it from there, not from its snapshot: "
-                'project = "path" under [environment] in reprun.toml takes it from the snapshot'
-            )
+    if workspace.settings.environment.get("project") not in ("path", "install"):
+        workspace.notes.extend(
+            f"{name} is installed editable from the dev tree, and the run imports it from there, not from its snapshot: "
+            'project = "path" under [environment] in reprun.toml takes it from the snapshot'
+            for name in _from_dev_tree(workspace, text)
+        )
+
+
+def _from_dev_tree(workspace: Workspace, text: bytes) -> list[str]:
+    """The names of the distributions that are installed editable from this repository."""
+    top = workspace.repository.top
+    rows = parse_capture(text).items() if b"(editable)" in text else ()
+    return [name for name, (origin, _) in rows if origin.endswith(" (editable)") and f"{_folder(origin)}/".startswith(f"{top}/")]
 
 
 def _folder(origin: str) -> str:

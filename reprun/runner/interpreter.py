@@ -10,7 +10,6 @@ import json
 import os
 import subprocess
 
-from reprun.runner.captures import keep_capture
 from reprun.runner.digests import sha256
 from reprun.runner.files import ensure_dir, read_json, read_text, write_json
 
@@ -98,6 +97,8 @@ def probe(interpreter: Optional[str], env: Mapping[str, str], cwd: str, cache: s
         return {}
     folders, distributions = found.pop("folders"), found.pop("distributions", [])
     found["digest"] = sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
+    from reprun.runner.captures import keep_capture
+
     try:
         found["capture"] = keep_capture(cache, distributions)
         ensure_dir(os.path.dirname(memo))

@@ -201,6 +201,7 @@ def test_a_script_after_linking_is_not_run_and_that_is_said_once(
 
 
 def test_a_project_without_an_environment_loads_nothing_of_it(repo: Path, reprun: Reprun) -> None:
+    reprun("launch", "--json", "--", "true")  # what is installed is listed once
     answer = reprun("launch", "--json", "--", "true", env={"PYTHONPROFILEIMPORTTIME": "1"})
     assert answer.data["run_id"]
     loaded = re.findall(r"\| +(reprun\S+)$", answer.stderr, flags=re.MULTILINE)
