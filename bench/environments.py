@@ -55,6 +55,8 @@ def _make_side(place: str, project: str, with_one: bool) -> Side:
     if with_one:
         text = f"channels: ['{ensure_channel().url}']\ndependencies: [{', '.join(_PACKAGES)}]\n"
         Path(path, "environment.yml").write_text(text)
+        run(["git", "add", "environment.yml"], path)  # else it would be a dirty file, which takes git longer than all the rest
+        run(["git", "-c", "user.name=bench", "-c", "user.email=bench@localhost", "commit", "--quiet", "-m", "environment"], path)
     side = Side(path, os.path.join(place, f"home-{os.path.basename(path)}"), "reprun")
     start_server(side.home)
     side.launch(count=False)

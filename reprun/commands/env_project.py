@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
 
 from reprun.commands.env_choosing import read_files
 from reprun.core.errors import UsageError
@@ -13,8 +12,10 @@ from reprun.core.spec import RunSpec, Snapshot
 from reprun.core.text import show
 from reprun.workspace import Workspace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 NAME = "pyproject.toml"
 _MARKS = (b"scripts]", b"entry-points", b"package-dir", b"where", b"from", b"scripts.", b"plugins")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
 
 from reprun.commands.env_choosing import wanted_on
 from reprun.commands.env_memory import recall_platform, recall_pythons
@@ -15,7 +14,10 @@ from reprun.core.text import show
 from reprun.env.sources import Wanted
 from reprun.workspace import Workspace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from reprun.targets import Target
 
 _VERSION = re.compile(r"(?:cpython[-@]|python)?(\d+(?:\.\d+){1,2})")

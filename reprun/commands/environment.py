@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 
 from reprun.commands.env_choosing import Ground, find_ground, read_files, wanted_on
 from reprun.commands.env_memory import recall_made, remember_made
-from reprun.commands.env_pythons import wanted_for
 from reprun.commands.env_wanted import active_prefix, active_venv, find_kind
 from reprun.core.errors import NotFoundError, RefusedError, UsageError
 from reprun.core.manifest import Manifest
@@ -88,7 +87,7 @@ def recorded_for(workspace: Workspace, target: Target, digest: str) -> tuple[Loc
     """A recorded lock with its plan for a target, what it has to fit there, and its text."""
     ground = find_ground(workspace)
     text = _recorded_text(workspace, ground, digest)
-    wanted = wanted_for(workspace, target, ground.rules, text)
+    wanted = _wanted_for(workspace, target, ground, text)
     return read_plan(text, wanted, target.name, "recorded"), wanted, text
 
 
@@ -99,9 +98,15 @@ def recorded_plan(workspace: Workspace, manifest: Manifest, target: Target) -> t
     table, ground = manifest.table("environment"), find_ground(workspace)
     text = _recorded_text(workspace, ground, lock_of(manifest))
     if is_pylock(text):  # wheels are for one Python: that of the target
-        return read_plan(text, wanted_for(workspace, target, ground.rules, text), target.name, "recorded"), text
+        return read_plan(text, _wanted_for(workspace, target, ground, text), target.name, "recorded"), text
     wanted = Wanted(str(table["platform"]), table.get("virtual", {}), table.get("overrides", {}), ground.rules.categories)
     return read_plan(text, wanted, "where it ran", "recorded"), text
+
+
+def _wanted_for(workspace: Workspace, target: Target, ground: Ground, lock: bytes) -> Wanted:
+    from reprun.commands.env_pythons import wanted_for
+
+    return wanted_for(workspace, target, ground.rules, lock)
 
 
 def _chosen_before(workspace: Workspace, attempt: Attempt) -> str:
@@ -222,14 +227,15 @@ def _make(workspace: Workspace, target: Target, locked: Locked, ground: Ground, 
 
 def make(workspace: Workspace, target: Target, locked: Locked, rules: EnvironmentRules, tell: Tell) -> dict[str, Any]:
     """The record of the environment on the target, which is asked whether it has it; made there, if it has not."""
-    from functools import partial
-
     from reprun.commands.env_making import Ways, ensure_environment
-    from reprun.commands.env_unpack import unpack_kept
+
+    def unpack() -> None:
+        from reprun.commands.env_unpack import unpack_kept  # only to make something
+
+        unpack_kept(workspace, locked.plan, tell)
 
     tell(f"preparing the environment on {target.name}")
-    ways = Ways(rules.fetch, rules.labels, partial(unpack_kept, workspace, locked.plan, tell))
-    made = ensure_environment(target.host, locked.plan, tell, ways)
+    made = ensure_environment(target.host, locked.plan, tell, Ways(rules.fetch, rules.labels, unpack))
     remember_made(workspace, target.host, str(locked.plan["digest"]), made)
     if made.get("is_new") and made.get("post_link"):
         names = show(", ".join(made["post_link"]))
