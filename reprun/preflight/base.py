@@ -13,22 +13,32 @@ if TYPE_CHECKING:
 else:
     Protocol = object
 
+REFUSE, WARN = "refuse", "warn"
+LEVELS = ("quick", "full", "off")
+
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that would make the run fail: one sentence and the way to mend it."""
+    """Something that would make the run fail, or (`warn`) that may: one sentence and the way to mend it."""
 
     check: str
     message: str
     hint: str
+    severity: str = REFUSE
 
 
 @dataclass(frozen=True)
 class Cleared:
-    """The proof that a run passed preflight: starting it takes one. Only `clearing.clear` makes them."""
+    """The proof that a run passed preflight: starting it takes one. Only `clearing.clear` makes them.
+
+    `digests` are the SHA-256 of reports that lie in the folder of the run, by their names.
+    """
 
     attempt: Attempt
     checks: tuple[str, ...]
+    level: str = "quick"
+    warnings: tuple[Finding, ...] = ()
+    digests: tuple[tuple[str, str], ...] = ()
 
 
 class Check(Protocol):
