@@ -87,6 +87,6 @@ def _print(found: Examined) -> None:
                 print(f"      {' ' * 12}    {show(finding.hint)}")
     slow = [(name, seconds) for name, seconds in found.measured.get("imports", {}).get("times", []) if seconds >= 0.1]
     for name, seconds in sorted(slow, key=lambda item: -item[1])[:10]:
-        say(f"importing {show(str(name))} takes {human_seconds(seconds)}")
+        print(f"importing {show(str(name))} takes {human_seconds(seconds)}")
     if found.report.level == "off":
         say("the level is off: nothing was looked at")

@@ -38,6 +38,7 @@ def preflight(workspace: Workspace, spec: RunSpec, tell: Callable[[str], None]) 
     quiet = replace(workspace, settings=replace(workspace.settings, auto_commit="ref"))  # no branch moves for a look
     run_id = begin(quiet, spec).run_id
     attempt = Attempt(run_id, first=False)  # the first of a launch sends its start ahead
+    spec = replace(spec, preflight={**spec.preflight, "alone": True})
     try:
         snapshot, prepared = steps.ensure_prepared(quiet, target, spec, attempt, tell)
         return Examined(examine(spec, prepared), snapshot, target.name, dict(prepared.get("measured", {})))

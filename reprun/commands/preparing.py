@@ -10,6 +10,7 @@ from reprun.commands.records import BEGUN
 from reprun.core.errors import ToolError
 from reprun.core.frozen import dataclass
 from reprun.core.spec import Attempt, RunSpec, Snapshot
+from reprun.system.clock import now_ns
 from reprun.workspace import Workspace
 
 TYPE_CHECKING = False
@@ -113,7 +114,10 @@ def prepare(workspace: Workspace, target: Target, spec: RunSpec, ready: Ready, t
         return {**target.host.ask({**request, **workspace.borrowed()}, tell=tell), "locked": locked}
     from reprun.commands.ahead import Ahead
 
-    return {**Ahead(workspace, target, spec, ready).prepare(request, tell), "locked": locked}
+    answer = {**Ahead(workspace, target, spec, ready).prepare(request, tell), "locked": locked}
+    if answer.get("measured"):
+        answer["measured"] = {**answer["measured"], "skew": float(answer["measured"]["time"]) - now_ns() / 1e9}
+    return answer
 
 
 def wants_probes(workspace: Workspace, spec: RunSpec) -> bool:

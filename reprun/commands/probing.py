@@ -13,7 +13,7 @@ from reprun.workspace import Workspace
 
 SECONDS, TESTS_SECONDS = 120.0, 600.0
 CACHE_SECONDS = 86400.0
-_PASSED_ON = ("readable", "writable", "disk", "ports", "schema", "tests", "command")
+_PASSED_ON = ("readable", "writable", "disk", "ports", "schema", "tests", "command", "alone")
 
 
 def probe_request(workspace: Workspace, spec: RunSpec) -> dict[str, Any]:

@@ -90,6 +90,7 @@ def _context(home: Home, request: Dict[str, Any], facts: Dict[str, Any], run: Ru
     env["REPRUN_METRICS"] = os.path.join(scratch, "metrics.jsonl")
     env["REPRUN_PREFLIGHT"] = "1"
     tree = facts["worktree"]["path"]
+    facts = {**facts, "data_base": request.get("data_base") or tree}
     values = {"config": config, "output": output, "run_id": run.run_id, "worktree": tree}
     words = [_filled(word, values) for word in trial.get("words", request["argv"])]
     interpreter = find_interpreter(request["argv"], env, facts["cwd"])
