@@ -100,6 +100,8 @@ def _is_plain(node: ast.AST) -> bool:
 def _is_harmless(node: ast.AST) -> bool:
     """True when nothing in it can change what the imports after it find."""
     for part in _executed(node):
+        if any(dotted(one).partition(".")[0] not in _HARMLESS for one in getattr(part, "decorator_list", [])):
+            return False
         if isinstance(part, ast.Call):
             first, _, rest = dotted(part.func).partition(".")
             if first == "os" and rest.partition(".")[0] in _HARMLESS_OF_OS:
@@ -117,11 +119,14 @@ def _changes_sys(node: ast.AST) -> bool:
 
 def _executed(node: ast.AST) -> List[Any]:
     """The node and what is in it, without what stands in functions."""
-    found, stack = [], [node]
+    found: List[ast.AST] = []
+    stack = [node]
     while stack:
         part = stack.pop()
         found.append(part)
-        if not isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            stack += [part.args, *getattr(part, "decorator_list", [])]
+        else:
             stack.extend(ast.iter_child_nodes(part))
     return found
 
