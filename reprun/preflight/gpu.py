@@ -65,6 +65,6 @@ class GpuStateCheck:
 
 def cuda_of(prepared: Mapping[str, Any]) -> tuple[int, int] | None:
     """The CUDA that the environment is for, by its packages."""
-    packages = (prepared.get("locked") or prepared.get("environment") or {}).get("packages", [])
-    found = [match for text in packages if (match := _CUDA.match(str(text)))]
+    tables = (prepared.get("locked") or {}, prepared.get("environment") or {})
+    found = [match for table in tables for text in table.get("packages", []) if (match := _CUDA.match(str(text)))]
     return max(((int(match[1]), int(match[2])) for match in found), default=None)

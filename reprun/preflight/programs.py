@@ -40,10 +40,10 @@ class ProgramsCheck:
 def _fits(version: str, versions: str) -> bool | None:
     """Whether the version is in the range; None when that cannot be told."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
-    from packaging.version import InvalidVersion
+    from packaging.version import InvalidVersion, Version
 
     try:
-        return SpecifierSet(versions).contains(version, prereleases=True)
+        return SpecifierSet(versions).contains(Version(version), prereleases=True)
     except (InvalidSpecifier, InvalidVersion):
         return None
 
