@@ -228,6 +228,7 @@ def spec_from_manifest(manifest: Manifest) -> RunSpec:
         commit=manifest.commit,
         conversions={name: value for name, value in manifest.data["code"].get("conversions", {}).items() if name != "differ"},
         lock=str(manifest.table("environment").get("lock", SYSTEM)),
+        preflight={name: value for name, value in manifest.table("preflight").items() if name == "level"},
     )
 
 

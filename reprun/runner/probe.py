@@ -20,6 +20,7 @@ MARK = "\0"  # around the name of a placeholder that is filled in here
 PROBES = ("places", "ports", "schema", "frozen", "programs", "gpu", "imports", "project", "tests")
 _ALSO = {"places": ("readable", "writable", "disk"), "tests": ("command",)}
 _WORDS = {"imports": "trying the imports", "tests": "running the preflight tests", "gpu": "trying the GPUs"}
+_OURS = "REPRUN_PREFLIGHT"  # the variable by which programs of probes are known, and know it themselves
 Facts = Tuple[Dict[str, Any], Dict[str, Any]]  # what is the same in every launch, and what is measured
 
 
@@ -40,9 +41,14 @@ class Context(NamedTuple):
 
 
 def probe_all(home: Home, request: Dict[str, Any], facts: Dict[str, Any]) -> Facts:
-    """The facts of all probes that are asked for, by their names. `facts` is what is known of the job here."""
+    """The facts of all probes that are asked for, by their names. `facts` is what is known of the job here.
+
+    Nothing is looked at for a job that has started: a request for it is one that was repeated.
+    """
     run = home.run(request["run_id"])
-    scratch = ensure_dir(os.path.join(run.path, "preflight.tmp"))
+    if os.path.lexists(run.started) or os.path.lexists(run.outcome):
+        return {}, {}
+    scratch = ensure_dir(os.path.join(run.path, "preflight.%d.tmp" % os.getpid()))
     found: Dict[str, Any] = {}
     started: List[int] = []
     measured: Dict[str, Any] = {"time": time.time()}
@@ -56,9 +62,9 @@ def probe_all(home: Home, request: Dict[str, Any], facts: Dict[str, Any]) -> Fac
                 measured[name]["seconds"] = round(time.monotonic() - begin, 3)
     finally:
         if started:
-            from reprun.runner.processes import end_strays
+            from reprun.runner.processes import kill_marked
 
-            end_strays(run.run_id, 0.0)  # what has left the group of its program
+            kill_marked(_OURS, scratch)  # what has left the group of its program; never by the run: its job may live
         remove_tree(scratch)
     reports = {name: fact.pop("report") for name, fact in found.items() if fact.get("report")}
     if reports:
@@ -88,7 +94,7 @@ def _context(home: Home, request: Dict[str, Any], facts: Dict[str, Any], run: Ru
     env["PYTHONPYCACHEPREFIX"] = facts["pycache"]  # where the job will look: what is compiled now it need not compile
     env.update(REPRUN_RUN_ID=run.run_id, REPRUN_OUTPUT=output, REPRUN_CONFIG=config)
     env["REPRUN_METRICS"] = os.path.join(scratch, "metrics.jsonl")
-    env["REPRUN_PREFLIGHT"] = "1"
+    env[_OURS] = scratch
     tree = facts["worktree"]["path"]
     facts = {**facts, "data_base": request.get("data_base") or tree}
     values = {"config": config, "output": output, "run_id": run.run_id, "worktree": tree}

@@ -12,7 +12,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence
 from reprun.runner.probe import Context
 from reprun.runner.processes import signal_group
 
-_MOST = 1 << 20  # bytes of each stream that are kept; what comes after them is read and dropped
+_MOST, _RESULT = 1 << 20, 1 << 24  # bytes of a stream that are kept; what comes after them is read and dropped
 _TICK = 0.05
 _PAUSE = 1.0  # seconds in which a stream of a program that is over is read to its end, if others hold it
 
@@ -67,7 +67,7 @@ def run_probe(argv: Sequence[str], context: Context, ways: Ways = Ways()) -> Don
     numbers = [process.stdout.fileno(), process.stderr.fileno(), *([reading] * ways.result)]
     streams = {number: bytearray() for number in numbers}
     try:
-        status = _read(process, streams, time.monotonic() + (ways.seconds or float(context.ask["seconds"])))
+        status = _read(process, streams, time.monotonic() + (ways.seconds or float(context.ask["seconds"])), reading)
     finally:
         signal_group(process.pid, signal.SIGKILL)
         process.wait()
@@ -78,7 +78,7 @@ def run_probe(argv: Sequence[str], context: Context, ways: Ways = Ways()) -> Don
     return Done(status, kept[0], kept[1], kept[2] if ways.result else b"")
 
 
-def _read(process: "subprocess.Popen[bytes]", streams: Dict[int, bytearray], until: float) -> Optional[int]:
+def _read(process: "subprocess.Popen[bytes]", streams: Dict[int, bytearray], until: float, result: int) -> Optional[int]:
     """Reads until the program is over and has said everything, or until the time is over."""
     poll, left = select.poll(), set(streams)
     for number in left:
@@ -91,7 +91,7 @@ def _read(process: "subprocess.Popen[bytes]", streams: Dict[int, bytearray], unt
             if not data:
                 poll.unregister(number)
                 left.discard(number)
-            room = _MOST - len(streams[number])
+            room = (_RESULT if number == result else _MOST) - len(streams[number])
             streams[number] += data[: max(0, room)]
         if status is not None:
             if not ready or not left or time.monotonic() > until:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 from reprun.runner.digests import sha256
-from reprun.runner.files import ensure_dir, find_bytes, remove_tree, write_atomic
+from reprun.runner.files import ensure_dir, find_bytes, write_atomic
 from reprun.runner.probe import Context, Facts
 from reprun.runner.probe_process import Ways, run_probe
 
 
 def probe(context: Context) -> Facts:
     """The `status` (null: not within the time), the last lines, and the digests of what is kept in the folder of the run."""
-    folder = os.path.join(context.run.path, "preflight")
-    remove_tree(folder)
-    ensure_dir(folder)
-    report, log = os.path.join(folder, "tests.xml"), os.path.join(folder, "tests.log")
+    report = os.path.join(context.scratch, "tests.xml")
     facts: Dict[str, Any] = {"status": -1, "last": "", "lacks": False}
     words = _words(context, report)
     if not words:
@@ -25,13 +22,23 @@ def probe(context: Context) -> Facts:
         done = run_probe(words, context, Ways(cwd=context.tree))
     except OSError as error:
         return {**facts, "last": "%s cannot be started: %s" % (words[0], error.strerror), "lacks": True}, {}
-    write_atomic(log, done.out + done.err, durable=False)
     facts["status"] = done.status
     facts["last"] = _summary(done.out, done.err)
     facts["lacks"] = done.status == 1 and b"No module named pytest" in done.err
-    paths = [path for path in (report, log) if os.path.isfile(path)]
-    facts["report"] = {os.path.basename(path): sha256(find_bytes(path) or b"").hexdigest() for path in paths}
+    facts["report"] = _keep(context, {"log": done.out + done.err, "xml": find_bytes(report)})
     return facts, {}
+
+
+def _keep(context: Context, reports: Dict[str, Optional[bytes]]) -> Dict[str, str]:
+    """Keeps them under names of their own: a launch that is carried on may have sealed a manifest with those of its first try."""
+    folder, kept = ensure_dir(os.path.join(context.run.path, "preflight")), {}
+    for kind, data in reports.items():
+        if data is not None:
+            digest = sha256(data).hexdigest()
+            name = "tests-%s.%s" % (digest[:8], kind)
+            write_atomic(os.path.join(folder, name), data, durable=False)
+            kept[name] = digest
+    return kept
 
 
 def _words(context: Context, report: str) -> List[str]:

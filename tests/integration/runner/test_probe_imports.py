@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 from lab import old_tool
-from probe_lab import Probes
+from probe_lab import RUN_ID, Probes
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -221,3 +222,17 @@ def test_an_old_interpreter_tries_them_too(probes: Probes, monkeypatch: pytest.M
     monkeypatch.setenv("PATH", old_tool("python-3.8"), prepend=os.pathsep)
     probes.write(train="import json\nimport nothere\n")
     assert probes.problems("python3", "train.py") == [("missing", "nothere", "train.py:2", True)]
+
+
+def test_a_job_that_has_started_is_left_alone(probes: Probes) -> None:
+    """A request may be repeated after its start, and what is looked at then is the job itself."""
+    job = subprocess.Popen(["sleep", "1000"], env={"REPRUN_RUN_ID": RUN_ID})
+    try:
+        probes.write(train="import nothere\n")
+        assert probes.problems("python", "train.py")
+        assert job.poll() is None
+        Path(probes.home.run(RUN_ID).started).write_text("{}")
+        assert probes.look("python", "train.py", imports=True) == {}
+    finally:
+        job.kill()
+        job.wait()

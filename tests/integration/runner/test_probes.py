@@ -131,9 +131,12 @@ def test_the_projects_own_tests(probes: Probes) -> None:
     )
     found = probes.look("python", "train.py", tests=["tests/preflight"])
     assert found["tests"]["status"] == 1 and found["tests"]["last"].startswith("FAILED tests/preflight/test_it.py::test_b")
-    kept = {name: Path(probes.home.run(RUN_ID).path, "preflight", name).read_bytes() for name in ("tests.xml", "tests.log")}
+    kept = {path.name: path.read_bytes() for path in Path(probes.home.run(RUN_ID).path, "preflight").iterdir()}
     assert found["reports"] == {name: sha256(data).hexdigest() for name, data in kept.items()}
-    assert b"test_a" in kept["tests.xml"] and b"1 failed, 1 passed" in kept["tests.log"]
+    log, report = (next(data for name, data in kept.items() if name.endswith(kind)) for kind in (".log", ".xml"))
+    assert b"test_a" in report and b"1 failed, 1 passed" in log
+    probes.look("python", "train.py", tests=["tests/preflight"])
+    assert all(Path(probes.home.run(RUN_ID).path, "preflight", name).read_bytes() == data for name, data in kept.items())
     assert not list(probes.tree.rglob("__pycache__"))
 
 
