@@ -23,6 +23,7 @@ _BOOT = (
     "[sys.modules.pop(n) for n in list(sys.modules) if n.partition('.')[0] == 'reprun']; "
     "main(json.load(sys.stdin), int(sys.argv[-1]))"
 )
+_OLD = 7 * 86400.0
 _ENDED = {-4: "SIGILL", -6: "SIGABRT", -7: "SIGBUS", -8: "SIGFPE", -11: "SIGSEGV"}
 
 
@@ -114,6 +115,7 @@ class _Memo:
         tree = os.path.realpath(self.context.tree)
         folders = {os.path.dirname(path) for path in found["files"]}
         folders |= {os.path.relpath(os.path.join(self.context.cwd, path), tree) for path in found["paths"]}
+        self._sweep()
         paths = [*found["files"], *sorted(folder or "." for folder in folders), *found["outside"]]
         try:
             ensure_dir(os.path.dirname(self.path))
@@ -121,6 +123,16 @@ class _Memo:
             write_json(self.path, {"time": time.time(), "state": state, "facts": facts}, durable=False)
         except (OSError, ValueError):
             pass
+
+    def _sweep(self) -> None:
+        """Removes what is too old to be believed, of other commands too."""
+        folder = os.path.dirname(self.path)
+        for name in list_names(folder):
+            try:
+                if time.time() - os.stat(os.path.join(folder, name)).st_mtime > max(_OLD, self.context.ask["keep"]):
+                    os.unlink(os.path.join(folder, name))
+            except OSError:
+                pass
 
     def _state(self, paths: List[str]) -> List[List[Any]]:
         state: List[List[Any]] = []

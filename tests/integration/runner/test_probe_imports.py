@@ -205,6 +205,12 @@ class TestMemory:
         memo.write_text(text)
         assert not self.is_remembered(fine) and self.is_remembered(fine)
 
+    def test_what_is_old_is_swept_away(self, fine: Probes) -> None:
+        (memo,) = Path(fine.home.cache, "imports").iterdir()
+        os.utime(memo, (1, 1))
+        fine.digest = "another"
+        assert not self.is_remembered(fine) and not memo.exists()
+
     def test_a_failure_is_always_tried_again(self, probes: Probes) -> None:
         probes.write(train="import nothere\n")
         assert probes.problems("python", "train.py")
