@@ -177,6 +177,8 @@ class Trial:
         problem = {"kind": kind, "name": name, "where": where, "message": message[:500], "certain": certain}
         if kind == "missing":
             problem["near"] = self._near(name.partition(".")[0])
+            if problem["near"] and not certain:
+                return  # the project has it, and most likely leads to it: with sys.path, for example
         self.problems.append(problem)
 
     def _look_later(self, path: str, tree: ast.Module) -> None:

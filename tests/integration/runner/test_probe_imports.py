@@ -63,6 +63,11 @@ def test_an_import_after_code_that_may_change_everything_is_only_warned_of(probe
     assert probes.problems("python", "train.py") == [("missing", "nothere", "train.py:3", False)]
 
 
+def test_a_module_of_the_project_that_code_leads_to_is_not_spoken_of(probes: Probes) -> None:
+    probes.write(train="import sys\nsys.path.insert(0, 'src')\nimport tools\n", src__tools="")
+    assert probes.problems("python", "train.py") == []
+
+
 def test_an_import_in_a_function_is_only_warned_of(probes: Probes) -> None:
     probes.write(train="import helper\n", helper="def plot():\n    import nothere\n")
     assert probes.problems("python", "train.py") == [("missing", "nothere", "helper.py:2", False)]
