@@ -41,6 +41,14 @@ class Cleared:
     digests: tuple[tuple[str, str], ...] = ()
 
 
+def sources_of(prepared: Mapping[str, Any]) -> str:
+    """The file to which a package is added so that the job gets it; empty for an environment that is not locked."""
+    locked = prepared.get("locked") or {}
+    if not locked:
+        return ""
+    return {"uv": "pyproject.toml", "requirements": "requirements.txt"}.get(str(locked.get("kind")), "environment.yml")
+
+
 class Check(Protocol):
     """One check: pure, fed with what the target answered when the run was prepared."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from reprun.core.spec import RunSpec
 from reprun.core.text import show
-from reprun.preflight.base import REFUSE, WARN, Finding
+from reprun.preflight.base import REFUSE, WARN, Finding, sources_of
 
 # Modules that come in a package of another name: of conda-forge, and of PyPI where that is yet another one.
 _PACKAGES = {
@@ -52,7 +52,7 @@ def package_of(module: str, prepared: Mapping[str, Any]) -> str:
     """The package that most likely holds a module, as the environment of the job would name it."""
     top = module.partition(".")[0]
     package = _PACKAGES.get(top, top.replace("_", "-").lower())
-    return package if prepared.get("locked") else _OF_PIP.get(package, package)
+    return package if sources_of(prepared) == "environment.yml" else _OF_PIP.get(package, package)
 
 
 def _bring(problem: Mapping[str, Any], prepared: Mapping[str, Any]) -> str:
@@ -61,8 +61,8 @@ def _bring(problem: Mapping[str, Any], prepared: Mapping[str, Any]) -> str:
         folder = "the worktree" if near == "." else near
         return f"it is in {folder}, where Python does not look: put it beside the script, or launch with python -m"
     package = show(package_of(module, prepared))
-    if prepared.get("locked"):
-        return f"add {package} to environment.yml, then launch again"
+    if sources_of(prepared):
+        return f"add {package} to {sources_of(prepared)}, then launch again"
     return f"{_python(prepared)} -m pip install {package}"
 
 

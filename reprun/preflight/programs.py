@@ -7,7 +7,7 @@ from typing import Any
 
 from reprun.core.spec import RunSpec
 from reprun.core.text import show
-from reprun.preflight.base import WARN, Finding
+from reprun.preflight.base import WARN, Finding, sources_of
 
 
 class ProgramsCheck:
@@ -49,6 +49,6 @@ def _fits(version: str, versions: str) -> bool | None:
 
 
 def _bring(name: str, prepared: Mapping[str, Any]) -> str:
-    if prepared.get("locked"):
+    if sources_of(prepared) == "environment.yml":
         return f"add {name} to environment.yml, then launch again"
     return f"install such a {name} on the target, or put its folder on PATH there"

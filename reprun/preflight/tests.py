@@ -7,7 +7,7 @@ from typing import Any
 
 from reprun.core.spec import RunSpec
 from reprun.core.text import show
-from reprun.preflight.base import WARN, Finding
+from reprun.preflight.base import WARN, Finding, sources_of
 
 _NO_TESTS = 5  # of pytest
 
@@ -25,11 +25,8 @@ class TestsCheck:
         words = rules.get("command") or ["python", "-m", "pytest", *rules.get("tests", ())]
         again = "on the target, in the worktree: " + " ".join(show(str(word)) for word in words)
         if facts.get("lacks"):
-            hint = (
-                "add pytest to environment.yml"
-                if prepared.get("locked")
-                else "python -m pip install pytest, in the environment of the job"
-            )
+            where = sources_of(prepared)
+            hint = f"add pytest to {where}" if where else "python -m pip install pytest, in the environment of the job"
             return [Finding(self.name, f"the preflight tests cannot be run: {said}", again if rules.get("command") else hint)]
         if status is None:
             return [
