@@ -27,10 +27,9 @@ git = ">=99"
 
 
 def left(repo: Path, home: Path) -> list[str]:
-    """What there is of runs: refs, journals, folders."""
-    refs = subprocess.run(
-        ["git", "for-each-ref", "--format=%(refname)", "refs/reprun"], cwd=repo, capture_output=True, text=True, check=True
-    )
+    """What there is of runs: refs, journals, folders. What was recorded of an environment is shared by all runs in it."""
+    words = ["git", "for-each-ref", "--format=%(refname)", *(f"refs/reprun/{kind}" for kind in ("runs", "manifests", "outcomes"))]
+    refs = subprocess.run(words, cwd=repo, capture_output=True, text=True, check=True)
     journals = [path.name for path in (repo / ".git" / "reprun" / "journal").rglob("*.jsonl")]
     return [*refs.stdout.split(), *journals, *(path.name for path in (home / "runs").glob("*"))]
 
