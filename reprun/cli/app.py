@@ -13,7 +13,8 @@ from reprun.core.errors import UsageError
 
 # Each command by the module that holds it, in the order of `reprun --help`.
 COMMANDS = {
-    "init": "care", "launch": "launching", "resume": "launching", "reproduce": "comparing", "ls": "looking", "show": "looking",
+    "init": "care", "launch": "launching", "preflight": "preflighting",
+    "resume": "launching", "reproduce": "comparing", "ls": "looking", "show": "looking",
     "status": "looking", "logs": "looking", "attach": "running", "stop": "running", "wait": "running",
     "pull": "fetching", "import": "fetching", "diff": "comparing",
     "env": "environments", "snapshot": "care", "doctor": "care", "gc": "care", "demo": "demo",

@@ -34,6 +34,12 @@ Seed = Annotated[
 ]
 On = Annotated[str, typer.Option("--on", metavar="TARGET", help="Where to run.", autocompletion=complete_target)]
 Gpus = Annotated[str, typer.Option("--gpus", metavar="LIST", help="GPUs for the job: 0,1 or UUIDs, or none.")]
+Preflight = Annotated[
+    str,
+    typer.Option(
+        "--preflight", metavar="LEVEL", help="What is looked at before the start: quick, full or off. Default: as in reprun.toml."
+    ),
+]
 Dry = Annotated[bool, typer.Option("--dry-run", help="Show what would be committed and run; change nothing.")]
 During = Annotated[
     bool, typer.Option("--during-operation", help="In an unfinished merge, rebase or the like: run the files as they are.")
@@ -56,6 +62,7 @@ def launch(
     seed: Seed = None,
     on: On = "local",
     gpus: Gpus = "",
+    preflight: Preflight = "",
     during_operation: During = False,
     dry_run: Dry = False,
     follow: Follow = False,
@@ -74,7 +81,7 @@ def launch(
     from reprun.cli.launch_answer import LaunchRequest, answer_launch
     from reprun.commands.build_spec import LaunchOptions
 
-    options = LaunchOptions(tuple(command), name, why, config, tuple(sets), seed, on, gpus, during_operation)
+    options = LaunchOptions(tuple(command), name, why, config, tuple(sets), seed, on, gpus, during_operation, preflight)
     return answer_launch(LaunchRequest(options, dry_run, follow))
 
 

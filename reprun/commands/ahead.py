@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from reprun.workspace import Workspace
 
 _KEPT = 8  # answers of a host that are remembered: of so many programs, folders and the like
-_ASKED = ("key", "cwd", "writable", "variables", "pass_env", "gpus", "data", "form", "accept", "environment", "project")
+_ASKED = (
+    "key", "cwd", "writable", "variables", "pass_env", "gpus", "data", "form", "accept", "environment", "project", "preflight",
+)  # fmt: skip
 
 
 class Ahead:
@@ -70,6 +72,8 @@ class Ahead:
 
     def _start(self, snapshot: Snapshot, request: dict[str, Any]) -> dict[str, Any] | None:
         """The start to send, sealed the first time that it is wanted; None when nothing is foreseen, or it would be refused."""
+        if request.get("preflight", {}).keys() & {"tests", "command"}:  # their report is another one each time
+            return None
         if self._request is not None or not (foreseen := self.memo.foresee(request)):
             return self._request
         try:
@@ -103,7 +107,7 @@ class Ahead:
         if said is None or said.get("differs"):
             return {**answer, BEGUN: self}
         self.answer = said
-        return {**(self.foreseen or answer), BEGUN: self}
+        return {**(self.foreseen or answer), "measured": answer.get("measured", {}), BEGUN: self}
 
     def _withdraw(self) -> None:
         self.sealed = None
@@ -151,6 +155,8 @@ class _Memo:
             found = json.loads(text)
         except (LookupError, TypeError, ValueError):
             return None
+        if isinstance(found, dict):
+            found.pop("measured", None)
         return found if isinstance(found, dict) else None
 
     def keep(self, request: Mapping[str, Any], answer: Mapping[str, Any], expected: str) -> None:

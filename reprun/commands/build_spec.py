@@ -12,10 +12,15 @@ from reprun.core.manifest import is_inside
 from reprun.core.manifest_shape import is_gpu_list
 from reprun.core.spec import Carried, ConfigRecord, RunSpec
 from reprun.core.text import is_recordable, show
+from reprun.preflight.base import LEVELS
 from reprun.runner.paths import home
 from reprun.runner.variables import is_secret
 from reprun.system.clock import draw_seed
 from reprun.workspace import Workspace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 MAX_NAME = 200
 _OTHER_HOME = "export REPRUN_HOME=<a folder of yours>"
@@ -34,6 +39,7 @@ class LaunchOptions:
     target: str = "local"
     gpus: str = ""
     during_operation: bool = False
+    preflight: str = ""
 
 
 def build_spec(workspace: Workspace, options: LaunchOptions) -> RunSpec:
@@ -61,6 +67,7 @@ def build_spec(workspace: Workspace, options: LaunchOptions) -> RunSpec:
         data=settings.data,
         hash_limit=settings.hash_limit,
         during_operation=options.during_operation,
+        preflight=_preflight(workspace, options.preflight),
     )
 
 
@@ -93,6 +100,19 @@ def _check_texts(options: LaunchOptions, prefix: str) -> None:
         )
     if len(options.name) > MAX_NAME:
         raise UsageError(f"the name is longer than {MAX_NAME} characters", hint="put the story into -m")
+
+
+def _preflight(workspace: Workspace, level: str) -> dict[str, Any]:
+    """What the settings want to be looked at, at the level that was asked for."""
+    settings = workspace.settings
+    if level not in ("", *LEVELS):
+        raise UsageError(f"there is no level {show(level)!r} of preflight", hint=f"--preflight {', '.join(LEVELS)}")
+    rules = dict(settings.preflight)
+    if settings.expected:
+        rules["data"] = settings.expected
+    if level:
+        rules["level"] = level
+    return rules
 
 
 def _carried(workspace: Workspace) -> tuple[Carried, ...]:

@@ -61,7 +61,7 @@ def plan_init(top: str) -> InitPlan:
         config=config,
         preflight=preflight,
         found=found,
-        text=_text(config, found),
+        text=_text(config, preflight, found),
     )
 
 
@@ -101,10 +101,11 @@ def _obvious_config(top: str, folder: str) -> str:
     return ""
 
 
-def _text(config: str, found: tuple[str, ...]) -> str:
+def _text(config: str, preflight: str, found: tuple[str, ...]) -> str:
     here = f"# Found here: {', '.join(found)}.\n" if found else ""
     line = render({"config": config}, "toml") if config else '#config = "conf/base.yaml"\n'
-    return _TEMPLATE.replace("@FOUND\n", here).replace("@CONFIG\n", line)
+    tests = f'{"" if preflight else "#"}tests = ["{_PREFLIGHT}"]\n'
+    return _TEMPLATE.replace("@FOUND\n", here).replace("@CONFIG\n", line).replace("@TESTS\n", tests)
 
 
 # A line `#key = …` is a setting with its default or an example: it is valid as soon as the # is taken away,
@@ -160,6 +161,19 @@ _TEMPLATE = """\
 #fetch = "host"
 # The labels of its channel under which a package is looked for that is gone from where the lock says.
 #labels = ["main", "broken"]
+
+# What is looked at on the target before a run starts: "quick", "full" or "off"; and what of it is special to this project.
+[preflight]
+#level = "quick"
+# Tests that must pass, run there by pytest with the Python of the job.
+@TESTS
+#disk = "20 GB"
+#readable = ["/data"]
+#writable = [{ path = "/scratch", free = "50 GB" }]
+#ports = [6006]
+#variables = ["HF_TOKEN"]
+#schema = "conf/schema.json"
+#programs = { ffmpeg = ">=4" }
 
 # What a snapshot may add to the history without being asked about. "allow" is written as a .gitignore is.
 [guard]

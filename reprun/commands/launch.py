@@ -44,6 +44,7 @@ def launch(workspace: Workspace, spec: RunSpec, run_id: str = "", tell: Tell = i
     with steps.explained(workspace, target, attempt):
         snapshot, prepared = steps.ensure_prepared(workspace, target, spec, attempt, tell)
         cleared = clear(attempt, spec, prepared)
+        workspace.notes.extend(f"{found.check}: {found.message}; {found.hint}" for found in cleared.warnings)
         sealed = steps.ensure_manifest(workspace, target, spec, snapshot, prepared, cleared)
         tell("starting the job")
         job = steps.start(workspace, target, spec, prepared, sealed)

@@ -10,6 +10,7 @@ from reprun.commands.records import BEGUN
 from reprun.core.errors import ToolError
 from reprun.core.frozen import dataclass
 from reprun.core.spec import Attempt, RunSpec, Snapshot
+from reprun.system.clock import now_ns
 from reprun.workspace import Workspace
 
 TYPE_CHECKING = False
@@ -105,11 +106,28 @@ def prepare(workspace: Workspace, target: Target, spec: RunSpec, ready: Ready, t
 
         project = find_project(workspace, spec, snapshot, bool(locked))
         request.update({"project": project} if project else {})
+    if wants_probes(workspace, spec):
+        from reprun.commands.probing import probe_request
+
+        request.update(probe_request(workspace, spec))
     if target.host.is_here:
         return {**target.host.ask({**request, **workspace.borrowed()}, tell=tell), "locked": locked}
     from reprun.commands.ahead import Ahead
 
-    return {**Ahead(workspace, target, spec, ready).prepare(request, tell), "locked": locked}
+    answer = {**Ahead(workspace, target, spec, ready).prepare(request, tell), "locked": locked}
+    if answer.get("measured"):
+        answer["measured"] = {**answer["measured"], "skew": float(answer["measured"]["time"]) - now_ns() / 1e9}
+    return answer
+
+
+def wants_probes(workspace: Workspace, spec: RunSpec) -> bool:
+    """Whether there is anything to look at that the answer to `prepare` does not say by itself."""
+    if spec.preflight.get("level") == "off":
+        return False
+    program = os.path.basename(spec.argv[0])
+    if any(name not in ("level", "skip") for name in spec.preflight) or program.startswith("python") or program.endswith(".py"):
+        return True
+    return spec.gpus not in ("", "none") or os.path.isdir(os.path.join(workspace.repository.top, "preflight"))
 
 
 def _contents(workspace: Workspace, spec: RunSpec) -> list[dict[str, Any]]:

@@ -82,6 +82,9 @@ def manifest_data(
         },
         "run": {"writable": list(spec.writable), "hash_limit": spec.hash_limit, "preflight": list(cleared.checks)},
     }
+    preflight = preflight_table(cleared)
+    if preflight:
+        data["preflight"] = preflight
     if snapshot.operation:
         data["code"]["operation"] = snapshot.operation
     if spec.config:
@@ -111,6 +114,16 @@ def environment_table(prepared: Mapping[str, Any]) -> dict[str, Any]:
     if not locked:
         return {**seen, **project}
     return {**{key: value for key, value in seen.items() if key not in ("packages", "capture")}, **locked, **project}
+
+
+def preflight_table(cleared: Cleared) -> dict[str, Any]:
+    """What there is to say of the checks beyond their names: the level, warnings, digests of reports."""
+    found: dict[str, Any] = {} if cleared.level == "quick" else {"level": cleared.level}
+    if cleared.warnings:
+        found["warnings"] = [f"{finding.check}: {finding.message}" for finding in cleared.warnings]
+    if cleared.digests:
+        found["reports"] = dict(cleared.digests)
+    return found
 
 
 def _conversions_table(snapshot: Snapshot, prepared: Mapping[str, Any]) -> dict[str, Any]:
@@ -215,6 +228,7 @@ def spec_from_manifest(manifest: Manifest) -> RunSpec:
         commit=manifest.commit,
         conversions={name: value for name, value in manifest.data["code"].get("conversions", {}).items() if name != "differ"},
         lock=str(manifest.table("environment").get("lock", SYSTEM)),
+        preflight={name: value for name, value in manifest.table("preflight").items() if name == "level"},
     )
 
 

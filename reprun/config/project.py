@@ -23,6 +23,8 @@ _MERGED = (
     "guard",
     "environment",
     "environment.overrides",
+    "preflight",
+    "preflight.programs",
     "verdict",
     "verdict.metrics",
     "targets",
@@ -41,7 +43,7 @@ class Known:
 @dataclass(frozen=True)
 class Settings:
     """What `reprun.toml` can say; `config` is relative to its folder; `files` are those that were read, `news` what is worth
-    remembering of them."""
+    remembering of them. `expected` is what `[[data]]` says of paths of `data`."""
 
     auto_commit: str = "ref"
     require_clean: bool = False
@@ -59,6 +61,8 @@ class Settings:
     auto_pull_max: int = 256 << 20
     guard: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
+    preflight: dict[str, Any] = field(default_factory=dict)
+    expected: dict[str, dict[str, Any]] = field(default_factory=dict)
     verdict: dict[str, Any] = field(default_factory=dict)
     targets: dict[str, dict[str, Any]] = field(default_factory=dict)
     files: tuple[str, ...] = ()
@@ -128,5 +132,9 @@ def _merge(base: dict[str, Any], over: dict[str, Any], path: str = "") -> dict[s
 
 def _settings(values: dict[str, Any], files: tuple[str, ...], news: tuple[Known, ...]) -> Settings:
     plain = {key: value for key, value in values.items() if key not in _FLAT}
+    if "data" in plain:
+        entries = [dict(entry) for entry in plain["data"]]
+        plain["data"] = tuple(entry.pop("path") for entry in entries)
+        plain["expected"] = {path: entry for path, entry in zip(plain["data"], entries, strict=True) if entry}
     flat = {key: value for section in _FLAT for key, value in values.get(section, {}).items()}
     return Settings(**plain, **flat, files=files, news=news)

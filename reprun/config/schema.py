@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reprun.config import fields
+from reprun.config import fields, preflight_keys
 from reprun.config.formats import parse
 from reprun.core.environment import DRIFT, KINDS, PROJECT
 from reprun.core.text import show
@@ -25,11 +25,6 @@ def _checked(values: Any, schema: Mapping[str, fields.Check], where: str) -> dic
             raise fields.unknown(where.removesuffix(":"), key, schema)
         result[key] = schema[key](f"{where} {key}" if at_top else f"{where}.{key}", value)
     return result
-
-
-def _data_path(where: str, value: Any) -> str:
-    path = _checked(value, {"path": fields.text}, where).get("path")
-    return fields.text(f"{where}.path", path)
 
 
 def _metrics(where: str, value: Any) -> dict[str, dict[str, float]]:
@@ -63,7 +58,7 @@ SCHEMA: dict[str, fields.Check] = {
     "config": fields.text,
     "writable": fields.list_of(fields.inside),
     "carry": fields.list_of(fields.inside),
-    "data": fields.list_of(_data_path),
+    "data": fields.list_of(preflight_keys.data_entry),
     "pass_env": fields.list_of(fields.name_glob),
     "env": fields.environment,
     "outputs": _section(hash_limit=fields.size),
@@ -87,6 +82,7 @@ SCHEMA: dict[str, fields.Check] = {
     "git": _section(push=fields.remote),
     "snapshot": _section(filters=fields.choice("exact", "committed")),
     "launch": _section(grace=fields.number),
+    "preflight": preflight_keys.preflight,
     "results": _section(auto_pull=fields.list_of(fields.text), auto_pull_max=fields.size),
     "verdict": _section(**_TOLERANCE, ignore=fields.list_of(fields.text), metrics=_metrics),
     "targets": _targets,

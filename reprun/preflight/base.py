@@ -13,22 +13,40 @@ if TYPE_CHECKING:
 else:
     Protocol = object
 
+REFUSE, WARN = "refuse", "warn"
+LEVELS = ("quick", "full", "off")
+
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that would make the run fail: one sentence and the way to mend it."""
+    """Something that would make the run fail, or (`warn`) that may: one sentence and the way to mend it."""
 
     check: str
     message: str
     hint: str
+    severity: str = REFUSE
 
 
 @dataclass(frozen=True)
 class Cleared:
-    """The proof that a run passed preflight: starting it takes one. Only `clearing.clear` makes them."""
+    """The proof that a run passed preflight: starting it takes one. Only `clearing.clear` makes them.
+
+    `digests` are the SHA-256 of reports that lie in the folder of the run, by their names.
+    """
 
     attempt: Attempt
     checks: tuple[str, ...]
+    level: str = "quick"
+    warnings: tuple[Finding, ...] = ()
+    digests: tuple[tuple[str, str], ...] = ()
+
+
+def sources_of(prepared: Mapping[str, Any]) -> str:
+    """The file to which a package is added so that the job gets it; empty for an environment that is not locked."""
+    locked = prepared.get("locked") or {}
+    if not locked:
+        return ""
+    return {"uv": "pyproject.toml", "requirements": "requirements.txt"}.get(str(locked.get("kind")), "environment.yml")
 
 
 class Check(Protocol):

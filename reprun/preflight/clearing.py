@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reprun.core.errors import RefusedError
+from reprun.core.frozen import dataclass
 from reprun.core.spec import Attempt, RunSpec
-from reprun.preflight.base import Check, Cleared
+from reprun.preflight.base import WARN, Check, Cleared, Finding
 from reprun.preflight.disk import DiskCheck
 from reprun.preflight.gpus import GpuCheck
 from reprun.preflight.program import ProgramCheck
@@ -15,13 +16,58 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+# What costs nothing. The others are in `asked`, and loaded where the target was asked for something.
 CHECKS: tuple[Check, ...] = (ProgramCheck(), GpuCheck(), DiskCheck())
+
+
+@dataclass(frozen=True)
+class Report:
+    """Which checks looked at a run, and what they found."""
+
+    level: str
+    checks: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+def examine(spec: RunSpec, prepared: Mapping[str, Any]) -> Report:
+    """Runs the checks that are due for this run."""
+    level = level_of(spec)
+    if level == "off":
+        return Report(level, (), ())
+    checks, skipped = CHECKS, ()
+    if spec.preflight or "preflight" in prepared:
+        from reprun.preflight.asked import checks_for
+
+        checks, skipped = (*CHECKS, *checks_for(spec, prepared)), spec.preflight.get("skip", ())
+    due = [check for check in checks if check.name not in skipped]
+    found = tuple(finding for check in due for finding in check.findings(spec, prepared))
+    return Report(level, tuple(check.name for check in due), found)
 
 
 def clear(attempt: Attempt, spec: RunSpec, prepared: Mapping[str, Any]) -> Cleared:
     """Runs all checks. Raises `RefusedError` with every finding together."""
-    found = [finding for check in CHECKS for finding in check.findings(spec, prepared)]
-    if found:
-        more = "".join(f"\n  {finding.check}: {finding.message}" for finding in found[1:])
-        raise RefusedError(found[0].message + more, hint="; ".join(dict.fromkeys(finding.hint for finding in found)))
-    return Cleared(attempt, tuple(check.name for check in CHECKS))
+    report = examine(spec, prepared)
+    if any(finding.severity != WARN for finding in report.findings):
+        raise refusal(report.findings)
+    digests = tuple(sorted(prepared.get("preflight", {}).get("reports", {}).items()))
+    return Cleared(attempt, report.checks, report.level, report.findings, digests)
+
+
+def refusal(findings: tuple[Finding, ...]) -> RefusedError:
+    """The error that tells of all of them, those that alone would only be warned of too."""
+    wrong = [finding for finding in findings if finding.severity != WARN]
+    if len(findings) == 1:
+        return RefusedError(wrong[0].message, hint=wrong[0].hint)
+    ordered = [*wrong, *(finding for finding in findings if finding.severity == WARN)]
+    lines = [f"\n  {_label(finding)}: {finding.message}\n      {finding.hint}" for finding in ordered]
+    what = "one thing is wrong" if len(wrong) == 1 else f"{len(wrong)} things are wrong"
+    return RefusedError(f"{what}, nothing was started{''.join(lines)}", hint="mend these, then launch again")
+
+
+def level_of(spec: RunSpec) -> str:
+    """How much is looked at: `quick`, `full` or `off`."""
+    return str(spec.preflight.get("level", "quick"))
+
+
+def _label(finding: Finding) -> str:
+    return f"{finding.check} (warning)" if finding.severity == WARN else finding.check

@@ -14,14 +14,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, Mapping, Tuple
 
-_CHANGING = "free_bytes"  # no two launches see the same: there need only be enough
+_FREE, _CHANGING = "free_bytes", ("free_bytes", "measured")  # no two launches see the same: there need only be enough
 
 _prepared: Dict[str, Tuple[str, int]] = {}  # of the runs that this process has prepared: the digest of the answer, free bytes
 
 
 def digest_of(prepared: Mapping[str, Any]) -> str:
     """What is compared of an answer to `prepare`."""
-    stable = {name: value for name, value in prepared.items() if name != _CHANGING}
+    stable = {name: value for name, value in prepared.items() if name not in _CHANGING}
     return sha256(json.dumps(stable, sort_keys=True).encode()).hexdigest()
 
 
@@ -34,7 +34,7 @@ def standing() -> str:
 
 def note(run_id: str, prepared: Mapping[str, Any]) -> None:
     """Remembers what is about to be answered."""
-    _prepared[run_id] = (digest_of(prepared), int(prepared.get(_CHANGING, 0)))
+    _prepared[run_id] = (digest_of(prepared), int(prepared.get(_FREE, 0)))
 
 
 def holds(run: RunDir, request: Mapping[str, Any]) -> bool:

@@ -61,6 +61,7 @@ class Home:
         self.envs = os.path.join(root, "envs")
         self.packages = os.path.join(root, "pkgs")
         self.tools = os.path.join(root, "tools")
+        self.frozen = os.path.join(root, "frozen")
 
     def prefix(self, digest: str) -> str:
         """The environment of a plan. Its name is short, for many programs say where they are in their first line."""

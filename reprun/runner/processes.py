@@ -10,15 +10,20 @@ from typing import List, Set
 
 def strays(run_id: str) -> List[int]:
     """The processes of this user whose environment carries the run's id, other than ourselves."""
-    token = b"REPRUN_RUN_ID=" + run_id.encode()
+    return marked("REPRUN_RUN_ID", run_id)
+
+
+def marked(name: str, value: str) -> List[int]:
+    """The processes of this user, other than ourselves, that were born with such a variable."""
+    token = ("%s=%s" % (name, value)).encode()
     found = []
-    for name in os.listdir("/proc"):
-        if not name.isdigit() or int(name) == os.getpid():
+    for pid in os.listdir("/proc"):
+        if not pid.isdigit() or int(pid) == os.getpid():
             continue
         try:
-            with open("/proc/%s/environ" % name, "rb") as file:
+            with open("/proc/%s/environ" % pid, "rb") as file:
                 if token in file.read().split(b"\0"):
-                    found.append(int(name))
+                    found.append(int(pid))
         except OSError:
             continue  # gone, or another user's
     return found
@@ -55,6 +60,17 @@ def end_strays(run_id: str, grace: float) -> bool:
             _signal(pid, signal.SIGKILL)
         time.sleep(0.02)
     return killed
+
+
+def kill_marked(name: str, value: str) -> None:
+    """KILL for all of them, until none is left."""
+    for _ in range(50):
+        left = marked(name, value)
+        if not left:
+            return
+        for pid in left:
+            _signal(pid, signal.SIGKILL)
+        time.sleep(0.02)
 
 
 def signal_group(group: int, number: int) -> None:

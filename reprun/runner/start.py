@@ -114,7 +114,12 @@ def _make(home: Home, request: Dict[str, Any], tree: Dict[str, Any], is_shared: 
             "the folder %s is not in the snapshot: git keeps no empty or ignored folders" % request["cwd"],
             "launch from another folder",
         )
-    return {"worktree": tree, "differ": differ, "run_dir": run.path, "cwd": folder, **_facts(home, request, path, folder)}
+    answer = {"worktree": tree, "differ": differ, "run_dir": run.path, "cwd": folder, **_facts(home, request, path, folder)}
+    if request.get("preflight"):
+        from reprun.runner.probe import probe_all
+
+        answer["preflight"], answer["measured"] = probe_all(home, request, answer)
+    return answer
 
 
 def _facts(home: Home, request: Dict[str, Any], path: str, folder: str) -> Dict[str, Any]:

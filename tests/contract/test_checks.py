@@ -2,51 +2,178 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from reprun.core.errors import RefusedError
 from reprun.core.seeds import Seeds
-from reprun.core.spec import RunSpec
-from reprun.preflight import clearing
-from reprun.preflight.base import Check, Finding
-from reprun.preflight.disk import DiskCheck
-from reprun.preflight.gpus import GpuCheck
-from reprun.preflight.program import ProgramCheck
+from reprun.core.spec import Attempt, ConfigRecord, RunSpec
+from reprun.preflight import asked, clearing
+from reprun.preflight.base import LEVELS, Check, Finding
 
 GPU = {"index": 0, "name": "Test", "uuid": "GPU-1234", "memory": 1, "driver": "1"}
-FINE: dict[str, Any] = {"program": "/bin/true", "gpus": [GPU], "free_bytes": 1 << 40, "run_dir": "/runs/x"}
-# Each check with a change of the request or the answer that it must find.
-WRONG = [
-    (ProgramCheck(), {}, {"program": ""}),
-    (GpuCheck(), {"gpus": "7"}, {}),
-    (GpuCheck(), {"gpus": "0"}, {"gpus": []}),
-    (DiskCheck(), {}, {"free_bytes": 0}),
-]
-CHECKS = list({check.name: check for check, _, _ in WRONG}.values())
+SCHEMA = json.dumps({"properties": {"lr": {"type": "number"}}, "additionalProperties": False})
+CONFIG = ConfigRecord("conf/base.yaml", "yaml", (), "lr: 0.1\n", {"lr": 0.1})
+RULES: dict[str, Any] = {
+    "data": {"x.csv": {"sha256": "a" * 64, "size": 4, "count": 1}}, "variables": ["HOME", "TOKEN", "SET"],
+    "schema": "conf/schema.json", "programs": {"git": ">=2,<99", "sh": ""}, "lock": "fresh", "gpu_memory": 1 << 30,
+    "tests": ["tests/preflight"],
+}  # fmt: skip
+FACTS: dict[str, Any] = {
+    "imports": {"problems": [], "unseeded": []}, "places": {"unreadable": [], "unwritable": [], "short": []},
+    "ports": {"taken": []},
+    "programs": {"git": {"path": "/bin/git", "version": "2.39.5"}, "sh": {"path": "/bin/sh", "version": ""}},
+    "schema": {"text": SCHEMA}, "frozen": {"changed": []}, "project": {"programs": ["a.py"], "findings": []},
+    "gpu": {"busy": [], "short": [], "cuda": "12.4",
+        "products": [{"framework": "torch", "built": True, "fine": True, "said": ""}]},
+    "tests": {"status": 0, "last": "1 passed", "lacks": False},
+}  # fmt: skip
+FINE: dict[str, Any] = {
+    "program": "/bin/true", "gpus": [GPU], "free_bytes": 1 << 40, "run_dir": "/runs/x",
+    "preflight": FACTS, "measured": {"skew": 3.0},
+    "inherited": {"HOME": "/home/x"}, "environment": {"prefix": "/usr", "packages": ["cuda-version=12.1=h1"]},
+    "data": [{"path": "x.csv", "size": 4, "files": 1, "sha256": "a" * 64}], "locked": {"origin": "committed"},
+}  # fmt: skip
+
+
+def problem(kind: str, certain: bool = True, **more: str) -> dict[str, Any]:
+    return {
+        "imports": {
+            "problems": [{"kind": kind, "name": "torch", "where": "a.py:1", "message": "why", "certain": certain, **more}]
+        }
+    }
+
+
+def product(said: str, built: bool = True) -> dict[str, Any]:
+    return {"gpu": {"products": [{"framework": "torch", "built": built, "fine": False, "said": said}]}}
+
+
+# Each check with a change of what is asked for, of the answer, or of its facts, and whether that is refused or warned of.
+Case = tuple[str, dict[str, Any], dict[str, Any], dict[str, Any], str]
+WRONG: list[Case] = [
+    ("program", {}, {"program": ""}, {}, "refuse"),
+    ("gpus", {"gpus": "7"}, {}, {}, "refuse"),
+    ("gpus", {"gpus": "0"}, {"gpus": []}, {}, "refuse"),
+    ("disk", {}, {"free_bytes": 0}, {}, "refuse"),
+    *(("imports", {}, {}, problem(kind), "refuse") for kind in ("missing", "import", "syntax", "error", "absent", "ended")),
+    ("imports", {}, {}, problem("missing", near="src"), "refuse"),
+    *(("imports", {}, {}, problem(kind, False), "warn") for kind in ("missing", "import", "error", "exit", "slow", "ended")),
+    ("seeds", {}, {}, {"imports": {"unseeded": [["numpy", "a.py:1"]]}}, "warn"),
+    ("data", {}, {"data": [{"path": "x.csv", "size": 4, "files": 1, "sha256": "b" * 64}]}, {}, "refuse"),
+    ("data", {}, {"data": [{"path": "x.csv", "size": 5, "files": 1, "sha256": "a" * 64}]}, {}, "refuse"),
+    ("data", {}, {"data": [{"path": "x.csv", "size": 4, "files": 2, "sha256": "a" * 64}]}, {}, "refuse"),
+    ("data", {}, {}, {"frozen": {"changed": [["x.csv", "size", "/memo"]]}}, "refuse"),
+    ("places", {}, {}, {"places": {"unreadable": [["/a", "is not there"]]}}, "refuse"),
+    ("places", {}, {}, {"places": {"unwritable": [["/a", "may not be written by this user"]]}}, "refuse"),
+    ("places", {}, {}, {"places": {"short": [["/a", "bytes", 5]]}}, "refuse"),
+    ("places", {}, {}, {"places": {"short": [["/a", "inodes", 5]]}}, "refuse"),
+    ("ports", {}, {}, {"ports": {"taken": [[6006, "is taken"]]}}, "refuse"),
+    ("variables", {"secrets": ()}, {}, {}, "refuse"),
+    ("variables", {"variables": {"SET": ""}}, {}, {}, "refuse"),
+    ("programs", {}, {}, {"programs": {"git": {"path": "", "version": ""}}}, "refuse"),
+    ("programs", {}, {}, {"programs": {"git": {"path": "/bin/git", "version": "1.9"}}}, "refuse"),
+    ("programs", {}, {}, {"programs": {"git": {"path": "/bin/git", "version": ""}}}, "warn"),
+    ("schema", {"config": ConfigRecord("a", "yaml", (), "lr: x", {"lr": "x"})}, {}, {}, "refuse"),
+    ("schema", {"config": ConfigRecord("a", "yaml", (), "new: 1", {"new": 1})}, {}, {}, "refuse"),
+    ("schema", {}, {}, {"schema": {"text": ""}}, "refuse"),
+    ("schema", {}, {}, {"schema": {"text": "{"}}, "refuse"),
+    ("schema", {}, {}, {"schema": {"text": '{"type": 5}'}}, "refuse"),
+    ("schema", {}, {}, {"schema": {"text": '{"$ref": "http://127.0.0.1:1/x"}'}}, "warn"),
+    ("clock", {}, {"measured": {"skew": 3600.0}}, {}, "warn"),
+    ("clock", {}, {"measured": {"skew": -3600.0}}, {}, "warn"),
+    ("lock", {}, {"locked": {"origin": "made"}}, {}, "refuse"),
+    ("lock", {}, {"locked": {}}, {}, "refuse"),
+    ("gpu", {}, {}, {"gpu": {"short": [0]}}, "refuse"),
+    ("gpu", {"gpus": ""}, {}, {"gpu": {"short": [0]}}, "warn"),
+    ("gpu", {}, {}, {"gpu": {"busy": [0]}}, "warn"),
+    ("gpu", {"rules": {"gpu_exclusive": True}}, {}, {"gpu": {"busy": [0]}}, "refuse"),
+    ("gpu", {}, {}, {"gpu": {"cuda": "11.8"}}, "warn"),
+    ("gpu", {}, {}, product("it sees no GPU"), "refuse"),
+    ("gpu", {}, {}, product("it is built without CUDA", built=False), "warn"),
+    ("gpu", {"gpus": ""}, {}, product("it sees no GPU"), "warn"),
+    ("project", {}, {}, {"project": {"findings": [{"severity": "refuse", "message": "m", "hint": "h"}]}}, "refuse"),
+    ("project", {}, {}, {"project": {"findings": [{"severity": "warn", "message": "m", "hint": "h"}]}}, "warn"),
+    ("tests", {}, {}, {"tests": {"status": 1, "last": "FAILED a"}}, "refuse"),
+    ("tests", {}, {}, {"tests": {"status": None}}, "refuse"),
+    ("tests", {}, {}, {"tests": {"status": 1, "last": "No module named pytest", "lacks": True}}, "refuse"),
+    ("tests", {}, {}, {"tests": {"status": 5}}, "warn"),
+    ("probes", {}, {}, {"places": {"failed": "OSError: x"}}, "warn"),
+]  # fmt: skip
+CHECKS: dict[str, Check] = {
+    check.name: check for check in (*clearing.CHECKS, *(check for check, _ in asked.ASKED), asked.ProbesCheck())
+}
 
 
 def spec(**changes: Any) -> RunSpec:
-    return RunSpec(**{"argv": ("true",), "cwd": "", "seeds": Seeds(1, "option"), "gpus": "0", **changes})
+    rules = {**RULES, **changes.pop("rules", {})}
+    plain = {"argv": ("true",), "cwd": "", "seeds": Seeds(1, "option"), "gpus": "0", "config": CONFIG, "preflight": rules}
+    return RunSpec(**{**plain, "secrets": ("TOKEN",), "variables": {"SET": "1"}, **changes})
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+def answer(changes: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+    merged = {name: {**fact, **facts.get(name, {})} for name, fact in FACTS.items()}
+    if "programs" in facts:
+        merged["programs"] = {**FACTS["programs"], **facts["programs"]}
+    return {**FINE, "preflight": merged, **changes}
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=list(CHECKS))
 def test_nothing_is_found_where_nothing_is_wrong(check: Check) -> None:
     assert check.findings(spec(), FINE) == []
     assert check.findings(spec(gpus="none"), {**FINE, "gpus": []}) == []
 
 
-@pytest.mark.parametrize(("check", "asked", "answered"), WRONG, ids=lambda value: getattr(value, "name", None))
-def test_what_is_wrong_is_found_and_can_be_mended(check: Check, asked: dict[str, Any], answered: dict[str, Any]) -> None:
-    found = check.findings(spec(**asked), {**FINE, **answered})
+@pytest.mark.parametrize(("name", "wanted", "answered", "facts", "severity"), WRONG, ids=[case[0] for case in WRONG])
+def test_what_is_wrong_is_found_and_can_be_mended(
+    name: str, wanted: dict[str, Any], answered: dict[str, Any], facts: dict[str, Any], severity: str
+) -> None:
+    found = CHECKS[name].findings(spec(**wanted), answer(answered, facts))
     assert len(found) == 1 and isinstance(found[0], Finding)
-    assert found[0].check == check.name and found[0].message and found[0].hint and "\n" not in found[0].message
+    assert found[0].check == name and found[0].message and found[0].hint and "\n" not in found[0].message
+    assert found[0].severity == severity
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+@pytest.mark.parametrize("case", WRONG, ids=[case[0] for case in WRONG])
+def test_and_a_launch_is_refused_or_goes_on_with_the_warning(case: Case) -> None:
+    name, wanted, answered, facts, severity = case
+    asked_for, found = spec(**wanted), answer(answered, facts)
+    attempt = Attempt("20260101-000000-abcdef", first=True)
+    if severity == "warn":
+        cleared = clearing.clear(attempt, asked_for, found)
+        assert [one.check for one in cleared.warnings] == [name] and name in cleared.checks
+    else:
+        with pytest.raises(RefusedError) as refused:
+            clearing.clear(attempt, asked_for, found)
+        assert refused.value.message and refused.value.hint
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=list(CHECKS))
 def test_a_target_that_says_less_is_no_crash(check: Check) -> None:
-    assert isinstance(check.findings(spec(gpus=""), {"program": "/bin/true"}), list)
+    plain = RunSpec(("true",), "", Seeds(1, "option"))
+    assert isinstance(check.findings(plain, {"program": "/bin/true"}), list)
 
 
-def test_every_check_that_runs_is_held_here() -> None:
-    assert {check.name for check in clearing.CHECKS} == {check.name for check in CHECKS}
+def test_every_check_is_held_here() -> None:
+    assert {case[0] for case in WRONG} == set(CHECKS)
+
+
+def test_all_findings_are_told_together_each_with_its_hint() -> None:
+    found = answer({"program": ""}, {"ports": {"taken": [[6006, "is taken"]]}, "gpu": {"busy": [0]}})
+    with pytest.raises(RefusedError) as refused:
+        clearing.clear(Attempt("20260101-000000-abcdef", first=True), spec(), found)
+    text = refused.value.message
+    assert text.startswith("2 things are wrong, nothing was started\n  program: ") and "\n      who has it" in text
+    assert "gpu (warning): somebody computes on GPU 0" in text
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_level_off_looks_at_nothing(level: str) -> None:
+    report = clearing.examine(spec(rules={"level": level}), {**FINE, "program": ""})
+    assert bool(report.findings) is bool(report.checks) is (level != "off")
+
+
+def test_a_check_can_be_skipped() -> None:
+    report = clearing.examine(spec(rules={"skip": ["program"]}), {**FINE, "program": ""})
+    assert report.findings == () and "program" not in report.checks and "disk" in report.checks

@@ -83,6 +83,7 @@ def test_what_is_there_is_found(tmp_path):
     assert (plan.config_folder, plan.config, plan.preflight) == ("conf", "conf/base.yaml", "tests/preflight")
     write_init(str(tmp_path))
     assert find_settings(str(tmp_path)).config == "conf/base.yaml"
+    assert find_settings(str(tmp_path)).preflight == {"tests": ("tests/preflight",)}
     found = "# Found here: environment.yml, conda-lock.yml, pyproject.toml, conf/base.yaml, tests/preflight.\n"
     assert found in (tmp_path / "reprun.toml").read_text()
 

@@ -20,6 +20,8 @@ carry = [".env"]
 [env]
 OMP_NUM_THREADS = 2
 API_TOKEN = "hidden"
+[preflight]
+command = ["sh", "-c", "echo fine"]
 """
 
 
@@ -32,7 +34,20 @@ def manifests(repo: Path, reprun: Any) -> list[dict[str, Any]]:
     (repo / "reprun.toml").write_text(EVERYTHING)
     (repo / ".gitignore").write_text(".env\n")
     (repo / ".env").write_text("A=hidden\n")
-    words = ["--name", "all", "-m", "why", "--config", "conf/base.yaml", "--set", "lr=1e-3", "--gpus", "none"]
+    words = [
+        "--preflight",
+        "full",
+        "--name",
+        "all",
+        "-m",
+        "why",
+        "--config",
+        "conf/base.yaml",
+        "--set",
+        "lr=1e-3",
+        "--gpus",
+        "none",
+    ]
     answers.append(reprun("launch", "--json", *words, "--", "sh", "-c", "echo {lr} > {output}/lr"))
     folders = [Path(json.loads(answer.stdout)["data"]["run_dir"]) for answer in answers]
     return [tomllib.loads((folder / "manifest.toml").read_text()) for folder in folders]
@@ -44,6 +59,7 @@ def test_every_manifest_fits_the_schema(manifests: list[dict[str, Any]], git: Ru
     for manifest in manifests:
         assert [error.message for error in validator.iter_errors(manifest)] == []
     assert [file["path"] for file in manifests[1]["carried"]] == [".env"]
+    assert manifests[1]["preflight"]["level"] == "full" and len(manifests[1]["preflight"]["reports"]) == 1
     assert manifests[1]["variables"]["secret"] == ["API_TOKEN"] and "hidden" not in json.dumps(manifests)
 
 

@@ -86,4 +86,7 @@ def test_a_launch_does_not_load_what_is_slow() -> None:
         "typing",
         "hashlib",
         "fnmatch",
+        "reprun.preflight.asked",
+        "reprun.commands.probing",
+        "reprun.runner.probe",
     } & set(loaded)

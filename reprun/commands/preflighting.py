@@ -1,0 +1,52 @@
+"""Preflight alone: the code goes to the target as for a launch, is looked at there, and nothing of it is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from reprun.commands import steps
+from reprun.commands.beginning import begin
+from reprun.core.errors import UnreachableError
+from reprun.core.frozen import dataclass, replace
+from reprun.core.spec import Attempt, RunSpec, Snapshot
+from reprun.preflight.base import WARN, Finding
+from reprun.preflight.clearing import Report, examine
+from reprun.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What preflight has found, the snapshot that was looked at, and how many seconds each probe of the target took."""
+
+    report: Report
+    snapshot: Snapshot
+    target: str
+    measured: dict[str, Any]
+
+    @property
+    def is_cleared(self) -> bool:
+        """Whether a launch would start."""
+        return all(finding.severity == WARN for finding in self.report.findings)
+
+
+def preflight(workspace: Workspace, spec: RunSpec, tell: Callable[[str], None]) -> Examined:
+    """Does all of a launch that comes before its manifest. Raises what that raises; nothing is started in any case."""
+    target = workspace.target(spec.target)
+    target.host.connect()
+    quiet = replace(workspace, settings=replace(workspace.settings, auto_commit="ref"))  # no branch moves for a look
+    run_id = begin(quiet, spec).run_id
+    attempt = Attempt(run_id, first=False)  # the first of a launch sends its start ahead
+    spec = replace(spec, preflight={**spec.preflight, "alone": True})
+    try:
+        snapshot, prepared = steps.ensure_prepared(quiet, target, spec, attempt, tell)
+        return Examined(examine(spec, prepared), snapshot, target.name, dict(prepared.get("measured", {})))
+    finally:
+        with suppress(UnreachableError):
+            steps.forget(quiet, target, run_id)
+
+
+def told(finding: Finding) -> dict[str, str]:
+    """A finding as it is answered."""
+    return {"check": finding.check, "severity": finding.severity, "message": finding.message, "hint": finding.hint}
