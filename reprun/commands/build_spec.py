@@ -34,6 +34,7 @@ class LaunchOptions:
     target: str = "local"
     gpus: str = ""
     during_operation: bool = False
+    watch_randomness: bool = False
 
 
 def build_spec(workspace: Workspace, options: LaunchOptions) -> RunSpec:
@@ -61,6 +62,7 @@ def build_spec(workspace: Workspace, options: LaunchOptions) -> RunSpec:
         data=settings.data,
         hash_limit=settings.hash_limit,
         during_operation=options.during_operation,
+        watch_randomness=options.watch_randomness or settings.watch_randomness,
     )
 
 

@@ -82,6 +82,10 @@ def manifest_data(
         },
         "run": {"writable": list(spec.writable), "hash_limit": spec.hash_limit, "preflight": list(cleared.checks)},
     }
+    if spec.watch_randomness:
+        data["run"]["watch_randomness"] = True
+    if spec.limit:
+        data["run"]["limit"] = dict(spec.limit)
     if snapshot.operation:
         data["code"]["operation"] = snapshot.operation
     if spec.config:
@@ -154,6 +158,9 @@ def plan_of(workspace: Workspace, spec: RunSpec, prepared: Mapping[str, Any], se
     env = job_environment(workspace, spec, prepared, sealed)
     env |= {"REPRUN_RUN_ID": run_id, "REPRUN_OUTPUT": output, "REPRUN_CONFIG": config}
     env["REPRUN_METRICS"] = os.path.join(run_dir, "metrics.jsonl")
+    env["REPRUN_EVENTS"] = os.path.join(run_dir, "events.jsonl")
+    if "steps" in spec.limit:
+        env["REPRUN_MAX_STEPS"] = str(spec.limit["steps"])
     return {
         "argv": fill(spec.argv, values, spec.config.values if spec.config else None),
         "cwd": prepared["cwd"],
@@ -162,6 +169,8 @@ def plan_of(workspace: Workspace, spec: RunSpec, prepared: Mapping[str, Any], se
         "worktree": worktree,
         "environment": str(prepared["locked"]["digest"]) if prepared.get("locked") else "",
         "hash_limit": spec.hash_limit,
+        "watch": spec.watch_randomness,
+        "limit": spec.limit,
         "publish": workspace.repository.common_dir if sealed.manifest.table("target").get("host") == "local" else "",
     }
 
@@ -211,6 +220,8 @@ def spec_from_manifest(manifest: Manifest) -> RunSpec:
         carried=_carried(manifest.data.get("carried", [])),
         data=tuple(entry["path"] for entry in manifest.data.get("data", [])),
         hash_limit=int(run.get("hash_limit", 1 << 30)),
+        watch_randomness=run.get("watch_randomness") is True,
+        limit=dict(run.get("limit", {})),
         parent=manifest.run_id,
         commit=manifest.commit,
         conversions={name: value for name, value in manifest.data["code"].get("conversions", {}).items() if name != "differ"},

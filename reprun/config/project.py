@@ -53,6 +53,7 @@ class Settings:
     env: dict[str, str] = field(default_factory=dict)
     hash_limit: int = 1 << 30
     grace: float = 10
+    watch_randomness: bool = False
     filters: str = "exact"
     push: str = ""
     auto_pull: tuple[str, ...] = ()

@@ -86,7 +86,7 @@ SCHEMA: dict[str, fields.Check] = {
     "guard": _section(max_file=fields.size, max_total=fields.size, max_new_files=fields.count, allow=fields.list_of(fields.text)),
     "git": _section(push=fields.remote),
     "snapshot": _section(filters=fields.choice("exact", "committed")),
-    "launch": _section(grace=fields.number),
+    "launch": _section(grace=fields.number, watch_randomness=fields.boolean),
     "results": _section(auto_pull=fields.list_of(fields.text), auto_pull_max=fields.size),
     "verdict": _section(**_TOLERANCE, ignore=fields.list_of(fields.text), metrics=_metrics),
     "targets": _targets,

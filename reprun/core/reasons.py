@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from reprun.core.compare import Difference
 from reprun.core.evidence import ADDED, IGNORED, MISSING, UNHASHED, UNLISTED, MetricRow, OutputRow
 from reprun.core.measured import Output, Record, items, mapping, natural, number_as_text
+from reprun.core.randomness import unseeded_warning
 from reprun.core.text import human_bytes
 
 ORIGINAL, NEW = "the original", "the new run"
@@ -97,6 +98,8 @@ def warnings(old: Record, new: Record) -> list[str]:
             paths = [path for path in items(worktree.get("paths")) if isinstance(path, str)]
             where = f": {_names(paths)}" if paths else ""
             result.append(f"warning: the worktree of {who} was modified while it ran{where}")
+        if unseeded := unseeded_warning(who, outcome):
+            result.append(f"warning: {unseeded}")
         if skipped := natural(outcome.get("metrics_skipped")):
             result.append(f"warning: {_count(skipped, 'line')} of metrics of {who} could not be read")
     return result

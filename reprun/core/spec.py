@@ -37,6 +37,7 @@ class RunSpec:
     `cwd` is relative to the worktree; `variables` are set for the job, `secrets` are passed on by name and their values
     never recorded. `commit` is set when a recorded commit is to run (reproduce) instead of a snapshot of the dev tree;
     `conversions` is what its manifest says of how the files were written, `lock` the digest of its lock, or "system".
+    `limit` ends the job after so many `steps` or `seconds`.
     """
 
     argv: tuple[str, ...]
@@ -58,6 +59,8 @@ class RunSpec:
     during_operation: bool = False
     conversions: dict[str, Any] = field(default_factory=dict)
     lock: str = ""
+    watch_randomness: bool = False
+    limit: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ def read_metrics(path: str) -> Tuple[Dict[str, Dict[str, Any]], int]:
     """`{name: {last, min, max, count}}` over the file and the number of lines that were not understood. Bounded in memory."""
     metrics: Dict[str, Dict[str, Any]] = {}
     skipped = 0
-    for line in _lines(path):
+    for line in read_lines(path):
         try:
             found = list(_numbers(json.loads(line)))
         except (ValueError, RecursionError):
@@ -32,7 +32,8 @@ def read_metrics(path: str) -> Tuple[Dict[str, Dict[str, Any]], int]:
     return {name: {key: _plain(value) for key, value in found.items()} for name, found in metrics.items()}, skipped
 
 
-def _lines(path: str) -> Iterator[bytes]:
+def read_lines(path: str) -> Iterator[bytes]:
+    """The lines of a file that a job may have written. Nothing of what is no file."""
     try:
         # Whatever the job made of it, a pipe for one: only a file is read, and opening it does not wait.
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
