@@ -11,6 +11,7 @@ from typing import Any
 from reprun.cli.table import paint_state
 from reprun.core.canonical import plain
 from reprun.core.measured import Record, items, mapping, metrics_of, natural, number, number_as_text, outputs_of
+from reprun.core.probed import remark
 from reprun.core.randomness import unseeded_draws
 from reprun.core.text import human_bytes, human_seconds, show
 
@@ -27,6 +28,9 @@ def print_run(data: dict[str, Any]) -> None:
         return
     _print_manifest(manifest)
     _print_outcome(mapping(outcome))
+    probed = remark(mapping(mapping(data.get("repeats")).get("probe")))
+    if probed:
+        _line("repeats", probed)
     _line("folder", data["run_dir"])
 
 

@@ -62,7 +62,7 @@ def moved_metrics(rows: Iterable[MetricRow]) -> list[str]:
     """One sentence for each metric that moved within its tolerance, the furthest first."""
     texts = []
     for row in _furthest_first(rows):
-        end = "" if row.field == "count" else ", within its tolerance"
+        end = "" if row.field == "count" else f", within {row.tolerance.source or 'its tolerance'}"
         texts.append(_movement(row) + end)
     return _first(texts, "metrics within their tolerance")
 
@@ -127,7 +127,8 @@ def _drift(row: MetricRow) -> str:
         return f"metric {row.name}: only in {ORIGINAL if row.status == MISSING else NEW}"
     tolerances = {"relative": row.tolerance.relative, "absolute": row.tolerance.absolute}
     allowed = " or ".join(f"{kind} {value:g}" for kind, value in tolerances.items() if value)
-    return _movement(row) + (f"; allowed: {allowed}" if allowed else "")
+    source = f", {row.tolerance.source}" if row.tolerance.source else ""
+    return _movement(row) + (f"; allowed: {allowed}{source}" if allowed else "")
 
 
 def _movement(row: MetricRow) -> str:

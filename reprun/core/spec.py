@@ -60,7 +60,7 @@ class RunSpec:
     conversions: dict[str, Any] = field(default_factory=dict)
     lock: str = ""
     watch_randomness: bool = False
-    limit: dict[str, float] = field(default_factory=dict)
+    limit: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
