@@ -16,7 +16,7 @@ COMMANDS = {
     "init": "care", "launch": "launching", "resume": "launching", "reproduce": "comparing", "ls": "looking", "show": "looking",
     "status": "looking", "logs": "looking", "attach": "running", "stop": "running", "wait": "running",
     "pull": "fetching", "import": "fetching", "diff": "comparing",
-    "probe": "repeating", "noise": "repeating",
+    "probe": "repeating", "noise": "repeating", "sanity": "sanity",
     "env": "environments", "snapshot": "care", "doctor": "care", "gc": "care", "demo": "demo",
 }  # fmt: skip
 

@@ -26,6 +26,7 @@ _MERGED = (
     "verdict",
     "verdict.metrics",
     "targets",
+    "sanity",
 )  # below these, key by key
 
 
@@ -62,6 +63,7 @@ class Settings:
     environment: dict[str, Any] = field(default_factory=dict)
     verdict: dict[str, Any] = field(default_factory=dict)
     targets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sanity: dict[str, dict[str, Any]] = field(default_factory=dict)
     files: tuple[str, ...] = ()
     news: tuple[Known, ...] = field(default=(), repr=False, compare=False)
 
