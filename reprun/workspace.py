@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from reprun.store.sightings import Sightings
 
 _SETTINGS = "settings.json"  # a memo of what the files of settings say
-_WATCHING = ("state", "read", "follow", "files", "contents")  # requests that only look
+_WATCHING = ("state", "read", "follow", "files", "contents", "part")  # requests that only look
 
 
 @dataclass(frozen=True)

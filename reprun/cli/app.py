@@ -17,6 +17,7 @@ COMMANDS = {
     "resume": "launching", "reproduce": "comparing", "ls": "looking", "show": "looking",
     "status": "looking", "logs": "looking", "attach": "running", "stop": "running", "wait": "running",
     "pull": "fetching", "import": "fetching", "diff": "comparing",
+    "probe": "repeating", "noise": "repeating", "sanity": "sanity",
     "env": "environments", "snapshot": "care", "doctor": "care", "gc": "care", "demo": "demo",
 }  # fmt: skip
 

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 COMPLETE_VARIABLE = "_REPRUN_COMPLETE"
 # The commands whose words are runs, and those of their options after which the next word is a value.
-RUN_COMMANDS = frozenset({"resume", "reproduce", "show", "logs", "attach", "stop", "wait", "pull", "diff"})
-VALUE_OPTIONS = frozenset({"--grace", "--lines", "-n", "--on", "--pack", "--tolerance", "--outputs", "--max-size", "--to"})
+RUN_COMMANDS = frozenset({"resume", "reproduce", "show", "logs", "attach", "stop", "wait", "pull", "diff", "noise"})
+VALUE_OPTIONS = frozenset(
+    {"--grace", "--lines", "-n", "--repeats", "--on", "--pack", "--tolerance", "--outputs", "--max-size", "--to"}
+)
 MOST = 50
 _PLAIN = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.+")
 _IDS = "SELECT run_id FROM runs WHERE run_id >= ? AND run_id < ? ORDER BY run_id DESC LIMIT ?"

@@ -109,6 +109,10 @@ def follow_to_the_end(workspace: Workspace, launched: Launched) -> int:
         raise
     workspace.record()
     data = {**launched_data(launched), "state": state.state, "state_words": state.words, "outcome": state.record}
+    if state.record.get("unseeded"):
+        from reprun.cli.notes import say_unseeded
+
+        say_unseeded(launched.run_id, state.record)
     status = answer(data, lambda: print(f"{launched.run_id}  {state.words}"), exit_status(state))
     after_seeing(workspace)
     return status

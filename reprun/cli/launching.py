@@ -44,6 +44,7 @@ Dry = Annotated[bool, typer.Option("--dry-run", help="Show what would be committ
 During = Annotated[
     bool, typer.Option("--during-operation", help="In an unfinished merge, rebase or the like: run the files as they are.")
 ]
+Watch = Annotated[bool, typer.Option("--watch-randomness", help="Report random numbers that are drawn without a seed.")]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Follow the log to the end; exit with the run's status.")]
 
 
@@ -64,6 +65,7 @@ def launch(
     gpus: Gpus = "",
     preflight: Preflight = "",
     during_operation: During = False,
+    watch_randomness: Watch = False,
     dry_run: Dry = False,
     follow: Follow = False,
     json: As_json = False,
@@ -81,7 +83,9 @@ def launch(
     from reprun.cli.launch_answer import LaunchRequest, answer_launch
     from reprun.commands.build_spec import LaunchOptions
 
-    options = LaunchOptions(tuple(command), name, why, config, tuple(sets), seed, on, gpus, during_operation, preflight)
+    options = LaunchOptions(
+        tuple(command), name, why, config, tuple(sets), seed, on, gpus, during_operation, preflight, watch_randomness
+    )
     return answer_launch(LaunchRequest(options, dry_run, follow))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from reprun.cli.envelope import say
 from reprun.core.text import show
 from reprun.workspace import Workspace
@@ -14,6 +16,14 @@ def say_notes(workspace: Workspace) -> None:
         said = "; reprun doctor --mend puts it back" if is_open else ""
         say(f"note: {show(note)}{said}")
     workspace.notes.clear()
+
+
+def say_unseeded(run_id: str, outcome: Mapping[str, object]) -> None:
+    """Says that a job whose randomness was watched drew numbers without a seed."""
+    if outcome.get("unseeded"):
+        from reprun.core.randomness import unseeded_warning
+
+        say(f"note: {show(unseeded_warning(run_id, outcome))}; reprun show {run_id}")
 
 
 def say_backup(workspace: Workspace) -> None:

@@ -22,6 +22,7 @@ VALUES = {
 }  # fmt: skip
 FLAGS = {
     "--dry-run": "dry_run", "--follow": "follow", "-f": "follow", "--json": "json", "--during-operation": "during_operation",
+    "--watch-randomness": "watch_randomness",
 }  # fmt: skip
 
 
@@ -38,7 +39,8 @@ class Read:
         from reprun.cli.launch_answer import LaunchRequest
         from reprun.commands.build_spec import LaunchOptions
 
-        options = LaunchOptions(self.argv, **self.values, during_operation="during_operation" in self.flags)
+        during, watch = "during_operation" in self.flags, "watch_randomness" in self.flags
+        options = LaunchOptions(self.argv, **self.values, during_operation=during, watch_randomness=watch)
         return LaunchRequest(options, "dry_run" in self.flags, "follow" in self.flags)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from reprun.cli.envelope import answer, say
+from reprun.cli.notes import say_unseeded
 from reprun.cli.options import As_json, Run, Runs
 from reprun.cli.seen import after_seeing
 from reprun.commands.states import get_state, require_link, require_own
@@ -88,6 +89,8 @@ def wait(runs: Runs, json: As_json = False) -> int:
         for run_id, state in states:
             print(f"{run_id}  {state.words}")
 
+    for run_id, state in states:
+        say_unseeded(run_id, state.record)
     status = answer([_data(run_id, state) for run_id, state in states], human, status)
     after_seeing(workspace)
     return status

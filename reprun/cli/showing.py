@@ -11,6 +11,8 @@ from typing import Any
 from reprun.cli.table import paint_state
 from reprun.core.canonical import plain
 from reprun.core.measured import Record, items, mapping, metrics_of, natural, number, number_as_text, outputs_of
+from reprun.core.probed import remark
+from reprun.core.randomness import unseeded_draws
 from reprun.core.text import human_bytes, human_seconds, show
 
 _SHOWN = 12
@@ -26,6 +28,9 @@ def print_run(data: dict[str, Any]) -> None:
         return
     _print_manifest(manifest)
     _print_outcome(mapping(outcome))
+    probed = remark(mapping(mapping(data.get("repeats")).get("probe")))
+    if probed:
+        _line("repeats", probed)
     _line("folder", data["run_dir"])
 
 
@@ -62,6 +67,8 @@ def _print_manifest(manifest: Record) -> None:
     for label in ("data", "carried"):
         for entry in map(mapping, items(manifest.get(label))):
             _line(label, _file(plain(entry.get("path")), natural(entry.get("size")), plain(entry.get("sha256"))))
+    if mapping(manifest.get("run")).get("limit"):
+        _line("limit", ", ".join(f"{plain(value)} {name}" for name, value in mapping(manifest["run"]["limit"]).items()))
     if manifest.get("parent"):
         _line("reproduces", plain(manifest["parent"]))
 
@@ -104,6 +111,7 @@ def _print_outcome(outcome: Record) -> None:
         _line("MODIFIED", f"the worktree was changed while the job ran: {paths}")
     for problem in items(outcome.get("problems")):
         _line("problem", plain(problem))
+    _print_events(outcome)
     for name, metric in list(metrics_of(outcome).items())[:_SHOWN]:
         last, least, most = (number_as_text(value) for value in (metric.last, metric.min, metric.max))
         _line("metric", f"{name} = {last}  (min {least}, max {most}, {number_as_text(metric.count)} values)")
@@ -112,3 +120,18 @@ def _print_outcome(outcome: Record) -> None:
         _line("output", _file(path, output.size, output.sha256))
     if len(outputs) > _SHOWN:
         _line("", f"… and {len(outputs) - _SHOWN} more outputs")
+
+
+def _print_events(outcome: Record) -> None:
+    """What the job told through `reprun_job`, and what was seen of its randomness."""
+    seeded = mapping(outcome.get("seeded"))
+    if seeded:
+        _line("seeded", " ".join(f"{name}={plain(seed)}" for name, seed in list(seeded.items())[:_SHOWN]))
+    if "unseeded" in outcome:
+        draws = unseeded_draws(outcome)
+        for text in draws[:_SHOWN] or ["nothing: every generator that is watched was seeded before it was used"]:
+            _line("UNSEEDED" if draws else "unseeded", text)
+    for label, name in (("checkpoint", "checkpoints"), ("read", "data_read")):
+        for entry in list(map(mapping, items(outcome.get(name))))[-_SHOWN:]:
+            step = f"  step {plain(entry.get('step'))}" if "step" in entry else ""
+            _line(label, _file(plain(entry.get("path")), natural(entry.get("size")), plain(entry.get("sha256"))) + step)

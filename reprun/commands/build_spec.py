@@ -40,6 +40,7 @@ class LaunchOptions:
     gpus: str = ""
     during_operation: bool = False
     preflight: str = ""
+    watch_randomness: bool = False
 
 
 def build_spec(workspace: Workspace, options: LaunchOptions) -> RunSpec:
@@ -68,6 +69,7 @@ def build_spec(workspace: Workspace, options: LaunchOptions) -> RunSpec:
         hash_limit=settings.hash_limit,
         during_operation=options.during_operation,
         preflight=_preflight(workspace, options.preflight),
+        watch_randomness=options.watch_randomness or settings.watch_randomness,
     )
 
 

@@ -60,6 +60,10 @@ def show_run(workspace: Workspace, row: Row) -> dict[str, Any]:
             raise
         data["manifest"], data["problem"] = None, error.message
     data["outcome"] = state.record
+    if data["manifest"] is not None:
+        from reprun.commands.repeats import known_of
+
+        data["repeats"] = known_of(workspace, data["manifest"])
     data["run_dir"] = row.run_dir or run_dir_of(row.run_id)
     data["journal"] = workspace.journal(row.run_id).read()
     return data

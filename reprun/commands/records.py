@@ -54,17 +54,7 @@ def manifest_data(
         "parent": spec.parent,
         "reprun_version": __version__,
         "command": {"argv": list(spec.argv), "cwd": spec.cwd},
-        "code": {
-            "commit": snapshot.commit,
-            "tree": snapshot.tree,
-            "parent": snapshot.parent,
-            "branch": snapshot.branch,
-            "dirty": snapshot.dirty,
-            "ref": snapshot.ref,
-            "changed": snapshot.changed,
-            "added": snapshot.added,
-            "deleted": snapshot.deleted,
-        },
+        "code": _code_table(snapshot, prepared),
         "seeds": {"root": spec.seeds.root, "origin": spec.seeds.origin, "named": spec.seeds.named},
         "environment": environment_table(prepared),
         "variables": {
@@ -80,30 +70,43 @@ def manifest_data(
             "hostname": host["hostname"],
             "machine_id": host["machine_id"],
         },
-        "run": {"writable": list(spec.writable), "hash_limit": spec.hash_limit, "preflight": list(cleared.checks)},
+        "run": _run_table(spec, cleared),
     }
-    preflight = preflight_table(cleared)
-    if preflight:
-        data["preflight"] = preflight
-    if snapshot.operation:
-        data["code"]["operation"] = snapshot.operation
-    if spec.config:
-        data["config"] = _config_table(spec.config)
-    if snapshot.submodules:
-        data["code"]["submodules"] = snapshot.submodules
-    conversions = _conversions_table(snapshot, prepared)
-    if conversions:
-        data["code"]["conversions"] = conversions
-    if snapshot.allowed:
+    more = {
+        "preflight": preflight_table(cleared),
+        "config": _config_table(spec.config) if spec.config else {},
         # the name of a file may be no text, which TOML cannot hold
-        data["allowed"] = [
-            {**item, "path": os.fsencode(item["path"]).decode("utf-8", "backslashreplace")} for item in snapshot.allowed
-        ]
-    if prepared["data"]:
-        data["data"] = prepared["data"]
-    if spec.carried:
-        data["carried"] = carried_table(spec)
-    return data
+        "allowed": [{**item, "path": os.fsencode(item["path"]).decode("utf-8", "backslashreplace")} for item in snapshot.allowed],
+        "data": prepared["data"],
+        "carried": carried_table(spec),
+    }
+    return {**data, **{name: table for name, table in more.items() if table}}
+
+
+def _code_table(snapshot: Snapshot, prepared: Mapping[str, Any]) -> dict[str, Any]:
+    table: dict[str, Any] = {
+        "commit": snapshot.commit,
+        "tree": snapshot.tree,
+        "parent": snapshot.parent,
+        "branch": snapshot.branch,
+        "dirty": snapshot.dirty,
+        "ref": snapshot.ref,
+        "changed": snapshot.changed,
+        "added": snapshot.added,
+        "deleted": snapshot.deleted,
+    }
+    more = {
+        "operation": snapshot.operation,
+        "submodules": snapshot.submodules,
+        "conversions": _conversions_table(snapshot, prepared),
+    }
+    return {**table, **{name: value for name, value in more.items() if value}}
+
+
+def _run_table(spec: RunSpec, cleared: Cleared) -> dict[str, Any]:
+    table = {"writable": list(spec.writable), "hash_limit": spec.hash_limit, "preflight": list(cleared.checks)}
+    more = {"watch_randomness": spec.watch_randomness, "limit": dict(spec.limit)}
+    return {**table, **{name: value for name, value in more.items() if value}}
 
 
 def environment_table(prepared: Mapping[str, Any]) -> dict[str, Any]:
@@ -167,6 +170,9 @@ def plan_of(workspace: Workspace, spec: RunSpec, prepared: Mapping[str, Any], se
     env = job_environment(workspace, spec, prepared, sealed)
     env |= {"REPRUN_RUN_ID": run_id, "REPRUN_OUTPUT": output, "REPRUN_CONFIG": config}
     env["REPRUN_METRICS"] = os.path.join(run_dir, "metrics.jsonl")
+    env["REPRUN_EVENTS"] = os.path.join(run_dir, "events.jsonl")
+    if "steps" in spec.limit:
+        env["REPRUN_MAX_STEPS"] = str(spec.limit["steps"])
     return {
         "argv": fill(spec.argv, values, spec.config.values if spec.config else None),
         "cwd": prepared["cwd"],
@@ -175,6 +181,8 @@ def plan_of(workspace: Workspace, spec: RunSpec, prepared: Mapping[str, Any], se
         "worktree": worktree,
         "environment": str(prepared["locked"]["digest"]) if prepared.get("locked") else "",
         "hash_limit": spec.hash_limit,
+        "watch": spec.watch_randomness,
+        "limit": spec.limit,
         "publish": workspace.repository.common_dir if sealed.manifest.table("target").get("host") == "local" else "",
     }
 
@@ -224,6 +232,8 @@ def spec_from_manifest(manifest: Manifest) -> RunSpec:
         carried=_carried(manifest.data.get("carried", [])),
         data=tuple(entry["path"] for entry in manifest.data.get("data", [])),
         hash_limit=int(run.get("hash_limit", 1 << 30)),
+        watch_randomness=run.get("watch_randomness") is True,
+        limit=dict(run.get("limit", {})),
         parent=manifest.run_id,
         commit=manifest.commit,
         conversions={name: value for name, value in manifest.data["code"].get("conversions", {}).items() if name != "differ"},

@@ -10,11 +10,13 @@ from reprun.commands.env_capture import keep_capture, read_capture
 from reprun.commands.env_wanted import SYSTEM
 from reprun.commands.launch import Launched, Tell, ignore, launch
 from reprun.commands.records import carried_table, environment_table, spec_from_manifest, variables_table
+from reprun.commands.repeats import known_of, probe_remarks
 from reprun.commands.states import get_state
 from reprun.core.compare import Difference, Side, differences
 from reprun.core.errors import UsageError
 from reprun.core.frozen import dataclass, replace
 from reprun.core.manifest import DamagedError, Manifest
+from reprun.core.noise import widened
 from reprun.core.outcome import RunState
 from reprun.core.reasons import environment_warnings
 from reprun.core.spec import Carried, RunSpec
@@ -94,17 +96,26 @@ def plan_reproduction(workspace: Workspace, row: Row, target: str = "local", tru
 def start_reproduction(workspace: Workspace, plan: Plan, tell: Tell = ignore) -> Launched:
     """Launches the new run, the old one its parent. Raises `RefusedError` when a file that it carries is not here."""
     recorded = spec_from_manifest(plan.manifest)
-    return launch(workspace, replace(plan.spec, carried=_carried_now(workspace, recorded, get=True)), tell=tell)
+    return launch(workspace, with_carried(workspace, replace(plan.spec, carried=recorded.carried)), tell=tell)
+
+
+def with_carried(workspace: Workspace, spec: RunSpec) -> RunSpec:
+    """The spec with the files that it carries as they are now. Raises `RefusedError` when one is not here."""
+    return replace(spec, carried=_carried_now(workspace, spec, get=True))
 
 
 def finish_reproduction(
     workspace: Workspace, plan: Plan, launched: Launched, end: RunState, tolerances: Sequence[str]
 ) -> Reproduction:
     """Judges the new run, which has ended with `end`, against the old one."""
-    allowed = parse_tolerance(tolerances, workspace.settings.tolerances())
+    known = known_of(workspace, plan.manifest.data)
+    base = workspace.settings.tolerances()
+    if "noise" in known and all("=" in text for text in tolerances):  # one for every metric is meant as it is written
+        base = widened(base, known["noise"])
+    allowed = parse_tolerance(tolerances, base)
     new = workspace.manifest(launched.run_id)
     found = differences(side_of(workspace, plan.manifest.data, plan.outcome.record), side_of(workspace, new.data, end.record))
-    doubts = environment_warnings(plan.manifest.data, new.data, found)
+    doubts = [*environment_warnings(plan.manifest.data, new.data, found), *probe_remarks(known)]
     verdict = judge(judged(plan.outcome), judged(end), allowed, doubts)
     return Reproduction(plan, launched.run_id, end, found, verdict)
 

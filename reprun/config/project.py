@@ -28,6 +28,7 @@ _MERGED = (
     "verdict",
     "verdict.metrics",
     "targets",
+    "sanity",
 )  # below these, key by key
 
 
@@ -55,6 +56,7 @@ class Settings:
     env: dict[str, str] = field(default_factory=dict)
     hash_limit: int = 1 << 30
     grace: float = 10
+    watch_randomness: bool = False
     filters: str = "exact"
     push: str = ""
     auto_pull: tuple[str, ...] = ()
@@ -65,6 +67,7 @@ class Settings:
     expected: dict[str, dict[str, Any]] = field(default_factory=dict)
     verdict: dict[str, Any] = field(default_factory=dict)
     targets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sanity: dict[str, dict[str, Any]] = field(default_factory=dict)
     files: tuple[str, ...] = ()
     news: tuple[Known, ...] = field(default=(), repr=False, compare=False)
 

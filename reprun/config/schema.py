@@ -8,6 +8,7 @@ from typing import Any
 from reprun.config import fields, preflight_keys
 from reprun.config.formats import parse
 from reprun.core.environment import DRIFT, KINDS, PROJECT
+from reprun.core.errors import UsageError
 from reprun.core.text import show
 
 
@@ -37,6 +38,45 @@ def _targets(where: str, value: Any) -> dict[str, dict[str, Any]]:
     return {name: _checked(item, _TARGET, f"{where}.{name}") for name, item in names.items()}
 
 
+def _sanity(where: str, value: Any) -> dict[str, dict[str, Any]]:
+    names = fields.table(where, value)
+    return {name: _experiment(f"{where}.{name}", item) for name, item in names.items()}
+
+
+def _experiment(where: str, value: Any) -> dict[str, Any]:
+    found = _checked(value, _SANITY, where)
+    if "command" not in found:
+        raise UsageError(f"{where} has no command", hint='command = ["python", "train.py", "--config", "{config}"]')
+    if ("metric" in found) != ("pass" in found):
+        raise UsageError(f"{where} needs metric and pass together", hint='metric = "accuracy" and pass = "> 0.99"')
+    return found
+
+
+def _bound(where: str, value: Any) -> str:
+    from reprun.core.sanity import parse_bound
+
+    return parse_bound(fields.text(where, value), where).text
+
+
+def _command(where: str, value: Any) -> tuple[str, ...]:
+    words: tuple[str, ...] = fields.list_of(_word)(where, value)
+    if not words or not words[0]:
+        raise fields.wrong(where, "a list of words", value, hint='for example ["python", "train.py"]')
+    return words
+
+
+def _word(where: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise fields.wrong(where, "a string", value)
+    return value
+
+
+def _positive(where: str, value: Any) -> int:
+    if fields.count(where, value) == 0:
+        raise fields.wrong(where, "more than 0", value)
+    return int(value)
+
+
 _TARGET: dict[str, fields.Check] = {
     "host": fields.text,
     "scheduler": fields.text,
@@ -44,6 +84,18 @@ _TARGET: dict[str, fields.Check] = {
     "home": fields.text,
     "timeout": fields.number,
     "options": fields.table,  # for a scheduler of somebody else, who checks them
+}
+_SANITY: dict[str, fields.Check] = {
+    "command": _command,
+    "config": fields.inside,
+    "sets": fields.list_of(fields.text),
+    "seed": fields.count,
+    "metric": fields.text,
+    "pass": _bound,
+    "steps": _positive,
+    "seconds": _positive,
+    "checkpoint": fields.boolean,
+    "after": fields.text,
 }
 _TOLERANCE: dict[str, fields.Check] = {"rtol": fields.number, "atol": fields.number}
 
@@ -81,9 +133,10 @@ SCHEMA: dict[str, fields.Check] = {
     "guard": _section(max_file=fields.size, max_total=fields.size, max_new_files=fields.count, allow=fields.list_of(fields.text)),
     "git": _section(push=fields.remote),
     "snapshot": _section(filters=fields.choice("exact", "committed")),
-    "launch": _section(grace=fields.number),
+    "launch": _section(grace=fields.number, watch_randomness=fields.boolean),
     "preflight": preflight_keys.preflight,
     "results": _section(auto_pull=fields.list_of(fields.text), auto_pull_max=fields.size),
     "verdict": _section(**_TOLERANCE, ignore=fields.list_of(fields.text), metrics=_metrics),
     "targets": _targets,
+    "sanity": _sanity,
 }

@@ -86,6 +86,10 @@ def _table_of(test: _Test) -> _Test:
     return lambda value: isinstance(value, dict) and all(_is_text(name) and test(item) for name, item in value.items())
 
 
+def _is_limit(value: Any) -> bool:
+    return _table_of(_is_count)(value) and set(value) <= {"steps", "seconds"}
+
+
 def _is_command(value: Any) -> bool:
     return _list_of(_is_text)(value) and bool(value) and bool(value[0])
 
@@ -207,6 +211,8 @@ _FIELDS: dict[str, tuple[_Test, bool]] = {
     "preflight.level": (lambda value: value in ("quick", "full", "off"), False),
     "preflight.warnings": (_list_of(_is_text), False),
     "preflight.reports": (_table_of(_is_text), False),
+    "run.watch_randomness": (_is_flag, False),
+    "run.limit": (_is_limit, False),
     "config": (_is_table, False),
     "data": (_list_of(_is_data), False),
     "allowed": (_list_of(_is_allowed), False),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from reprun.core.compare import Difference
 from reprun.core.evidence import ADDED, IGNORED, MISSING, UNHASHED, UNLISTED, MetricRow, OutputRow
 from reprun.core.measured import Output, Record, items, mapping, natural, number_as_text
+from reprun.core.randomness import unseeded_warning
 from reprun.core.text import human_bytes
 
 ORIGINAL, NEW = "the original", "the new run"
@@ -61,7 +62,7 @@ def moved_metrics(rows: Iterable[MetricRow]) -> list[str]:
     """One sentence for each metric that moved within its tolerance, the furthest first."""
     texts = []
     for row in _furthest_first(rows):
-        end = "" if row.field == "count" else ", within its tolerance"
+        end = "" if row.field == "count" else f", within {row.tolerance.source or 'its tolerance'}"
         texts.append(_movement(row) + end)
     return _first(texts, "metrics within their tolerance")
 
@@ -97,6 +98,8 @@ def warnings(old: Record, new: Record) -> list[str]:
             paths = [path for path in items(worktree.get("paths")) if isinstance(path, str)]
             where = f": {_names(paths)}" if paths else ""
             result.append(f"warning: the worktree of {who} was modified while it ran{where}")
+        if unseeded := unseeded_warning(who, outcome):
+            result.append(f"warning: {unseeded}")
         if skipped := natural(outcome.get("metrics_skipped")):
             result.append(f"warning: {_count(skipped, 'line')} of metrics of {who} could not be read")
     return result
@@ -124,7 +127,8 @@ def _drift(row: MetricRow) -> str:
         return f"metric {row.name}: only in {ORIGINAL if row.status == MISSING else NEW}"
     tolerances = {"relative": row.tolerance.relative, "absolute": row.tolerance.absolute}
     allowed = " or ".join(f"{kind} {value:g}" for kind, value in tolerances.items() if value)
-    return _movement(row) + (f"; allowed: {allowed}" if allowed else "")
+    source = f", {row.tolerance.source}" if row.tolerance.source else ""
+    return _movement(row) + (f"; allowed: {allowed}{source}" if allowed else "")
 
 
 def _movement(row: MetricRow) -> str:

@@ -37,7 +37,8 @@ class RunSpec:
     `cwd` is relative to the worktree; `variables` are set for the job, `secrets` are passed on by name and their values
     never recorded. `commit` is set when a recorded commit is to run (reproduce) instead of a snapshot of the dev tree;
     `conversions` is what its manifest says of how the files were written, `lock` the digest of its lock, or "system". `preflight`
-    is the level of the checks, and what the settings want to be looked at.
+    is the level of the checks, and what the settings want to be looked at. `limit` ends the job after so many `steps` or
+    `seconds`.
     """
 
     argv: tuple[str, ...]
@@ -60,6 +61,8 @@ class RunSpec:
     conversions: dict[str, Any] = field(default_factory=dict)
     lock: str = ""
     preflight: dict[str, Any] = field(default_factory=dict)
+    watch_randomness: bool = False
+    limit: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,14 @@ _KINDS = {"rel": "relative", "abs": "absolute"}
 class Tolerance:
     """Allows `|a-b| <= max(absolute, relative * |a|)`, where `a` is the original's value.
 
+    `source` says where it comes from if nobody declared it.
+
     Raises `UsageError` for a negative, infinite or NaN tolerance.
     """
 
     relative: float = 0.0
     absolute: float = 0.0
+    source: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         for kind, value in (("relative", self.relative), ("absolute", self.absolute)):
@@ -103,7 +106,7 @@ def _parse_value(text: str, value: str) -> Tolerance:
         if _KINDS[kind] in parts:
             raise _nonsense(text, f"{kind} is given twice")
         parts[_KINDS[kind]] = _parse_number(text, digits)
-    return Tolerance(**parts)
+    return Tolerance(parts.get("relative", 0.0), parts.get("absolute", 0.0))
 
 
 def _parse_number(text: str, digits: str) -> float:

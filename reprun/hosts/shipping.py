@@ -8,6 +8,7 @@ from reprun.core.frozen import dataclass
 from reprun.runner.digests import sha256
 
 _TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_PARTS = ("", "injob/reprun_job/", "watch/")  # the runner, and what it puts on the path of jobs
 _FIXED = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip file knows: equal files make equal archives
 
 
@@ -31,9 +32,9 @@ class Shipment:
 
 
 def pack_runner() -> Shipment:
-    """The package `reprun.runner` as it stands on this machine."""
+    """The package `reprun.runner` as it stands on this machine, with what is for jobs."""
     folder = os.path.join(_TOP, "runner")
-    names = ["__init__.py", *(f"runner/{name}" for name in sorted(os.listdir(folder)) if name.endswith(".py"))]
+    names = ["__init__.py", *(f"runner/{name}" for part in _PARTS for name in _programs(folder, part))]
     digest = sha256()
     files = []
     for name in names:
@@ -41,6 +42,10 @@ def pack_runner() -> Shipment:
         digest.update(f"{name} {len(data)}\n".encode() + data)
         files.append((f"reprun/{name}", data))
     return Shipment(digest.hexdigest()[:32], tuple(files))
+
+
+def _programs(folder: str, part: str) -> list[str]:
+    return [part + name for name in sorted(os.listdir(os.path.join(folder, part))) if name.endswith(".py")]
 
 
 def bootstrap_command(python: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from reprun.core.frozen import dataclass, field
 from reprun.core.guarded import is_allowed
 
-_RECORD = re.compile(r"manifest\.toml|config\.[a-z]+|outcome\.json|started\.json|metrics\.jsonl|(stdout|stderr)\.log")
+_RECORD = re.compile(r"manifest\.toml|config\.[a-z]+|outcome\.json|started\.json|(metrics|events)\.jsonl|(stdout|stderr)\.log")
 _LONGEST = 255  # bytes of a name, on nearly every file system
 
 

@@ -6,6 +6,7 @@ import os
 
 from reprun.runner.carried import but_for, changed_carried
 from reprun.runner.data import sha256_file
+from reprun.runner.events import read_events
 from reprun.runner.metrics import read_metrics
 from reprun.runner.paths import RunDir
 from reprun.runner.worktree import find_changes, place_of
@@ -20,7 +21,7 @@ MAX_OUTPUTS = 10_000
 def collect(run: RunDir, plan: Dict[str, Any]) -> Dict[str, Any]:
     """The parts of the outcome that need reading; a part that fails says so and does not hold up the rest."""
     outcome: Dict[str, Any] = {"problems": []}
-    for part in (_outputs, _metrics, _worktree):
+    for part in (_outputs, _metrics, _events, _worktree):
         try:
             outcome.update(part(run, plan))
         except Exception as error:  # whatever it is, the exit status must still be recorded
@@ -77,6 +78,10 @@ def _files(roots: List[Tuple[str, str]]) -> Iterator[Tuple[str, str]]:
 def _metrics(run: RunDir, plan: Dict[str, Any]) -> Dict[str, Any]:
     metrics, skipped = read_metrics(run.metrics)
     return {"metrics": metrics, "metrics_skipped": skipped}
+
+
+def _events(run: RunDir, plan: Dict[str, Any]) -> Dict[str, Any]:
+    return read_events(run.events)
 
 
 def _worktree(run: RunDir, plan: Dict[str, Any]) -> Dict[str, Any]:

@@ -9,10 +9,12 @@ import itertools
 import json
 import os
 import stat
+import sys
+import time
 
 TYPE_CHECKING = False  # typing takes 4 ms to import, before the job's first instruction
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterator, List, Optional
+    from typing import Any, Callable, Dict, Iterator, List, Optional
 
 _COUNTER = itertools.count()
 
@@ -157,3 +159,18 @@ def remove_tree(path: str) -> None:
         with contextlib.suppress(OSError):
             os.chmod(folder, stat.S_IRWXU)
     shutil.rmtree(path)
+
+
+def persist(write: Callable[[], object], seconds: float = 3600.0) -> None:
+    """Repeats a write that fails (disk full, quota) with growing pauses: an end that is not recorded is a run lost."""
+    pause, until = 0.5, time.monotonic() + seconds
+    while True:
+        try:
+            write()
+            return
+        except OSError as error:
+            if time.monotonic() > until:
+                raise
+            sys.stderr.write("reprun: the end of the run cannot be recorded yet: %s\n" % error)
+            time.sleep(pause)
+            pause = min(pause * 2, 30.0)

@@ -238,6 +238,12 @@ def _pythons(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     return {"pythons": list(find_pythons(place, request["every"]))}
 
 
+def _part(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.parting import part
+
+    return part(place, request)
+
+
 def _virtual(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     from reprun.runner.virtual import find_platform
 
@@ -249,6 +255,6 @@ _OPERATIONS: Dict[str, Callable[[Home, Dict[str, Any]], Dict[str, Any]]] = {
     "stop": _stop, "facts": _facts, "examine": _examine, "read": _read, "survey": _list, "remove": _remove, "publish": _publish,
     "files": _files, "follow": _follow, "session": _session, "found": _found, "records": _records,
     "offer": _offer, "env": _env, "shell": _shell, "packages": _packages, "virtual": _virtual, "pythons": _pythons,
-    "capture": _capture,
+    "capture": _capture, "part": _part,
 }  # fmt: skip
 STREAMS: Dict[str, Callable[[Home, Dict[str, Any]], Iterator[Tuple[Dict[str, Any], bytes]]]] = {"contents": _contents}

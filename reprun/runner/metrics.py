@@ -20,19 +20,20 @@ def read_metrics(path: str) -> Tuple[Dict[str, Dict[str, Any]], int]:
     """`{name: {last, min, max, count}}` over the file and the number of lines that were not understood. Bounded in memory."""
     metrics: Dict[str, Dict[str, Any]] = {}
     skipped = 0
-    for line in _lines(path):
+    for line in read_lines(path):
         try:
-            found = list(_numbers(json.loads(line)))
+            found = list(numbers(json.loads(line)))
         except (ValueError, RecursionError):
             skipped += 1
             continue
         for name, value in found:
             if name in metrics or len(metrics) < MAX_METRICS:
                 _add(metrics, name, value)
-    return {name: {key: _plain(value) for key, value in found.items()} for name, found in metrics.items()}, skipped
+    return {name: {key: plain(value) for key, value in found.items()} for name, found in metrics.items()}, skipped
 
 
-def _lines(path: str) -> Iterator[bytes]:
+def read_lines(path: str) -> Iterator[bytes]:
+    """The lines of a file that a job may have written. Nothing of what is no file."""
     try:
         # Whatever the job made of it, a pipe for one: only a file is read, and opening it does not wait.
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -49,13 +50,14 @@ def _lines(path: str) -> Iterator[bytes]:
         return
 
 
-def _numbers(data: Any, prefix: str = "") -> Iterator[Tuple[str, float]]:
+def numbers(data: Any, prefix: str = "") -> Iterator[Tuple[str, float]]:
+    """The metrics in one line, by name."""
     if not isinstance(data, dict):
         raise ValueError("a line of metrics is a JSON object")
     for key, value in data.items():
         name = prefix + str(key)
         if isinstance(value, dict):
-            yield from _numbers(value, name + "/")
+            yield from numbers(value, name + "/")
         elif isinstance(value, (int, float)) and not isinstance(value, bool) and name not in AXES:
             yield name, value
 
@@ -69,7 +71,7 @@ def _add(metrics: Dict[str, Dict[str, Any]], name: str, value: float) -> None:
     known["max"] = value if value > known["max"] or value != value else known["max"]
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """JSON has no NaN and no infinity: they are written as words."""
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"

@@ -27,6 +27,15 @@ def own_runner() -> str:
     return os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
+def job_paths(env: Mapping[str, str], watch: bool) -> str:
+    """What PYTHONPATH of a job is: its own, and behind it the folder with `reprun_job` and nothing else. The watch of its
+    randomness comes first: the interpreter loads one `sitecustomize`, which hands on to the other."""
+    folder = os.path.dirname(os.path.abspath(__file__))
+    parts = [os.path.join(folder, "watch")] if watch else []
+    own = env.get("PYTHONPATH")  # an empty part would be the current folder
+    return os.pathsep.join([*parts, *([own] if own else []), os.path.join(folder, "injob")])
+
+
 def shared_folder() -> str:
     """A folder of this user with a short path, for sockets; `check_socket` makes it."""
     return _SHARED % os.getuid()
@@ -129,6 +138,7 @@ class RunDir:
         self.stdout = os.path.join(path, "stdout.log")
         self.stderr = os.path.join(path, "stderr.log")
         self.metrics = os.path.join(path, "metrics.jsonl")
+        self.events = os.path.join(path, "events.jsonl")
         self.tree = os.path.join(path, "tree")
 
     def claim(self, generation: int) -> str:

@@ -15,7 +15,9 @@ from reprun.runner.contents import own_storage
 from reprun.runner.paths import Home
 from reprun.runner.progress import report
 
-RECORDS = re.compile(rb"manifest\.toml|config\.[a-z]+|outcome\.json|started\.json|metrics\.jsonl|stdout\.log|stderr\.log")
+RECORDS = re.compile(
+    rb"manifest\.toml|config\.[a-z]+|outcome\.json|started\.json|(metrics|events)\.jsonl|stdout\.log|stderr\.log"
+)
 PACK = re.compile(rb"[0-9a-f]{64}\.pack")
 CONTENT = re.compile(rb"objects/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{64}")
 _PAGE = 20_000  # files in one answer

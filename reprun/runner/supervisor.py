@@ -10,19 +10,21 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sys
 import time
 
 from reprun.runner.claim import claim, is_owner
-from reprun.runner.files import ensure_dir, read_json, write_json
+from reprun.runner.files import ensure_dir, persist, read_json, write_json
 from reprun.runner.identity import here, identity, is_alive, own
-from reprun.runner.paths import RunDir, own_runner
+from reprun.runner.paths import RunDir, job_paths, own_runner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, Optional
 
+    from reprun.runner.limits import Limit
+
 HEARTBEAT = 10.0  # seconds between two touches of started.json
+TICK = 0.1  # seconds between two looks at a limit
 _FORWARDED = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH} - {signal.SIGWINCH}
 _IGNORED = (signal.SIGHUP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGPIPE)
 
@@ -115,7 +117,7 @@ def _become_job(run: RunDir, plan: Dict[str, Any], gate: int) -> None:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, set())
     os.umask(int(plan.get("umask", 0o022)))
-    argv, env = plan["argv"], plan["env"]
+    argv, env = plan["argv"], {**plan["env"], "PYTHONPATH": job_paths(plan["env"], bool(plan.get("watch")))}
     try:
         os.chdir(plan["cwd"])
         os.execvpe(argv[0], argv, env)
@@ -162,6 +164,7 @@ class _Watch:
         self.record = started
         self.kill_at: Optional[float] = None
         self.stopped_by = ""
+        self.limit = _limit(run, plan)
 
     def until_the_end(self, viewer: int) -> int:
         """Blocks until the job is over and its outcome is on disk; returns the job's exit status."""
@@ -185,7 +188,9 @@ class _Watch:
             if pid:
                 return status, usage
             until = HEARTBEAT if self.kill_at is None else max(0.05, min(HEARTBEAT, self.kill_at - time.monotonic()))
-            got = signal.sigtimedwait(_FORWARDED | {signal.SIGCHLD}, until)
+            got = signal.sigtimedwait(_FORWARDED | {signal.SIGCHLD}, until if self.limit is None else min(until, TICK))
+            if self.limit is not None:
+                self._look_at_limit(self.limit)
             if got is None:
                 self._beat()
             elif got.si_signo != signal.SIGCHLD:
@@ -208,12 +213,25 @@ class _Watch:
         if end_strays(self.run.run_id, 0.0 if self.kill_at is None else self.kill_at - time.monotonic()):
             self.record["stopped_by"] = "KILL"
 
+    def _look_at_limit(self, limit: Limit) -> None:
+        which = "" if self.stopped_by or self._is_over() else limit.reached()
+        if which:
+            self.record["limit"] = which
+            self._stop(float(self.plan["limit"].get("grace", 10)))
+            self._pass_on(signal.SIGTERM)
+
+    def _stop(self, grace: float) -> None:
+        self.stopped_by = "TERM"
+        self.kill_at = time.monotonic() + grace
+
     def _forward(self, number: int) -> None:
         if number == signal.SIGTERM:
             wish = self._wish()
             if wish is not None and not self._is_over():
-                self.stopped_by = "TERM"
-                self.kill_at = time.monotonic() + float(wish.get("grace", 10))
+                self._stop(float(wish.get("grace", 10)))
+        self._pass_on(number)
+
+    def _pass_on(self, number: int) -> None:
         try:
             os.killpg(self.job, number)
         except ProcessLookupError:
@@ -251,7 +269,7 @@ class _Watch:
             cpu_seconds=round(usage.ru_utime + usage.ru_stime, 3),
             peak_memory=usage.ru_maxrss * 1024,
         )
-        _persist(lambda: write_json(self.run.started, self.record))
+        persist(lambda: write_json(self.run.started, self.record))
 
     def _finish(self, host: Dict[str, Any]) -> None:
         from reprun.runner.collect import collect
@@ -262,7 +280,7 @@ class _Watch:
         outcome.update(collect(self.run, self.plan))
         outcome["ended"] = time.time()
         outcome.pop("runner", None)
-        _persist(lambda: write_json(self.run.outcome, outcome))
+        persist(lambda: write_json(self.run.outcome, outcome))
         for path in (self.run.started, self.run.stop):
             try:
                 os.unlink(path)
@@ -271,16 +289,9 @@ class _Watch:
         publish(self.run, self.plan.get("publish", ""))
 
 
-def _persist(write: Any, seconds: float = 3600.0) -> None:
-    """Repeats a write that fails (disk full, quota) with growing pauses: an end that is not recorded is a run lost."""
-    pause, until = 0.5, time.monotonic() + seconds
-    while True:
-        try:
-            write()
-            return
-        except OSError as error:
-            if time.monotonic() > until:
-                raise
-            sys.stderr.write("reprun: the end of the run cannot be recorded yet: %s\n" % error)
-            time.sleep(pause)
-            pause = min(pause * 2, 30.0)
+def _limit(run: RunDir, plan: Dict[str, Any]) -> "Optional[Limit]":
+    if not plan.get("limit"):
+        return None
+    from reprun.runner.limits import Limit
+
+    return Limit(plan["limit"], run.metrics)

@@ -66,7 +66,7 @@ def test_where_and_how_the_job_runs(make: Make) -> None:
     job = make(sys.executable, "-S", "-c", code, umask=0o027)
     job.finish()
     lines = Path(job.run.stdout).read_text().splitlines()
-    names = ["LC_CTYPE", "PATH", "REPRUN_METRICS", "REPRUN_RUN_ID", "SECRET"]
+    names = ["LC_CTYPE", "PATH", "PYTHONPATH", "REPRUN_METRICS", "REPRUN_RUN_ID", "SECRET"]
     seen = lines[0].replace("'LC_CTYPE', ", "")
     assert seen == f"{job.plan['cwd']} {names[1:]} 0o27 True"
     assert lines[1] == " [0, 1, 2, 3]"  # 3 is the listing itself
@@ -188,3 +188,34 @@ def test_what_a_job_leaves_behind_is_counted(make: Make) -> None:
     outcome = job.finish()
     assert outcome["left_behind"] == len(strays(job.run.run_id)) == 1
     assert job.state == "finished"
+
+
+def test_the_path_of_python_is_the_job_s_own_and_behind_it_reprun_job(make: Make) -> None:
+    """No part of it is empty, which would be the current folder, and nothing else of ours can be imported."""
+    for own, before in ((None, []), ("", []), ("/a:/b", ["/a", "/b"])):
+        job = make(*sh("echo $PYTHONPATH"), env={} if own is None else {"PYTHONPATH": own})
+        job.finish()
+        *first, last = Path(job.run.stdout).read_text().strip().split(":")
+        assert first == before and os.listdir(last) == ["reprun_job"]
+
+
+class TestLimit:
+    """A job is ended after so many steps of its metrics, or seconds; what it does after its last step is its own affair."""
+
+    def test_steps(self, make: Make) -> None:
+        write = 'for s in 1 2 3; do echo "{\\"step\\": $s, \\"a\\": 1}"; echo no json; echo "{\\"step\\": $s, \\"b\\": 1}"; done'
+        job = make(*sh(f"({write}) >> $REPRUN_METRICS; sleep 600"), limit={"steps": 2})
+        outcome = job.finish()
+        assert (outcome["state"], outcome["stopped_by"], outcome["limit"]) == ("stopped", "TERM", "steps")
+        job = make(*sh(f"({write}) >> $REPRUN_METRICS; exit 3"), limit={"steps": 3})
+        outcome = job.finish()
+        assert outcome["state"] == "failed" and "limit" not in outcome
+
+    def test_seconds_and_a_job_that_does_not_listen(self, make: Make) -> None:
+        job = make(*sh("trap '' TERM; echo up; while :; do sleep 0.1; done"), limit={"seconds": 1, "grace": 0.1})
+        outcome = job.finish()
+        assert (outcome["state"], outcome["stopped_by"], outcome["limit"]) == ("stopped", "KILL", "seconds")
+
+    def test_metrics_that_are_no_file(self, make: Make) -> None:
+        job = make(*sh("mkfifo $REPRUN_METRICS; sleep 600"), limit={"steps": 1, "seconds": 2})
+        assert job.finish()["limit"] == "seconds"

@@ -221,7 +221,7 @@ def test_what_is_refused(text, message):
 def test_hints_name_the_nearest_key():
     for text, hint in (
         ("auto_comit = 1", "did you mean auto_commit?"),
-        ("launch.x = 1", "known here: grace"),
+        ("launch.x = 1", "known here: grace, watch_randomness"),
     ):
         with pytest.raises(UsageError) as caught:
             parse_settings(text)
