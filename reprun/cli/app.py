@@ -16,7 +16,7 @@ COMMANDS = {
     "init": "care", "launch": "launching", "resume": "launching", "reproduce": "comparing", "ls": "looking", "show": "looking",
     "status": "looking", "logs": "looking", "attach": "running", "stop": "running", "wait": "running",
     "pull": "fetching", "import": "fetching", "diff": "comparing",
-    "env": "environments", "snapshot": "care", "doctor": "care", "gc": "care", "demo": "demo",
+    "env": "environments", "hooks": "hooks", "snapshot": "care", "doctor": "care", "gc": "care", "demo": "demo",
 }  # fmt: skip
 
 HELP = """Launch experiments from a dirty tree, know months later what ran, do it again.

@@ -25,8 +25,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from reprun.commands.launch_hooks import LaunchHooks
     from reprun.preflight.base import Cleared
     from reprun.targets import Target
+
+
+def find_hooks(workspace: Workspace) -> LaunchHooks | None:
+    """The hooks that a launch meets; None where there are none."""
+    if not workspace.repository.has_hooks():
+        return None
+    from reprun.commands.launch_hooks import LaunchHooks
+
+    return LaunchHooks(workspace)
 
 
 @contextmanager
@@ -70,18 +80,22 @@ def _has_no_snapshot(workspace: Workspace, run_id: str) -> bool:
 
 
 def forget(workspace: Workspace, target: Target, run_id: str) -> None:
-    """Takes back a run that was refused: its refs, its journal, its empty folder."""
+    """Takes back a run that was refused: its refs, its journal, its empty folder, what its hooks said."""
     refs.delete_refs(workspace.repository, run_id)
+    if workspace.repository.has_hooks():
+        from reprun.hooks.marks import Marks
+
+        Marks(workspace.repository.state_dir).forget(run_id)
     target.host.ask({"op": "remove", "key": workspace.key, "runs": [run_id]})
     workspace.journal(run_id).remove()
 
 
 def ensure_prepared(
-    workspace: Workspace, target: Target, spec: RunSpec, attempt: Attempt, tell: Callable[[str], None]
+    workspace: Workspace, target: Target, spec: RunSpec, what: tuple[Attempt, LaunchHooks | None], tell: Callable[[str], None]
 ) -> tuple[Snapshot, dict[str, Any]]:
     """The snapshot and its worktree. A `git gc` that removed new objects before they hung on a ref is waited for, and the
     snapshot is taken again; all that is new in it is read for the worktree, so nothing can be missing unnoticed."""
-    repository = workspace.repository
+    repository, (attempt, hooks) = workspace.repository, what
     can_repeat = attempt.first and not spec.commit and workspace.settings.auto_commit == "ref"
     for _ in range(3 if can_repeat else 1):
         commit = ""
@@ -89,6 +103,8 @@ def ensure_prepared(
             tell("taking the snapshot")
             snapshot = ensure_snapshot(workspace, spec, attempt)
             commit = snapshot.commit
+            if hooks is not None:
+                hooks.before(spec, attempt, snapshot, tell)
             if not await_gc(repository) or has_all_objects(repository, commit):
                 return snapshot, prepare_locked(workspace, target, spec, (attempt, snapshot), tell)
         except ToolError as error:
