@@ -32,7 +32,9 @@ def register(app: typer.Typer) -> None:
 
 
 def install(names: Names = None, json: As_json = False) -> int:
-    """Install hooks that reprun brings: commit-msg, post-run and pre-push, or those that are named. A hook that is there is called first.
+    """Install hooks that reprun brings: commit-msg, post-run and pre-push, or those that are named.
+
+    A hook that is there already stays, and is called first.
 
     Examples:
 

@@ -100,7 +100,8 @@ def _is_new(workspace: Workspace, marks: Marks, run_id: str) -> bool:
 
 
 def _settle(marks: Marks, run_id: str) -> None:
-    """Waits no longer for a run whose hook was run. One that was killed in the middle is not run twice: it may have done its work."""
+    """Waits no longer for a run whose hook was run. One that was killed in the middle is not run again: it may have done its
+    work."""
     state = marks.read(run_id, NAME).get("state")
     if state == "interrupted":
         add_aside(f"the {NAME} hook of {run_id} was interrupted: reprun hooks run {NAME} {run_id}")

@@ -20,7 +20,7 @@ Say = Callable[[str], None]
 
 
 def pre_push(words: Sequence[str], say: Say) -> int:
-    """`pre-push REMOTE ADDRESS`, with the refs on standard input. With the push go the records of runs, where `[git] push` says so."""
+    """`pre-push REMOTE ADDRESS`, with the refs on standard input. The records of runs go along, where `[git] push` says so."""
     from reprun.commands.cited import check_push, lines_of_pre_commit
 
     lines = lines_of_pre_commit(os.environ)

@@ -36,7 +36,7 @@ def render_context(hook: str, place: str, run: dict[str, Any], **more: Any) -> d
 
 def render_input(context: dict[str, Any]) -> bytes:
     """The standard input of a hook."""
-    return json.dumps(context, ensure_ascii=True).encode() + b"\n"
+    return json.dumps(context, ensure_ascii=True, default=str).encode() + b"\n"
 
 
 def variables_of(context: dict[str, Any]) -> dict[str, str]:
