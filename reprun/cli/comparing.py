@@ -87,6 +87,10 @@ def reproduce(
         return _answer_plan(planned, doubt)
     if doubt and not is_json():
         say(doubt)
+    if workspace.repository.has_hooks():
+        from reprun.cli.hook_asking import settle_hooks
+
+        settle_hooks(workspace)
     with progress() as tell:
         launched = start_reproduction(workspace, planned, tell)
     say_notes(workspace)

@@ -30,6 +30,10 @@ class LaunchHooks:
         self.trust, self.marks = Trust(workspace.repository.state_dir), Marks(workspace.repository.state_dir)
         self.seconds = workspace.settings.hook_rules().timeout
 
+    def asking(self, spec: RunSpec, attempt: Attempt, tell: Callable[[str], None]) -> Callable[[Snapshot], None]:
+        """`before` for one launch."""
+        return lambda snapshot: self.before(spec, attempt, snapshot, tell)
+
     def before(self, spec: RunSpec, attempt: Attempt, snapshot: Snapshot, tell: Callable[[str], None]) -> None:
         """Lets `pre-launch` look at what is going to be launched, once for each snapshot of a run.
 

@@ -101,10 +101,8 @@ def ensure_prepared(
         commit = ""
         try:
             tell("taking the snapshot")
-            snapshot = ensure_snapshot(workspace, spec, attempt)
+            snapshot = ensure_snapshot(workspace, spec, attempt, hooks.asking(spec, attempt, tell) if hooks else id)
             commit = snapshot.commit
-            if hooks is not None:
-                hooks.before(spec, attempt, snapshot, tell)
             if not await_gc(repository) or has_all_objects(repository, commit):
                 return snapshot, prepare_locked(workspace, target, spec, (attempt, snapshot), tell)
         except ToolError as error:
@@ -119,25 +117,29 @@ def ensure_prepared(
     )
 
 
-def ensure_snapshot(workspace: Workspace, spec: RunSpec, attempt: Attempt) -> Snapshot:
-    """The commit to run: the one that is recorded, or the dev tree as it stands now."""
+def ensure_snapshot(workspace: Workspace, spec: RunSpec, attempt: Attempt, agree: Callable[[Snapshot], object] = id) -> Snapshot:
+    """The commit to run: the one that is recorded, or the dev tree as it stands now. `agree` sees it first, and may raise."""
     run_id, repository = attempt.run_id, workspace.repository
     journal = workspace.journal(run_id)
     known = None if attempt.first else workspace.snapshot(run_id)
     if known is not None:
         receipt = journal.find("snapshot")
         found = _snapshot(receipt, known)
-        return found if found is not known else replace(known, conversions=_conversions(workspace, spec, run_id))
+        found = found if found is not known else replace(known, conversions=_conversions(workspace, spec, run_id))
+        agree(found)
+        return found
     if spec.commit:
         tree = refs.get_tree(repository, spec.commit)
         conversions = _conversions(workspace, spec, run_id)
         ref = refs.create_ref(repository, refs.run_ref(run_id), spec.commit)
         snapshot = Snapshot(spec.commit, tree, "", "", ref, dirty=False, conversions=conversions)
+        agree(snapshot)
     else:
         settings = workspace.settings
         wish = Wish(
             run_id, settings.auto_commit, settings.require_clean, spec.name, settings.rules(), spec.during_operation,
             accept=settings.filters == "committed", keep=lambda found: journal.write("conversions", conversions=found),
+            agree=agree,
         )  # fmt: skip
         snapshot = take_snapshot(repository, wish)
     journal.write("snapshot", snapshot=vars(snapshot))
