@@ -45,7 +45,9 @@ class Trust:
                 if self.knows(name, digest):
                     return False
                 entry = {"name": name, "sha256": digest, "path": show(path), "at": iso_now()}
-                write_atomic(self.path, (find_own_bytes(self.path) or b"") + json.dumps(entry).encode() + b"\n")
+                before = find_own_bytes(self.path) or b""
+                torn = before != b"" and not before.endswith(b"\n")
+                write_atomic(self.path, before + b"\n" * torn + json.dumps(entry).encode() + b"\n")
         return True
 
     def _read(self) -> list[dict[str, Any]]:
