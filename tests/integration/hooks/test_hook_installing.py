@@ -62,7 +62,7 @@ def test_all_that_is_shipped_is_sh_and_is_known_again() -> None:
         for script in (text.encode(), content):
             assert subprocess.run(["sh", "-n"], input=script, check=False).returncode == 0
         assert content.count(b"'/opt/it'\\''s here/reprun'") == 2
-        assert f"reprun=${{REPRUN_EXECUTABLE:-reprun}}\n" in text and os.access(_file(name), os.X_OK)
+        assert "reprun=${REPRUN_EXECUTABLE:-reprun}\n" in text and os.access(_file(name), os.X_OK)
 
 
 def _file(name: str) -> Path:
