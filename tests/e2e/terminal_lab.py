@@ -11,14 +11,14 @@ import termios
 from lab import REPRUN
 
 
-def on_a_terminal(answer: bytes, *words: str) -> tuple[int, str]:
+def on_a_terminal(answer: bytes, *words: str, program: str = REPRUN) -> tuple[int, str]:
     """Exit status and everything that `reprun` shows on a terminal where a person types `answer`."""
     ours, theirs = pty.openpty()
     settings = termios.tcgetattr(theirs)
     settings[3] |= termios.NOFLSH  # or Ctrl-C takes away what is being printed in that moment
     termios.tcsetattr(theirs, termios.TCSANOW, settings)
     process = subprocess.Popen(
-        [REPRUN, *words],
+        [program, *words],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
