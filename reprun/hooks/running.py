@@ -1,4 +1,4 @@
-"""Running a hook: directly, by the rules of git (docs/decisions/0019), with a time limit, and its output kept."""
+"""Running a hook: directly, by the rules of git (docs/decisions/0021), with a time limit, and its output kept."""
 
 from __future__ import annotations
 

@@ -137,11 +137,10 @@ def test_on_the_host_where_that_is_wished(repo: Path, home: Path, reprun: Reprun
 
 
 def test_on_this_machine_it_delays_no_end(repo: Path, home: Path, reprun: Reprun) -> None:
-    """The outcome is there while the hook of the host still runs; what the hook leaves is ended with its time."""
+    """The outcome is there while the hook of the host still runs."""
     (repo / "reprun.toml").write_text("[hooks]\npost_run_on_host = true\ntimeout = 600\n")
-    put_hook(
-        repo, "post-run", "test $REPRUN_HOOK_PLACE = host || exit 0", "echo $$ > pid", "until test -e go; do sleep 0.05; done"
-    )
+    lines = ["test $REPRUN_HOOK_PLACE = host || exit 0", "echo $$ > pid", "until test -e go; do sleep 0.05; done"]
+    put_hook(repo, "post-run", *lines)
     data = launch(reprun, "--", "true")
     place = Path(data["run_dir"])
     until((place / "pid").exists, "the hook runs")
