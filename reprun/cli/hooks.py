@@ -136,8 +136,12 @@ def execute(
     words: Annotated[list[str] | None, typer.Argument(metavar="[WORD…]")] = None,
 ) -> int:
     """What the hooks that reprun brings do: called by them, with what git or reprun has told them."""
+    from reprun.cli.app import COMMANDS
     from reprun.commands.hook_exec import EXECUTED
 
+    if name == "pre-launch" and "preflight" not in COMMANDS:
+        say("this reprun has no preflight: nothing was checked")
+        return 0
     return EXECUTED[check_names([name], tuple(EXECUTED))[0]](words or [], say)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from reprun.commands.backup import back_up
 from reprun.core.errors import UsageError
@@ -61,10 +61,19 @@ def pre_launch(words: Sequence[str], say: Say) -> int:
 
     run = _context()["run"]
     command = run.get("command", {})
-    argv = [str(word) for word in command.get("argv", [])]
-    on = ["--on", str(run["target"])] if run.get("target") not in ("", None, "local") else []
-    os.chdir(os.path.join(os.getcwd(), str(command.get("cwd", ""))))
-    become([executable(), "preflight", *on, "--", *argv])
+    top = os.getcwd()
+    os.chdir(os.path.join(top, str(command.get("cwd", ""))))
+    become([executable(), "preflight", *_options(run, top), "--", *(str(word) for word in command.get("argv", ()))])
+
+
+def _options(run: Mapping[str, Any], top: str) -> list[str]:
+    """The options of the launch, as far as they matter before it."""
+    config, seeds = run.get("config", {}), run.get("seeds", {})
+    source = os.path.join(top, config["source"]) if config.get("source") else ""
+    given = [("--on", run.get("target")), ("--gpus", run.get("gpus")), ("--config", source)]
+    given += [("--set", value) for value in config.get("sets", ())]
+    given += [("--seed", seeds.get("root"))] if seeds.get("origin") == "option" else []
+    return [f"{name}={value}" for name, value in given if value not in ("", None)]
 
 
 def _context() -> dict[str, Any]:

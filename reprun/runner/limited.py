@@ -85,9 +85,10 @@ def _start(argv: "List[str]", how: "Any") -> "subprocess.Popen[bytes]":
 
 def _wait(pid: int, said: "_Tail", end: float) -> "Optional[int]":
     """The exit status; None when it is not there in time. The process is not collected."""
+    watch = getattr(os, "pidfd_open", None)  # not in Python 3.8
     try:
-        ending = [os.pidfd_open(pid)]
-    except (AttributeError, OSError):  # Python 3.8, an old Linux, or none
+        ending = [watch(pid)] if watch else []
+    except OSError:  # an old Linux
         ending = []
     try:
         while True:
