@@ -18,6 +18,8 @@ Names = Annotated[
     list[str] | None, typer.Argument(metavar="[NAME…]", help="commit-msg, pre-push, post-run, pre-launch.", show_default=False)
 ]
 
+_SAID = {"edited": "kept, for it was edited since:", "chained by another": "kept, for another tool calls it:"}
+
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
@@ -148,7 +150,7 @@ def execute(
 def _answer(changed: list[Changed]) -> int:
     def human() -> None:
         for item in changed:
-            print(f"{item.done}  {item.name}  {show(item.path)}")
+            print(f"{_SAID.get(item.done, item.done)}  {item.name}  {show(item.path)}")
         if not changed:
             print("nothing to do")
 

@@ -12,7 +12,8 @@ import pytest
 
 HOOK = Path(__file__).parents[3] / "hooks" / "pre-launch"
 RUN = {
-    "run_id": "20261121-031601-m4k7qx", "target": "gpu1", "gpus": "", "command": {"argv": ["python", "-c", "$(x)"], "cwd": "conf"},
+    "run_id": "20261121-031601-m4k7qx", "target": "gpu1", "gpus": "",
+    "command": {"argv": ["python", "-c", "$(x)"], "cwd": "conf"},
     "seeds": {"root": 7, "origin": "option"}, "config": {"source": "conf/base.yaml", "sets": ["lr=1", "-x=2"], "values": {}},
 }  # fmt: skip
 
