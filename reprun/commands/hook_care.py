@@ -82,7 +82,8 @@ def get_hook(workspace: Workspace, name: str) -> Hook:
     ground = ground_of(workspace)
     hook = find_hook(ground, name)
     if hook is None:
-        raise NotFoundError(f"there is no {name} hook in {show(ground.folder)}", hint=f"reprun hooks install {name}")
+        hint = f"reprun hooks install {name}" if name in SHIPPED else "reprun hooks ls"
+        raise NotFoundError(f"there is no {name} hook in {show(ground.folder)}", hint=hint)
     return hook
 
 
@@ -109,7 +110,7 @@ def _listed(workspace: Workspace, name: str) -> Listed:
         by = "another tool, which calls reprun"
     if hook is None:
         return Listed(name, spot.path, "none", by if spot.kind != "none" else "")
-    more = f"and then {os.path.basename(spot.kept)}" if spot.earlier and spot.kind != "theirs" else ""
+    more = f"after {os.path.basename(spot.kept)}" if spot.earlier and spot.kind != "theirs" else ""
     if hook.trouble:
         return Listed(name, hook.path, "cannot be run", by, hook.trouble)
     if not hook.is_executable:

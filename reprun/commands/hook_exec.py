@@ -26,6 +26,9 @@ def pre_push(words: Sequence[str], say: Say) -> int:
     lines = lines_of_pre_commit(os.environ)
     if lines is None:
         lines = _standard_input()
+    if _is_bare():
+        say("this is a bare repository: the runs that are cited were not checked")
+        return 0
     remote = words[0] if words else os.environ.get("PRE_COMMIT_REMOTE_NAME", "")
     workspace = open_workspace()
     count = check_push(workspace, lines, remote)
@@ -74,6 +77,11 @@ def _options(run: Mapping[str, Any], top: str) -> list[str]:
     given += [("--set", value) for value in config.get("sets", ())]
     given += [("--seed", seeds.get("root"))] if seeds.get("origin") == "option" else []
     return [f"{name}={value}" for name, value in given if value not in ("", None)]
+
+
+def _is_bare() -> bool:
+    """Whether git has started this in a repository without a worktree, of which reprun knows nothing."""
+    return os.path.isfile("HEAD") and os.path.isdir("objects") and not os.path.lexists(".git")
 
 
 def _context() -> dict[str, Any]:

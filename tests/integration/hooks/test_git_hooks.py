@@ -189,6 +189,16 @@ class TestPushes:
         commit(git, f"see {NEVER}")
         assert push("origin", "HEAD").rc == 1
 
+    def test_from_a_bare_repository(self, run_id: str, remote: Path, git: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As with hooks for all repositories, in `core.hooksPath`."""
+        git("push", "-q", "--no-verify", "origin", "HEAD:refs/heads/main")
+        (remote / "hooks" / "pre-push").write_bytes(Path(".git", "hooks", "pre-push").read_bytes())
+        (remote / "hooks" / "pre-push").chmod(0o755)
+        git("init", "-q", "--bare", str(remote.parent / "other.git"))
+        monkeypatch.chdir(remote)
+        done = push(str(remote.parent / "other.git"), "main")
+        assert done.rc == 0 and "were not checked" in done.stderr
+
 
 class TestPreCommit:
     """What pre-commit says in variables, and what its list of our hooks says."""
