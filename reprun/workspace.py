@@ -47,6 +47,8 @@ class Workspace:
     together: Together = field(default_factory=Together, repr=False, compare=False)
     seen: dict[str, tuple[Row, RunState]] = field(default_factory=dict, repr=False, compare=False)  # found to be over, elsewhere
 
+    ended: dict[str, RunState] = field(default_factory=dict, repr=False, compare=False)  # of own runs that were found to be over
+
     @property
     def index_path(self) -> str:
         """The SQLite file with the history; a cache."""

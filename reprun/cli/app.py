@@ -17,8 +17,8 @@ COMMANDS = {
     "resume": "launching", "reproduce": "comparing", "ls": "looking", "show": "looking",
     "status": "looking", "logs": "looking", "attach": "running", "stop": "running", "wait": "running",
     "pull": "fetching", "import": "fetching", "diff": "comparing",
-    "probe": "repeating", "noise": "repeating", "sanity": "sanity",
-    "env": "environments", "snapshot": "care", "doctor": "care", "gc": "care", "demo": "demo",
+    "probe": "repeating", "noise": "repeating", "sanity": "sanity", "env": "environments", "hooks": "hooks",
+    "snapshot": "care", "doctor": "care", "gc": "care", "demo": "demo",
 }  # fmt: skip
 
 HELP = """Launch experiments from a dirty tree, know months later what ran, do it again.

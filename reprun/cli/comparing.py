@@ -10,6 +10,7 @@ import typer
 from reprun.cli.envelope import answer, is_json, say
 from reprun.cli.notes import say_notes, say_troubles
 from reprun.cli.options import As_json, Run
+from reprun.cli.seen import after_seeing
 from reprun.core.compare import difference_as_json
 from reprun.core.text import show
 from reprun.core.verdict import verdict_as_json
@@ -86,6 +87,10 @@ def reproduce(
         return _answer_plan(planned, doubt)
     if doubt and not is_json():
         say(doubt)
+    if workspace.repository.has_hooks():
+        from reprun.cli.hook_asking import settle_hooks
+
+        settle_hooks(workspace)
     with progress() as tell:
         launched = start_reproduction(workspace, planned, tell)
     say_notes(workspace)
@@ -108,7 +113,9 @@ def reproduce(
 
         render_verdict(Console(), result.verdict, result.differences, planned.manifest.run_id, result.run_id)
 
-    return answer(data, human, result.verdict.exit_code)
+    status = answer(data, human, result.verdict.exit_code)
+    after_seeing(workspace)
+    return status
 
 
 def _answer_plan(planned: Any, doubt: str) -> int:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Mapping
 
 from reprun.cli.envelope import is_json, say
 from reprun.core.errors import RefusedError
+from reprun.core.hooking import ACTIVE
 from reprun.core.manifest import Manifest
 from reprun.core.text import show
 from reprun.workspace import Workspace
+
+_NOBODY = ("CI", "GIT_DIR", "GIT_INDEX_FILE", "PRE_COMMIT", ACTIVE)
 
 
 def confirm(workspace: Workspace, manifest: Manifest) -> None:
@@ -35,16 +40,23 @@ def confirm_environment(workspace: Workspace, manifest: Manifest) -> None:
 
 
 def _require_yes(run_id: str, again: str, look: str) -> None:
-    if is_json() or not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
+    if not can_ask():
         raise RefusedError(f"{run_id} comes from somebody else, and nobody can be asked here", hint=again)
-    if not _says_yes():
+    if not says_yes("run it?"):
         raise RefusedError(f"{run_id} was not started", hint=look)
 
 
-def _says_yes() -> bool:
+def can_ask(environ: Mapping[str, str] = os.environ) -> bool:
+    """True where a person sits at a terminal: not in a script, in CI, in cron, and not in a hook, whose terminal is git's."""
+    if is_json() or any(environ.get(name) for name in _NOBODY):
+        return False
+    return bool(sys.stdin and sys.stdin.isatty() and sys.stderr.isatty())
+
+
+def says_yes(question: str) -> bool:
     """True for a yes. The end of the input and Ctrl-C are a no."""
     try:
-        print("run it? [y/N] ", end="", file=sys.stderr, flush=True)
+        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
         answer = sys.stdin.readline()
     except KeyboardInterrupt:
         answer = ""

@@ -39,6 +39,10 @@ def answer_launch(request: LaunchRequest, asked: Asked | None = None) -> int:
         from reprun.cli.notes import say_backup
 
         say_backup(workspace)
+    if workspace.repository.has_hooks():
+        from reprun.cli.hook_asking import settle_hooks
+
+        settle_hooks(workspace)
     with progress() as tell:
         launched = start(workspace, spec, tell=tell)
     if workspace.notes:

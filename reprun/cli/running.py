@@ -67,7 +67,9 @@ def stop(
     require_own(workspace, row)
     state = end(workspace, row, workspace.settings.grace if grace is None else grace)
     workspace.record()
-    return answer(_data(row.run_id, state), lambda: print(f"{row.run_id}  {state.words}"))
+    status = answer(_data(row.run_id, state), lambda: print(f"{row.run_id}  {state.words}"))
+    after_seeing(workspace)
+    return status
 
 
 def wait(runs: Runs, json: As_json = False) -> int:

@@ -1,4 +1,5 @@
-"""What is done after an answer, because of what it has shown: files of runs that are over are brought, where that is wished."""
+"""What is done after an answer, because of what it has shown: files of runs that are over are brought, where that is wished, and
+the post-run hook hears of them."""
 
 from __future__ import annotations
 
@@ -7,7 +8,17 @@ from reprun.workspace import Workspace
 
 
 def after_seeing(workspace: Workspace) -> None:
-    """Brings what `[results] auto_pull` names, and says so. The answer was given, and nothing here changes it."""
+    """Brings what `[results] auto_pull` names, says so, and runs the hook. The answer was given, and nothing here changes it."""
+    _bring(workspace)
+    if workspace.repository.has_hooks():
+        from reprun.cli.progress import progress
+        from reprun.commands.end_hooks import run_end_hooks
+
+        with progress() as tell:
+            run_end_hooks(workspace, tell)
+
+
+def _bring(workspace: Workspace) -> None:
     if not workspace.seen or not workspace.settings.auto_pull:
         return
     from reprun.cli.progress import progress

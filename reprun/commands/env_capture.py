@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 def keep_capture(workspace: Workspace, host: Host, environment: Mapping[str, Any]) -> None:
-    """Brings the capture of a host's interpreter into the repository, unless it is here already."""
+    """Brings the capture of a host's interpreter into the repository, where a ref keeps it as long as a run has it."""
     digest = str(environment.get("capture", ""))
-    if not digest or os.path.lexists(_path(workspace, digest)):
+    if not digest:
         return
-    text = str(host.ask({"op": "capture", "digest": digest}).get("text", "")).encode()
+    text = find_bytes(_path(workspace, digest)) or str(host.ask({"op": "capture", "digest": digest}).get("text", "")).encode()
     if sha256(text).hexdigest() != digest:
         return  # it is gone from the cache there: the packages and their versions are in the manifest
     keep_blob(workspace.repository, refs.LOCKS + digest, text)

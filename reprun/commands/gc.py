@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from reprun.commands.gc_locks import find_left_packs, find_spare_locks, remove_spare_locks
 from reprun.commands.states import look, put_away
 from reprun.core.frozen import dataclass, field
+from reprun.hooks.marks import Marks
 from reprun.repo import refs
 from reprun.repo.mend import find_left_locks, mend_branch
 from reprun.repo.scratch import find_stale_scratch
@@ -108,6 +109,7 @@ def forget_launches(workspace: Workspace, dead: list[str]) -> None:
     for run_id in dead:
         refs.delete_refs(workspace.repository, run_id)
         workspace.journal(run_id).remove()
+        Marks(workspace.repository.state_dir).forget(run_id)
 
 
 def _put_away_started(workspace: Workspace) -> None:

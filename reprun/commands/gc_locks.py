@@ -1,4 +1,5 @@
-"""Locks of environments that no run has: their refs, and what is remembered of them. And which packages the locks of runs need.
+"""Locks and captures of environments that no run has: their refs, and what is remembered of them. And which packages the locks
+of runs need.
 
 While a launch is at work nothing is taken away: it may be about to use one.
 """
@@ -17,7 +18,7 @@ from reprun.store.journal import list_open
 from reprun.system.files import find_json, list_dir, remove_file, try_locked
 from reprun.workspace import Workspace
 
-_LOCK = re.compile(rb'^lock = "([0-9a-f]{64})"', re.MULTILINE)  # as we write it; in doubt a lock too many stays
+_LOCK = re.compile(rb'^(?:lock|capture) = "([0-9a-f]{64})"', re.MULTILINE)  # as we write it; in doubt a lock too many stays
 _DIGEST = re.compile(rb"\b(?:[0-9a-f]{64}|[0-9a-f]{32})\b")
 _NAME = re.compile(r"([0-9a-f]{64})\.(yml|json|lock)")
 
@@ -35,13 +36,16 @@ def find_spare_locks(workspace: Workspace, keep: int) -> SpareLocks:
     kept = [name for name, _ in refs.list_refs(workspace.repository, refs.LOCKS)]
     folder = os.path.join(workspace.repository.state_dir, "locks")
     names = list_dir(folder)
-    if not kept and not names:
+    captures = os.path.join(workspace.repository.state_dir, "captures")
+    captured = list_dir(captures)
+    if not (kept or names or captured):
         return SpareLocks()
     needed = _needed(workspace)
     if needed is None:
         return SpareLocks()
     spare = tuple(name for name in kept if name.removeprefix(refs.LOCKS) not in needed)
-    return SpareLocks(spare, tuple(_memos(folder, names, needed, keep)))
+    of_captures = [os.path.join(captures, name) for name in captured if name.partition(".")[0] not in needed]
+    return SpareLocks(spare, (*_memos(folder, names, needed, keep), *of_captures))
 
 
 def remove_spare_locks(workspace: Workspace, spare: SpareLocks) -> list[str]:

@@ -41,14 +41,17 @@ def launch(workspace: Workspace, spec: RunSpec, run_id: str = "", tell: Tell = i
     from reprun.commands import steps  # loaded while the target warms up
     from reprun.preflight.clearing import clear
 
+    hooks = steps.find_hooks(workspace)
     with steps.explained(workspace, target, attempt):
-        snapshot, prepared = steps.ensure_prepared(workspace, target, spec, attempt, tell)
+        snapshot, prepared = steps.ensure_prepared(workspace, target, spec, (attempt, hooks), tell)
         cleared = clear(attempt, spec, prepared)
         workspace.notes.extend(f"{found.check}: {found.message}; {found.hint}" for found in cleared.warnings)
         sealed = steps.ensure_manifest(workspace, target, spec, snapshot, prepared, cleared)
         tell("starting the job")
         job = steps.start(workspace, target, spec, prepared, sealed)
         steps.remember(workspace, spec, sealed)
+    if hooks is not None:
+        hooks.after(spec, snapshot, job)
     if workspace.settings.push:
         from reprun.commands.backup import back_up
 

@@ -40,7 +40,7 @@ def preflight(workspace: Workspace, spec: RunSpec, tell: Callable[[str], None]) 
     attempt = Attempt(run_id, first=False)  # the first of a launch sends its start ahead
     spec = replace(spec, preflight={**spec.preflight, "alone": True})
     try:
-        snapshot, prepared = steps.ensure_prepared(quiet, target, spec, attempt, tell)
+        snapshot, prepared = steps.ensure_prepared(quiet, target, spec, (attempt, None), tell)
         return Examined(examine(spec, prepared), snapshot, target.name, dict(prepared.get("measured", {})))
     finally:
         with suppress(UnreachableError):

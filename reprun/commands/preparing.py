@@ -40,23 +40,9 @@ def prepare_locked(
         locked = _lock(workspace, target, spec, attempt, snapshot, tell)
         tell(f"preparing the worktree on {target.name}")
         answer = prepare(workspace, target, spec, Ready(attempt, snapshot, locked), tell)
-        if not locked:
-            _capture(workspace, target, answer["environment"])
         if not locked or BEGUN in answer or not _has_changed(workspace, target, answer, locked):
             return answer
     raise ToolError(f"the environment on {target.name} does not stay there", hint=f"reprun doctor --on {target.name}")
-
-
-def _capture(workspace: Workspace, target: Target, environment: Mapping[str, Any]) -> None:
-    """Keeps the list of what is installed where nothing is locked. One that is known costs two looks."""
-    path = os.path.join(workspace.repository.state_dir, "captures", str(environment.get("capture", "")))
-    is_known = not environment.get("capture") or os.path.lexists(path)
-    if not is_known or os.path.lexists(f"{path}.editable"):
-        from reprun.commands.env_capture import keep_capture, note_dev_tree
-
-        keep_capture(workspace, target.host, environment)
-        if target.host.is_here:
-            note_dev_tree(workspace, environment)
 
 
 def _has_changed(workspace: Workspace, target: Target, answer: Mapping[str, Any], locked: Mapping[str, Any]) -> bool:

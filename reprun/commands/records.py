@@ -184,7 +184,14 @@ def plan_of(workspace: Workspace, spec: RunSpec, prepared: Mapping[str, Any], se
         "watch": spec.watch_randomness,
         "limit": spec.limit,
         "publish": workspace.repository.common_dir if sealed.manifest.table("target").get("host") == "local" else "",
+        **(_hook(workspace, sealed.manifest) if workspace.settings.hooks.get("post_run_on_host") else {}),
     }
+
+
+def _hook(workspace: Workspace, manifest: Manifest) -> dict[str, Any]:
+    from reprun.commands.host_hook import host_hook
+
+    return host_hook(workspace, manifest)
 
 
 def job_environment(workspace: Workspace, spec: RunSpec, prepared: Mapping[str, Any], sealed: Sealed) -> dict[str, str]:

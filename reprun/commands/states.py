@@ -59,6 +59,7 @@ def look(workspace: Workspace, rows: Iterable[Row]) -> dict[str, RunState]:
     far = [row for row in rows if not heard[row.run_id].is_here and heard[row.run_id].trouble is None]
     if far:
         _remember(workspace, far, result)
+    workspace.ended.update((run_id, state) for run_id, state in result.items() if state.is_final)
     for one in heard.values():
         if one.trouble is not None and one.trouble not in workspace.troubles:
             workspace.troubles.append(one.trouble)
@@ -101,6 +102,8 @@ def learned(workspace: Workspace, row: Row, state: RunState) -> RunState:
     """The state that an action on a run has brought, remembered like one that was looked at."""
     if not workspace.is_here(row):
         _remember(workspace, [row], {row.run_id: state})
+    if state.is_final:
+        workspace.ended[row.run_id] = state
     return state
 
 

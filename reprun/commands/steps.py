@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
@@ -25,8 +26,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from reprun.commands.launch_hooks import LaunchHooks
     from reprun.preflight.base import Cleared
     from reprun.targets import Target
+
+
+def find_hooks(workspace: Workspace) -> LaunchHooks | None:
+    """The hooks that a launch meets; None where there are none."""
+    if not workspace.repository.has_hooks():
+        return None
+    from reprun.commands.launch_hooks import LaunchHooks
+
+    return LaunchHooks(workspace)
 
 
 @contextmanager
@@ -70,24 +81,28 @@ def _has_no_snapshot(workspace: Workspace, run_id: str) -> bool:
 
 
 def forget(workspace: Workspace, target: Target, run_id: str) -> None:
-    """Takes back a run that was refused: its refs, its journal, its empty folder."""
+    """Takes back a run that was refused: its refs, its journal, its empty folder, what its hooks said."""
     refs.delete_refs(workspace.repository, run_id)
+    if workspace.repository.has_hooks():
+        from reprun.hooks.marks import Marks
+
+        Marks(workspace.repository.state_dir).forget(run_id)
     target.host.ask({"op": "remove", "key": workspace.key, "runs": [run_id]})
     workspace.journal(run_id).remove()
 
 
 def ensure_prepared(
-    workspace: Workspace, target: Target, spec: RunSpec, attempt: Attempt, tell: Callable[[str], None]
+    workspace: Workspace, target: Target, spec: RunSpec, what: tuple[Attempt, LaunchHooks | None], tell: Callable[[str], None]
 ) -> tuple[Snapshot, dict[str, Any]]:
     """The snapshot and its worktree. A `git gc` that removed new objects before they hung on a ref is waited for, and the
     snapshot is taken again; all that is new in it is read for the worktree, so nothing can be missing unnoticed."""
-    repository = workspace.repository
+    repository, (attempt, hooks) = workspace.repository, what
     can_repeat = attempt.first and not spec.commit and workspace.settings.auto_commit == "ref"
     for _ in range(3 if can_repeat else 1):
         commit = ""
         try:
             tell("taking the snapshot")
-            snapshot = ensure_snapshot(workspace, spec, attempt)
+            snapshot = ensure_snapshot(workspace, spec, attempt, hooks.asking(spec, attempt, tell) if hooks else id)
             commit = snapshot.commit
             if not await_gc(repository) or has_all_objects(repository, commit):
                 return snapshot, prepare_locked(workspace, target, spec, (attempt, snapshot), tell)
@@ -103,25 +118,29 @@ def ensure_prepared(
     )
 
 
-def ensure_snapshot(workspace: Workspace, spec: RunSpec, attempt: Attempt) -> Snapshot:
-    """The commit to run: the one that is recorded, or the dev tree as it stands now."""
+def ensure_snapshot(workspace: Workspace, spec: RunSpec, attempt: Attempt, agree: Callable[[Snapshot], object] = id) -> Snapshot:
+    """The commit to run: the one that is recorded, or the dev tree as it stands now. `agree` sees it first, and may raise."""
     run_id, repository = attempt.run_id, workspace.repository
     journal = workspace.journal(run_id)
     known = None if attempt.first else workspace.snapshot(run_id)
     if known is not None:
         receipt = journal.find("snapshot")
         found = _snapshot(receipt, known)
-        return found if found is not known else replace(known, conversions=_conversions(workspace, spec, run_id))
+        found = found if found is not known else replace(known, conversions=_conversions(workspace, spec, run_id))
+        agree(found)
+        return found
     if spec.commit:
         tree = refs.get_tree(repository, spec.commit)
         conversions = _conversions(workspace, spec, run_id)
         ref = refs.create_ref(repository, refs.run_ref(run_id), spec.commit)
         snapshot = Snapshot(spec.commit, tree, "", "", ref, dirty=False, conversions=conversions)
+        agree(snapshot)
     else:
         settings = workspace.settings
         wish = Wish(
             run_id, settings.auto_commit, settings.require_clean, spec.name, settings.rules(), spec.during_operation,
             accept=settings.filters == "committed", keep=lambda found: journal.write("conversions", conversions=found),
+            agree=agree,
         )  # fmt: skip
         snapshot = take_snapshot(repository, wish)
     journal.write("snapshot", snapshot=vars(snapshot))
@@ -153,6 +172,8 @@ def ensure_manifest(
     workspace: Workspace, target: Target, spec: RunSpec, snapshot: Snapshot, prepared: Mapping[str, Any], cleared: Cleared
 ) -> Sealed:
     """Seals the manifest and keeps it in the object database; one that is there already is final and is used as it is."""
+    if not prepared.get("locked"):
+        _capture(workspace, target, prepared["environment"])
     if BEGUN in prepared:
         sealed: Sealed = replace(prepared[BEGUN].sealed, cleared=cleared)
         return sealed
@@ -167,6 +188,20 @@ def ensure_manifest(
             _remember_seal(workspace, run_id, text)
         return Sealed(manifest, text.decode(), cleared)
     return keep_manifest(workspace, make_manifest(target, spec, snapshot, prepared, cleared))
+
+
+def _capture(workspace: Workspace, target: Target, environment: Mapping[str, Any]) -> None:
+    """Keeps the list of what is installed, where nothing is locked. One that is known costs two looks."""
+    digest = str(environment.get("capture", ""))
+    path = os.path.join(workspace.repository.state_dir, "captures", digest)
+    ref = os.path.join(workspace.repository.common_dir, refs.LOCKS + digest)
+    is_kept = not digest or (os.path.lexists(path) and os.path.lexists(ref))
+    if not is_kept or os.path.lexists(f"{path}.editable"):
+        from reprun.commands.env_capture import keep_capture, note_dev_tree
+
+        keep_capture(workspace, target.host, environment)
+        if target.host.is_here:
+            note_dev_tree(workspace, environment)
 
 
 def make_manifest(target: Target, spec: RunSpec, snapshot: Snapshot, prepared: Mapping[str, Any], cleared: Cleared) -> Sealed:

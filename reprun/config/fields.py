@@ -18,6 +18,7 @@ _REMOTE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")
 _PYTHON = re.compile(r"\d+(\.\d+){1,2}|(~=|==|!=|<=|>=|<|>)\d+(\.\d+)*(\.\*)?(,(~=|==|!=|<=|>=|<|>)\d+(\.\d+)*(\.\*)?)*")
 _NAME_GLOB = re.compile(r"[A-Za-z0-9_*?\[\]!-]+")
 _LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+_WEB_ADDRESS = re.compile(r"https?://[!-~]+")
 _VIRTUAL = re.compile(r"__[a-z][a-z0-9_]*")
 _VERSION = re.compile(r"[A-Za-z0-9_.]{0,40}")
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([KMGT]?)(i?)B?", re.IGNORECASE)
@@ -116,6 +117,13 @@ def remote(where: str, value: Any) -> str:
     """The name of a Git remote; what a URL may make git do is not for a file in a repository to say."""
     if not isinstance(value, str) or not _REMOTE.fullmatch(value):
         raise wrong(where, "the name of a Git remote", value, hint='for example "origin"; git remote lists them')
+    return value
+
+
+def web_address(where: str, value: Any) -> str:
+    """An address that something can be posted to."""
+    if not isinstance(value, str) or not _WEB_ADDRESS.fullmatch(value):
+        raise wrong(where, "an address that begins with https:// or http://", "…" if isinstance(value, str) else value)
     return value
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from reprun.core.environment import EnvironmentRules
+    from reprun.core.hooking import HookRules
     from reprun.core.tolerance import Tolerances
 
 NAME = "reprun.toml"
@@ -21,6 +22,7 @@ _MERGED = (
     "env",
     *_FLAT,
     "guard",
+    "hooks",
     "environment",
     "environment.overrides",
     "preflight",
@@ -62,6 +64,7 @@ class Settings:
     auto_pull: tuple[str, ...] = ()
     auto_pull_max: int = 256 << 20
     guard: dict[str, Any] = field(default_factory=dict)
+    hooks: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
     preflight: dict[str, Any] = field(default_factory=dict)
     expected: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -80,6 +83,12 @@ class Settings:
         from reprun.core.environment import EnvironmentRules
 
         return EnvironmentRules(**self.environment)
+
+    def hook_rules(self) -> HookRules:
+        """What `[hooks]` says."""
+        from reprun.core.hooking import HookRules
+
+        return HookRules(**self.hooks)
 
     def tolerances(self) -> Tolerances:
         """What `[verdict]` allows; a metric with a table of its own takes nothing from the general one."""

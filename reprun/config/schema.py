@@ -135,6 +135,13 @@ SCHEMA: dict[str, fields.Check] = {
     "snapshot": _section(filters=fields.choice("exact", "committed")),
     "launch": _section(grace=fields.number, watch_randomness=fields.boolean),
     "preflight": preflight_keys.preflight,
+    "hooks": _section(
+        timeout=fields.number,
+        post_run_on_host=fields.boolean,
+        notify=fields.list_of(fields.text),
+        notify_url=fields.web_address,
+        trailer=fields.choice("named", "latest", "never"),
+    ),
     "results": _section(auto_pull=fields.list_of(fields.text), auto_pull_max=fields.size),
     "verdict": _section(**_TOLERANCE, ignore=fields.list_of(fields.text), metrics=_metrics),
     "targets": _targets,

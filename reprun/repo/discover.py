@@ -9,7 +9,8 @@ from reprun.core.frozen import dataclass, field
 from reprun.core.text import show
 from reprun.repo.git_config import git_folders, lfs_settings, read_texts
 from reprun.repo.listing import ask_listing
-from reprun.runner.git import trust_git
+from reprun.runner.git import environment, trust_git
+from reprun.runner.process import spawn
 from reprun.system.clock import ticks
 from reprun.system.process import Git, Process, translated
 
@@ -29,6 +30,7 @@ class Repository:
 
     `prefix` is the folder we are in, relative to `top` (empty at the top). `head` is the commit, empty when there is none
     yet; `branch` the full name of the branch, empty when HEAD is detached. `config_texts` are the files of git's settings.
+    `hooks_dir` is where git looks for hooks.
     """
 
     top: str
@@ -41,11 +43,19 @@ class Repository:
     git: Git = field(repr=False, compare=False)
     asked: Asked | None = field(default=None, repr=False, compare=False)
     config_texts: bytes = field(default=b"", repr=False, compare=False)
+    hooks_dir: str = field(default="", repr=False, compare=False)
 
     @property
     def state_dir(self) -> str:
         """reprun's own folder in the repository."""
         return os.path.join(self.common_dir, "reprun")
+
+    def has_hooks(self) -> bool:
+        """Whether hooks of ours are there, by one look at the folder: what a launch without hooks pays for them."""
+        try:
+            return not OUR_HOOKS.isdisjoint(os.listdir(self.hooks_dir))
+        except OSError:
+            return False
 
     @property
     def null_id(self) -> str:
@@ -53,6 +63,7 @@ class Repository:
         return "0" * (64 if self.object_format == "sha256" else 40)
 
 
+OUR_HOOKS = frozenset({"pre-launch", "post-launch", "post-run"})
 OLDEST_GIT = (2, 32)  # what `trust_git` says of the one here
 _OLDEST = ".".join(map(str, OLDEST_GIT))
 _NEWER = "conda install -c conda-forge git   # or a newer one from whoever runs this machine"
@@ -64,12 +75,16 @@ def ask_repository(cwd: str, files: bool = False) -> Asked:
     git = Git(cwd, settings={**_sight(cwd), **lfs_settings(read_texts(*git_folders(cwd)))})
     since = ticks()
     with translated():
-        place = git.spawn(
-            "rev-parse", "--path-format=absolute", "--show-toplevel", "--git-dir", "--git-common-dir", "--show-object-format",
-            "--show-prefix", "HEAD", "--symbolic-full-name", "HEAD",
-        )  # fmt: skip
+        place = _ask_place(cwd, "--git-path", "hooks")
         listing = ask_listing(git) if files and os.path.lexists(os.path.join(cwd, ".git")) else None
     return Asked(place, listing, since)
+
+
+def _ask_place(cwd: str, *first: str) -> Process[bytes]:
+    # Without our settings, which switch hooks off: it only reads, and says where the user's own are.
+    words = ["git", "rev-parse", "--path-format=absolute", *first, "--show-toplevel", "--git-dir", "--git-common-dir"]
+    words += ["--show-object-format", "--show-prefix", "HEAD", "--symbolic-full-name", "HEAD"]
+    return spawn(words, cwd=cwd, env=environment())
 
 
 def find_repository(cwd: str, asked: Asked | None = None) -> Repository:
@@ -77,18 +92,21 @@ def find_repository(cwd: str, asked: Asked | None = None) -> Repository:
     git = Git(cwd)
     with translated():
         done = git.finish((asked or ask_repository(cwd)).place, check=False)
+        if not done.stdout and b"empty string" in done.stderr:  # `core.hooksPath =`: there are no hooks
+            done = git.finish(_ask_place(cwd), check=False)
+            done = done._replace(stdout=b"\n" + done.stdout)
     lines = os.fsdecode(done.stdout).split("\n")
     if lines[0].startswith("--"):  # an option that it does not know, told back
         said = git.text("version").removeprefix("git version ")
         raise ToolError(f"git {show(said)} is older than {_OLDEST}, which this machine needs; hosts do not", hint=_NEWER)
     # An unborn HEAD makes git fail only after it has printed what comes before.
-    if len(lines) < 6:
+    if len(lines) < 7:
         raise _why_not(done.stderr.decode("utf-8", "replace"), cwd)
-    top, git_dir, common_dir, object_format = lines[:4]
+    hooks_dir, top, git_dir, common_dir, object_format = lines[:5]
     if object_format not in ("sha1", "sha256"):
         raise RefusedError(f"the path of the repository at {show(top)} holds a line break", hint="move it to a path without one")
     end = _end_of_prefix(lines)
-    prefix = "\n".join(lines[4:end])  # the folder that we are in may have a line break in its name
+    prefix = "\n".join(lines[5:end])  # the folder that we are in may have a line break in its name
     trust_git()  # it has answered a question that an old one does not understand
     head, branch = _head(git, lines[end:], done.returncode == 0)
     # Where the tree does not hold its own .git folder (core.worktree), git would find another repository from its top, or none.
@@ -96,7 +114,7 @@ def find_repository(cwd: str, asked: Asked | None = None) -> Repository:
     texts = read_texts(git_dir, common_dir)
     own = Git(top, where, {**_sight(top), **lfs_settings(texts)})
     early = asked if top == cwd else None
-    return Repository(top, git_dir, common_dir, prefix.rstrip("/"), object_format, head, branch, own, early, texts)
+    return Repository(top, git_dir, common_dir, prefix.rstrip("/"), object_format, head, branch, own, early, texts, hooks_dir)
 
 
 def _sight(top: str) -> dict[str, str]:
@@ -115,8 +133,8 @@ def _sight(top: str) -> dict[str, str]:
 
 def _end_of_prefix(lines: list[str]) -> int:
     """Where the commit stands, or the word HEAD when there is none: nothing else that comes behind the prefix looks like that."""
-    ids = (at for at in range(len(lines) - 1, 4, -1) if _is_id(lines[at]))
-    return next(ids, max(5, len(lines) - 2))
+    ids = (at for at in range(len(lines) - 1, 5, -1) if _is_id(lines[at]))
+    return next(ids, max(6, len(lines) - 2))
 
 
 def _is_id(text: str) -> bool:

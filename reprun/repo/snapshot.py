@@ -47,7 +47,7 @@ class Wish:
     """What kind of snapshot is asked for: `auto_commit` is `ref` or `branch`; `title` names the run on a branch; `rules`
     are what the guard lets in; `during_operation` takes the files of an unfinished merge or rebase as they are. `accept`: files
     may be other bytes in a checkout. `keep` is told of conversions before there is a ref: whoever finds the ref after a
-    crash must know them."""
+    crash must know them. `agree` sees the snapshot before a branch does, and may raise."""
 
     run_id: str
     auto_commit: str = "ref"
@@ -57,6 +57,7 @@ class Wish:
     during_operation: bool = False
     accept: bool = False
     keep: Callable[[dict[str, Any]], object] = id
+    agree: Callable[[Snapshot], object] = id
 
 
 def take_snapshot(repository: Repository, wish: Wish) -> Snapshot:
@@ -81,18 +82,20 @@ def take_snapshot(repository: Repository, wish: Wish) -> Snapshot:
         if conversions := found.data():
             wish.keep(conversions)
         ref = create_ref(repository, run_ref(wish.run_id), commit)
+        counts = {kind: sum(entry.kind == kind for entry in entries) for kind in "MAD"}
+        branch = show(repository.branch.removeprefix("refs/heads/"))  # git takes names that are no text, records do not
+        allowed = [vars(guard.allowed[path]) for path in sorted(guard.allowed)]
+        snapshot = Snapshot(
+            commit, tree, repository.head, branch, ref, bool(entries), counts["M"], counts["A"], counts["D"], allowed, operation,
+            submodules, conversions,
+        )  # fmt: skip
+        wish.agree(snapshot)
         if wish.auto_commit == "branch" and commit != repository.head:
             from reprun.repo.branch import put_on_branch
 
             set_flags(outer.git, outer.flagged)
             put_on_branch(repository, outer.git, commit)
-    counts = {kind: sum(entry.kind == kind for entry in entries) for kind in "MAD"}
-    branch = show(repository.branch.removeprefix("refs/heads/"))  # git takes names that are no text, records do not
-    allowed = [vars(guard.allowed[path]) for path in sorted(guard.allowed)]
-    return Snapshot(
-        commit, tree, repository.head, branch, ref, bool(entries), counts["M"], counts["A"], counts["D"], allowed, operation,
-        submodules, conversions,
-    )  # fmt: skip
+    return snapshot
 
 
 def make_guard(parts: list[Part], rules: Rules) -> Guard:

@@ -287,6 +287,10 @@ class _Watch:
             except OSError:
                 pass
         publish(self.run, self.plan.get("publish", ""))
+        if self.plan.get("hook"):
+            from reprun.runner.post_run import post_run
+
+            post_run(self.run, self.plan["hook"], outcome)
 
 
 def _limit(run: RunDir, plan: Dict[str, Any]) -> "Optional[Limit]":

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import subprocess
-import termios
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from e2e_lab import Reprun, run
-from lab import REPRUN, Run
+from lab import Run
+from terminal_lab import on_a_terminal
 
 from reprun.store.manifests import parse_manifest, render_manifest
 
@@ -38,37 +36,6 @@ def forge(repo: Path, git: Run, reprun: Reprun) -> Forge:
         return ID
 
     return make
-
-
-def on_a_terminal(answer: bytes, *words: str) -> tuple[int, str]:
-    """Exit status and everything that `reprun` shows on a terminal where a person types `answer`."""
-    ours, theirs = pty.openpty()
-    settings = termios.tcgetattr(theirs)
-    settings[3] |= termios.NOFLSH  # or Ctrl-C takes away what is being printed in that moment
-    termios.tcsetattr(theirs, termios.TCSANOW, settings)
-    process = subprocess.Popen(
-        [REPRUN, *words],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509  # or Ctrl-C would be a character like any other
-    )
-    os.close(theirs)
-    shown, typed = b"", False
-    while True:
-        try:
-            piece = os.read(ours, 4096)
-        except OSError:
-            break
-        if not piece:
-            break
-        shown += piece
-        if b"[y/N] " in shown and not typed:
-            os.write(ours, answer)
-            typed = True
-    os.close(ours)
-    return process.wait(60), shown.decode("utf-8", "replace").replace("\r\n", "\n")
 
 
 def test_own_runs_are_not_asked_about(repo: Path, git: Run, reprun: Reprun) -> None:

@@ -40,6 +40,12 @@ def test_the_same_version_of_another_commit_is_a_difference(
     assert tables[0]["packages"] == ["dial==1.0"] and (tables[0]["kind"], tables[0]["strength"]) == ("system", "weak")
     text = git("cat-file", "blob", f"refs/reprun/locks/{tables[0]['capture']}")
     assert '"git+https://host/dial@c1"' in text and "secret" not in text
+    assert reprun("launch", "--", "python", "-m", "no_such_module", env=env).rc == 3
+    gone = reprun("launch", "--json", "--", "no-such-program", env={"PATH": os.environ["PATH"]})
+    assert gone.rc == 3
+    assert reprun("gc", "--yes").rc == 0
+    kept = git("for-each-ref", "--format=%(refname)", "refs/reprun/locks").split()
+    assert kept == sorted(f"refs/reprun/locks/{table['capture']}" for table in tables), "those of runs, and no others"
     rows = reprun("diff", runs[0], runs[1], "--json").data["differences"]
     found = {(row["area"], row["name"]): (row["old"], row["new"]) for row in rows}
     assert found["packages", "dial"] == ("1.0 (git+https://host/dial@c1)", "1.0 (git+https://host/dial@c2)")

@@ -1,0 +1,109 @@
+"""`post-run`: told of each run of this repository once, by the first command that sees its end."""
+
+from __future__ import annotations
+
+import os
+
+from reprun.commands.hook_context import ground_of, repository_data, run_of_manifest
+from reprun.commands.launch import Tell, ignore
+from reprun.commands.launch_hooks import say_failure, why_not
+from reprun.commands.states import get_state
+from reprun.core.asides import add_aside
+from reprun.core.errors import RefusedError, ReprunError
+from reprun.core.hooking import render_context
+from reprun.core.outcome import RunState
+from reprun.hooks.finding import Hook, find_hook
+from reprun.hooks.marks import Marks
+from reprun.hooks.running import run_hook, running
+from reprun.hooks.trust import Trust
+from reprun.store.rows import Row
+from reprun.system.limited import Ended
+from reprun.workspace import Workspace
+
+NAME = "post-run"
+
+
+def run_end_hooks(workspace: Workspace, tell: Tell = ignore) -> None:
+    """Runs the hook for all runs that this command knows to be over. Never fails: what goes wrong is said."""
+    try:
+        hook = find_hook(ground_of(workspace), NAME)
+        if hook is None or NAME in running():
+            return
+        marks, trust = Marks(workspace.repository.state_dir), Trust(workspace.repository.state_dir)
+        over = _find_over(workspace, hook, marks)
+        if over and (hook.trouble or not hook.is_executable or trust.distrust(hook)):
+            add_aside(f"{why_not(hook, trust)}; {len(over)} runs wait for it")
+            return
+        for run_id, state in over.items():
+            if marks.claim(run_id, NAME):
+                tell(f"running the {NAME} hook of {run_id}")
+                _run(workspace, hook, run_id, state)
+            _settle(marks, run_id)
+    except (ReprunError, OSError) as error:
+        add_aside(f"the {NAME} hook was not run: {error}")
+
+
+def run_for(workspace: Workspace, hook: Hook, run_id: str, state: RunState | None) -> Ended:
+    """Runs a hook about a run that is sealed, and notes what became of it."""
+    run = run_of_manifest(workspace.manifest(run_id), state)
+    context = render_context(hook.name, "dev", run, repository=repository_data(workspace))
+    repository = workspace.repository
+    ended = run_hook(hook, repository.top, repository.git.where, context, workspace.settings.hook_rules().timeout)
+    Marks(repository.state_dir).write(run_id, hook.name, ended, sha256=hook.digest)
+    return ended
+
+
+def run_by_hand(workspace: Workspace, hook: Hook, row: Row) -> Ended:
+    """Runs a hook because somebody wants it, however often it was run. Raises `RefusedError` for one that must not run."""
+    trust = Trust(workspace.repository.state_dir)
+    if hook.trouble or not hook.is_executable:
+        raise RefusedError(why_not(hook, trust), hint="reprun hooks ls")
+    trust.require(hook)
+    state = get_state(workspace, row) if hook.name == NAME else None
+    ended = run_for(workspace, hook, row.run_id, state)
+    if hook.name == NAME:
+        Marks(workspace.repository.state_dir).settle(row.run_id)
+    return ended
+
+
+def _run(workspace: Workspace, hook: Hook, run_id: str, state: RunState) -> None:
+    marks = Marks(workspace.repository.state_dir)
+    try:
+        ended = run_for(workspace, hook, run_id, state)
+    except (ReprunError, OSError) as error:
+        marks.write(run_id, hook.name, None, why=str(error))
+        add_aside(f"the {NAME} hook of {run_id} was not run: {error}")
+        return
+    say_failure(hook, ended, workspace.settings.hook_rules().timeout, f" of {run_id}")
+
+
+def _find_over(workspace: Workspace, hook: Hook, marks: Marks) -> dict[str, RunState]:
+    """The runs whose end is known and for which nothing is noted yet: those that were launched with the hook in place, and those
+    that have ended since it is there."""
+    awaited = marks.awaited()
+    unknown = [run_id for run_id in awaited if run_id not in workspace.ended]
+    over = {run_id: state for run_id, state in workspace.shared_outcomes(unknown).items() if state.is_final}
+    since = os.stat(hook.path).st_ctime
+    for run_id, state in workspace.ended.items():
+        if run_id in awaited or (_ended_at(state) >= since and _is_new(workspace, marks, run_id)):
+            over[run_id] = state
+    return dict(sorted(over.items()))
+
+
+def _ended_at(state: RunState) -> float:
+    ended = state.record.get("ended")
+    return float(ended) if isinstance(ended, (int, float)) else 0.0
+
+
+def _is_new(workspace: Workspace, marks: Marks, run_id: str) -> bool:
+    return workspace.journal(run_id).exists() and not marks.read(run_id, NAME)
+
+
+def _settle(marks: Marks, run_id: str) -> None:
+    """Waits no longer for a run whose hook was run. One that was killed in the middle is not run again: it may have done its
+    work."""
+    state = marks.read(run_id, NAME).get("state")
+    if state == "interrupted":
+        add_aside(f"the {NAME} hook of {run_id} was interrupted: reprun hooks run {NAME} {run_id}")
+    if state not in (None, "running"):
+        marks.settle(run_id)
