@@ -32,8 +32,10 @@ class Report:
 def examine(spec: RunSpec, prepared: Mapping[str, Any]) -> Report:
     """Runs the checks that are due for this run."""
     level = level_of(spec)
+    # What is not there cannot be recorded, so this is no matter of levels.
+    lacking = tuple(Finding("data", *words) for words in prepared.get("data_missing", ()))
     if level == "off":
-        return Report(level, (), ())
+        return Report(level, (), lacking)
     checks, skipped = CHECKS, ()
     if spec.preflight or "preflight" in prepared:
         from reprun.preflight.asked import checks_for
@@ -41,7 +43,7 @@ def examine(spec: RunSpec, prepared: Mapping[str, Any]) -> Report:
         checks, skipped = (*CHECKS, *checks_for(spec, prepared)), spec.preflight.get("skip", ())
     due = [check for check in checks if check.name not in skipped]
     found = tuple(finding for check in due for finding in check.findings(spec, prepared))
-    return Report(level, tuple(check.name for check in due), found)
+    return Report(level, tuple(check.name for check in due), (*found, *lacking))
 
 
 def clear(attempt: Attempt, spec: RunSpec, prepared: Mapping[str, Any]) -> Cleared:

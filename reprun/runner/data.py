@@ -11,17 +11,27 @@ from reprun.runner.table import Stats, load, save
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Sequence
+    from typing import Any, Dict, List, Optional, Sequence
 
 MAX_FILES = 100_000
 
 
-def data_facts(paths: Sequence[str], base: str, cache: str) -> List[Dict[str, Any]]:
-    """`{path, size, files, sha256}` for each path (relative ones from `base`). A folder's digest covers names and contents."""
+def data_facts(paths: Sequence[str], base: str, cache: str, missing: Optional[List[List[str]]] = None) -> List[Dict[str, Any]]:
+    """`{path, size, files, sha256}` for each path (relative ones from `base`). A folder's digest covers names and contents.
+
+    What is wrong with a path, and what to do, is added to `missing`, else raised as `RunnerError`.
+    """
     memo_path = os.path.join(cache, "hashes.json")
     memo: Stats = load(memo_path) or {} if paths else {}
     before = len(memo)
-    facts = [_facts(path, os.path.join(base, os.path.expanduser(path)), memo) for path in paths]
+    facts = []
+    for path in paths:
+        try:
+            facts.append(_facts(path, os.path.join(base, os.path.expanduser(path)), memo))
+        except RunnerError as error:
+            if missing is None:
+                raise
+            missing.append([error.message, error.hint])
     if len(memo) != before:
         try:
             ensure_dir(cache)

@@ -128,7 +128,7 @@ def _facts(home: Home, request: Dict[str, Any], path: str, folder: str) -> Dict[
     env, activated = surroundings(home, request, path)
     seen = {**env, **request.get("variables", {})}
     interpreter = find_interpreter(request["argv"], seen, folder)
-    probed = dict(seen)
+    probed, missing = dict(seen), []  # type: Dict[str, str], List[List[str]]
     if "PYTHONPATH" in set(activated).difference(request.get("variables", {}), request.get("pass_env", [])):
         del probed["PYTHONPATH"]  # it says where the project is, in another folder for each tree, and not what is installed
     return {
@@ -136,7 +136,8 @@ def _facts(home: Home, request: Dict[str, Any], path: str, folder: str) -> Dict[
         "activated": activated,
         "host": host_facts(),
         "environment": probe(interpreter, probed, folder, home.cache),
-        "data": data_facts(request.get("data", []), request.get("data_base") or path, home.cache),
+        "data": data_facts(request.get("data", []), request.get("data_base") or path, home.cache, missing),
+        **({"data_missing": missing} if missing else {}),
         "socket": home.socket(),
         "pycache": os.path.join(home.cache, "pycache"),
         **({"project": request["project"]["mode"]} if request.get("project") else {}),

@@ -17,7 +17,7 @@ from lab import Run
 
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("git", "tmux"), pytest.mark.timeout(300)]
 SETTINGS = """
-data = [{ path = "conf/base.yaml", size = 1 }]
+data = [{ path = "conf/base.yaml", size = 1 }, { path = "conf/nothere.csv" }]
 [preflight]
 readable = ["nowhere"]
 variables = ["REQUIRED"]
@@ -27,8 +27,8 @@ git = ">=99"
 
 
 def left(repo: Path, home: Path) -> list[str]:
-    """What there is of runs: refs, journals, folders. What was recorded of an environment is shared by all runs in it."""
-    words = ["git", "for-each-ref", "--format=%(refname)", *(f"refs/reprun/{kind}" for kind in ("runs", "manifests", "outcomes"))]
+    """What there is of runs: refs, journals, folders."""
+    words = ["git", "for-each-ref", "--format=%(refname)", "refs/reprun"]
     refs = subprocess.run(words, cwd=repo, capture_output=True, text=True, check=True)
     journals = [path.name for path in (repo / ".git" / "reprun" / "journal").rglob("*.jsonl")]
     return [*refs.stdout.split(), *journals, *(path.name for path in (home / "runs").glob("*"))]
@@ -43,9 +43,9 @@ def test_what_would_fail_is_refused_all_at_once(repo: Path, home: Path, reprun: 
     for line in (
         "imports: helper.py:1 has a syntax error", "imports: there is no module nothere (train.py:2)", "-m pip install nothere",
         "data: the data conf/base.yaml is not the declared one: its size in bytes is 17, not 1",
-            "variables: the job has no variable",
+        "data: the data conf/nothere.csv is not there", "variables: the job has no variable",
         "places: nowhere, which must be readable, is not there", "programs: git is of version",
-            "6 things are wrong, nothing was started",
+            "7 things are wrong, nothing was started",
     ):  # fmt: skip
         assert line in answer.stderr, answer.stderr
     assert left(repo, home) == []
