@@ -203,6 +203,19 @@ _TEMPLATE = """\
 [launch]
 # Seconds between TERM and KILL when a run is stopped.
 #grace = 10
+# true: random numbers that are drawn without a seed are reported, with file and line.
+#watch_randomness = false
+
+# Hooks of git: pre-launch, post-launch, post-run; reprun hooks install.
+[hooks]
+# Seconds that one may take.
+#timeout = 60
+# A command that the installed post-run calls.
+#notify = ["notify-send", "{message}"]
+
+# Short experiments whose result is known beforehand, for reprun sanity.
+[sanity]
+#overfit = { command = ["python", "train.py", "--samples", "8"], metric = "accuracy", pass = "> 0.99", steps = 200 }
 
 # How far a reproduction may differ: |a - b| <= max(atol, rtol * |a|) for each metric; 0 means not at all.
 [verdict]
