@@ -201,6 +201,9 @@ class Place:
         ]
         allowed += [re.escape(f"refs/reprun/outcomes/{run_id}") for run_id in finished]
         allowed += [re.escape(f"reprun/journal/{run_id}.jsonl") for run_id in finished]
+        manifests = [self.git("cat-file", "blob", f"refs/reprun/manifests/{run_id}", check=False) for run_id in finished]
+        for capture in re.findall(r'^capture = "(\w+)"', "\n".join(manifests), re.MULTILINE):
+            allowed += [f"refs/reprun/locks/{capture}", f"reprun/captures/{capture}"]
         own = self.repo / ".git"
         pattern = re.compile(
             "|".join([*allowed, r"reprun/index\.sqlite(-journal|-wal|-shm)?", r"reprun/(conversions|settings\.json)"])
@@ -214,7 +217,7 @@ class Place:
         commits = {self.git("rev-parse", f"refs/reprun/runs/{run_id}", check=False).strip() for run_id in finished}
         known = (
             r"tmux\.sock(\.lock)?",
-            r"cache/(interpreters|pycache|data)/.*[^p]",
+            r"cache/(interpreters|pycache|data|captures)/.*[^p]",
             r"repos/[^/]+\.git/(HEAD|config|reprun-config|reprun-stats\.json|reprun\.lock|objects/info/alternates|refs)",
             r"repos/[^/]+\.git/worktrees/(%s)/(HEAD|ORIG_HEAD|commondir|gitdir|index|logs/HEAD|reprun-(table|contents)\.json)",
             r"worktrees/[^/]+/(%s)/.*",
