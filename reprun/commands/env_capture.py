@@ -21,18 +21,27 @@ if TYPE_CHECKING:
 
 def keep_capture(workspace: Workspace, host: Host, environment: Mapping[str, Any]) -> None:
     """Brings the capture of a host's interpreter into the repository, where a ref keeps it as long as a run has it."""
+    text = learn_capture(workspace, host, environment)
+    ref = refs.LOCKS + str(environment.get("capture", ""))
+    if text and not os.path.lexists(os.path.join(workspace.repository.common_dir, ref)):
+        keep_blob(workspace.repository, ref, text)
+
+
+def learn_capture(workspace: Workspace, host: Host, environment: Mapping[str, Any]) -> bytes:
+    """The capture, which is remembered; empty when nobody has it any more: the manifest has the packages and their versions."""
     digest = str(environment.get("capture", ""))
-    if not digest:
-        return
-    text = find_bytes(_path(workspace, digest)) or str(host.ask({"op": "capture", "digest": digest}).get("text", "")).encode()
+    known = find_bytes(_path(workspace, digest)) if digest else b""
+    if known is not None:
+        return known
+    text = str(host.ask({"op": "capture", "digest": digest}).get("text", "")).encode()
     if sha256(text).hexdigest() != digest:
-        return  # it is gone from the cache there: the packages and their versions are in the manifest
-    keep_blob(workspace.repository, refs.LOCKS + digest, text)
+        return b""
     with suppress(ToolError):
         ensure_dir(os.path.dirname(_path(workspace, digest)))
         if _from_dev_tree(workspace, text):
             write_atomic(f"{_path(workspace, digest)}.editable", b"")  # such a one is looked at in each launch
         write_atomic(_path(workspace, digest), text)
+    return text
 
 
 def note_dev_tree(workspace: Workspace, environment: Mapping[str, Any]) -> None:

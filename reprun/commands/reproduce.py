@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reprun.commands.delivery import recall
-from reprun.commands.env_capture import keep_capture, read_capture
+from reprun.commands.env_capture import learn_capture, read_capture
 from reprun.commands.env_wanted import SYSTEM
 from reprun.commands.launch import Launched, Tell, ignore, launch
 from reprun.commands.records import carried_table, environment_table, spec_from_manifest, variables_table
@@ -184,7 +184,7 @@ def _as_it_would_be(workspace: Workspace, manifest: Manifest, spec: RunSpec, tru
         data["environment"] = {**old, **locked}
     else:
         data["environment"] = environment_table({"environment": answer["environment"], "locked": locked})
-        keep_capture(workspace, host, data["environment"])
+        learn_capture(workspace, host, data["environment"])
         data["variables"] = {
             **manifest.table("variables"),
             **variables_table(spec, answer["inherited"], answer.get("activated", ())),

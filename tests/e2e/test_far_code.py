@@ -215,7 +215,7 @@ def test_data_on_the_host(gpu1: SshHost, repo: Path, reprun: Reprun) -> None:
         file.seek(0)
         file.write('data = [{ path = "~/sets/train.csv" }, { path = "conf/base.yaml" }]\n' + text)
     answer = far(reprun, gpu1, "--", "true")
-    assert answer.rc == 3 and f"{gpu1.home}/sets/train.csv" in answer.stdout and "on gpu1" in answer.stdout
+    assert answer.rc == 3 and f"{gpu1.home}/sets/train.csv" in answer.stdout
     (gpu1.home / "sets").mkdir()
     (gpu1.home / "sets" / "train.csv").write_text("1\n")
     data = run_far(reprun, gpu1, "--", "true", cwd=repo / "conf")
