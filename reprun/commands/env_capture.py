@@ -9,6 +9,7 @@ from contextlib import suppress
 from reprun.core.errors import ToolError
 from reprun.hosts.base import Host
 from reprun.repo import refs
+from reprun.repo.direct import has_ref
 from reprun.repo.pruning import keep_blob
 from reprun.runner.digests import sha256
 from reprun.system.files import ensure_dir, find_bytes, write_atomic
@@ -23,7 +24,7 @@ def keep_capture(workspace: Workspace, host: Host, environment: Mapping[str, Any
     """Brings the capture of a host's interpreter into the repository, where a ref keeps it as long as a run has it."""
     text = learn_capture(workspace, host, environment)
     ref = refs.LOCKS + str(environment.get("capture", ""))
-    if text and not os.path.lexists(os.path.join(workspace.repository.common_dir, ref)):
+    if text and not has_ref(workspace.repository, ref):
         keep_blob(workspace.repository, ref, text)
 
 

@@ -17,6 +17,7 @@ from reprun.env.kept import Locked
 from reprun.env.plan import md5_only, texts
 from reprun.env.sources import Sources, Wanted, key_of, key_of_tree
 from reprun.repo import refs
+from reprun.repo.direct import has_ref
 from reprun.repo.pruning import keep_blob
 from reprun.workspace import Workspace
 
@@ -213,7 +214,7 @@ def _drifted(workspace: Workspace, ground: Ground, wanted: Wanted, locked: Locke
 def _keep(workspace: Workspace, ground: Ground, digest: str) -> None:
     """The lock is an object of the repository, under a ref of its own that all its runs share."""
     ref = refs.LOCKS + digest
-    if not os.path.lexists(os.path.join(workspace.repository.common_dir, ref)):
+    if not has_ref(workspace.repository, ref):
         keep_blob(workspace.repository, ref, _recorded_text(workspace, ground, digest))
 
 

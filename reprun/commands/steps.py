@@ -16,6 +16,7 @@ from reprun.core.outcome import state_of
 from reprun.core.spec import Attempt, Job, RunSpec, Snapshot
 from reprun.core.text import show
 from reprun.repo import refs
+from reprun.repo.direct import has_ref
 from reprun.repo.pruning import await_gc, has_all_objects, keep_blob
 from reprun.repo.snapshot import Wish, take_snapshot
 from reprun.schedulers.base import Submission
@@ -194,8 +195,7 @@ def _capture(workspace: Workspace, target: Target, environment: Mapping[str, Any
     """Keeps the list of what is installed, where nothing is locked. One that is known costs two looks."""
     digest = str(environment.get("capture", ""))
     path = os.path.join(workspace.repository.state_dir, "captures", digest)
-    ref = os.path.join(workspace.repository.common_dir, refs.LOCKS + digest)
-    is_kept = not digest or (os.path.lexists(path) and os.path.lexists(ref))
+    is_kept = not digest or (os.path.lexists(path) and has_ref(workspace.repository, refs.LOCKS + digest))
     if not is_kept or os.path.lexists(f"{path}.editable"):
         from reprun.commands.env_capture import keep_capture, note_dev_tree
 

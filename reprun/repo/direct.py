@@ -79,13 +79,22 @@ def create_ref(repository: Repository, ref: str, object_id: str) -> bool:
     return True
 
 
+def has_ref(repository: Repository, ref: str) -> bool:
+    """Whether a ref that is never moved is there: two looks at files. False also where only git can tell."""
+    return os.path.lexists(os.path.join(repository.common_dir, ref)) or b" " + os.fsencode(ref) + b"\n" in _packed(repository)
+
+
 def _may_be_packed(repository: Repository, ref: str) -> bool:
+    text = _packed(repository)
+    return len(text) == _MAX_PACKED or b" " + os.fsencode(ref) + b"\n" in text
+
+
+def _packed(repository: Repository) -> bytes:
     try:
         with open(os.path.join(repository.common_dir, "packed-refs"), "rb") as file:
-            text = file.read(_MAX_PACKED)
+            return file.read(_MAX_PACKED)
     except FileNotFoundError:
-        return False
-    return len(text) == _MAX_PACKED or b" " + os.fsencode(ref) + b"\n" in text
+        return b""
 
 
 def _write(path: str, data: bytes, mode: int) -> None:

@@ -12,7 +12,7 @@ import time
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from reprun.runner.files import ensure_dir, remove_tree, write_atomic
-from reprun.runner.paths import Home, RunDir
+from reprun.runner.paths import Home, RunDir, job_paths
 from reprun.runner.progress import report
 
 MARK = "\0"  # around the name of a placeholder that is filled in here
@@ -95,6 +95,7 @@ def _context(home: Home, request: Dict[str, Any], facts: Dict[str, Any], run: Ru
     env.update(REPRUN_RUN_ID=run.run_id, REPRUN_OUTPUT=output, REPRUN_CONFIG=config)
     env["REPRUN_METRICS"] = os.path.join(scratch, "metrics.jsonl")
     env[_OURS] = scratch
+    env["PYTHONPATH"] = job_paths(env, watch=False)
     tree = facts["worktree"]["path"]
     facts = {**facts, "data_base": request.get("data_base") or tree}
     values = {"config": config, "output": output, "run_id": run.run_id, "worktree": tree}
