@@ -174,7 +174,7 @@ def ensure_manifest(
 ) -> Sealed:
     """Seals the manifest and keeps it in the object database; one that is there already is final and is used as it is."""
     if not prepared.get("locked"):
-        _capture(workspace, target, prepared["environment"])
+        _capture(workspace, target, prepared.get("environment", {}))
     if BEGUN in prepared:
         sealed: Sealed = replace(prepared[BEGUN].sealed, cleared=cleared)
         return sealed
