@@ -173,11 +173,17 @@ def ensure_manifest(
     workspace: Workspace, target: Target, spec: RunSpec, snapshot: Snapshot, prepared: Mapping[str, Any], cleared: Cleared
 ) -> Sealed:
     """Seals the manifest and keeps it in the object database; one that is there already is final and is used as it is."""
-    if not prepared.get("locked"):
-        _capture(workspace, target, prepared.get("environment", {}))
     if BEGUN in prepared:
         sealed: Sealed = replace(prepared[BEGUN].sealed, cleared=cleared)
-        return sealed
+    else:
+        sealed = _seal(workspace, target, spec, snapshot, prepared, cleared)
+    _capture(workspace, target, sealed.manifest.table("environment"))
+    return sealed
+
+
+def _seal(
+    workspace: Workspace, target: Target, spec: RunSpec, snapshot: Snapshot, prepared: Mapping[str, Any], cleared: Cleared
+) -> Sealed:
     repository, run_id = workspace.repository, cleared.attempt.run_id
     ref = refs.MANIFESTS + run_id
     blob = None if cleared.attempt.first else refs.find_ref(repository, ref)
@@ -192,7 +198,7 @@ def ensure_manifest(
 
 
 def _capture(workspace: Workspace, target: Target, environment: Mapping[str, Any]) -> None:
-    """Keeps the list of what is installed, where nothing is locked. One that is known costs two looks."""
+    """Keeps the list of what is installed that a manifest names, where nothing is locked. One that is known costs two looks."""
     digest = str(environment.get("capture", ""))
     path = os.path.join(workspace.repository.state_dir, "captures", digest)
     is_kept = not digest or (os.path.lexists(path) and has_ref(workspace.repository, refs.LOCKS + digest))

@@ -13,6 +13,8 @@ import subprocess
 import tempfile
 import time
 
+from reprun.runner.processes import find_status, signal_group
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, List, Mapping, NamedTuple, Optional, Sequence
@@ -64,10 +66,7 @@ def run_limited(
         status = _wait(process.pid, said, time.monotonic() + seconds)
     finally:
         if status is None:
-            try:
-                os.killpg(process.pid, signal.SIGKILL)  # its number is its own until it is collected
-            except ProcessLookupError:
-                pass
+            signal_group(process.pid, signal.SIGKILL)
         process.wait()
         said.take_rest()
         os.close(read)
@@ -92,9 +91,9 @@ def _wait(pid: int, said: "_Tail", end: float) -> "Optional[int]":
         ending = []
     try:
         while True:
-            found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            if found is not None:
-                return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
+            status = find_status(pid)
+            if status is not None:
+                return status
             left = end - time.monotonic()
             if left <= 0:
                 return None

@@ -10,7 +10,7 @@ import time
 from typing import Dict, List, NamedTuple, Optional, Sequence
 
 from reprun.runner.probe import Context
-from reprun.runner.processes import signal_group
+from reprun.runner.processes import find_status, signal_group
 
 _MOST, _RESULT = 1 << 20, 1 << 24  # bytes of a stream that are kept; what comes after them is read and dropped
 _TICK = 0.05
@@ -97,7 +97,7 @@ def _read(process: "subprocess.Popen[bytes]", streams: Dict[int, bytearray], unt
             if not ready or not left or time.monotonic() > until:
                 return status
             continue
-        status = process.poll()
+        status = find_status(process.pid)
         if status is not None:
             until = time.monotonic() + _PAUSE
         elif time.monotonic() > until:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import time
-from typing import List, Set
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Optional, Set
 
 
 def strays(run_id: str) -> List[int]:
@@ -27,6 +30,15 @@ def marked(name: str, value: str) -> List[int]:
         except OSError:
             continue  # gone, or another user's
     return found
+
+
+def find_status(pid: int) -> Optional[int]:
+    """The exit status of a child, negative for a signal; None while it runs. It is not collected: its number, and that of its
+    group, stay its own."""
+    found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    if found is None:
+        return None
+    return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
 
 
 def kill_group(group: int, run_id: str) -> None:

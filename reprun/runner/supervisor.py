@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 HEARTBEAT = 10.0  # seconds between two touches of started.json
 TICK = 0.1  # seconds between two looks at a limit
-_FORWARDED = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH} - {signal.SIGWINCH}
+_FORWARDED = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2}
 _IGNORED = (signal.SIGHUP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGPIPE)
 
 
@@ -282,10 +282,8 @@ class _Watch:
         outcome.pop("runner", None)
         persist(lambda: write_json(self.run.outcome, outcome))
         for path in (self.run.started, self.run.stop):
-            try:
+            with contextlib.suppress(OSError):
                 os.unlink(path)
-            except OSError:
-                pass
         publish(self.run, self.plan.get("publish", ""))
         if self.plan.get("hook"):
             from reprun.runner.post_run import post_run

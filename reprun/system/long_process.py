@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from reprun.core.errors import ToolError
 from reprun.core.frozen import dataclass
+from reprun.runner.processes import find_status
 from reprun.system.clock import ticks
 from reprun.system.process import Completed
 
@@ -58,19 +59,12 @@ def _wait(process: subprocess.Popen[bytes], watch: Watch) -> int | None:
     end = ticks() + watch.seconds
     while True:
         watch.look()
-        found = _peek(process.pid)
+        found = find_status(process.pid)
         if found is not None:
             return found
         if ticks() > end:
             return None
         _doze(process.pid)
-
-
-def _peek(pid: int) -> int | None:
-    result = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    if result is None:
-        return None
-    return result.si_status if result.si_code == os.CLD_EXITED else -result.si_status
 
 
 def _doze(pid: int) -> None:

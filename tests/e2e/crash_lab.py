@@ -22,6 +22,7 @@ from pathlib import Path
 import tracer
 from e2e_lab import fingerprint
 from lab import REPRUN, Answer, end_processes_of, run_reprun
+from traced import family_of
 
 from reprun.runner.files import remove_tree
 
@@ -148,7 +149,7 @@ class Place:
             "who": self.cell.who,
         }
         (watch / "plan.json").write_text(json.dumps(plan))
-        words = [sys.executable, "-I", tracer.__file__, str(watch / "plan.json")] if not self.cell.moment else []
+        words = [sys.executable, "-Es", tracer.__file__, str(watch / "plan.json")] if not self.cell.moment else []
         words += [REPRUN, "launch", "--name", "cell", "--", "sh", "-c", JOB, str(self.counter)]
         with open(watch / "stderr", "wb") as errors:
             process = subprocess.Popen(
@@ -178,7 +179,7 @@ class Place:
         time.sleep(self.cell.moment)
         if process.poll() is not None and self.cell.who != "all":
             return f"ended {process.returncode}"
-        for one in tracer.family_of(process.pid)[: 1 if self.cell.who == "self" else None]:
+        for one in family_of(process.pid)[: 1 if self.cell.who == "self" else None]:
             _signal(one)
         if self.cell.who == "all":
             end_processes_of(str(self.home))

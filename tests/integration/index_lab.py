@@ -12,14 +12,14 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from reprun.core.manifest import seal
+from written_manifest import manifest
+
 from reprun.core.select import Filter
 from reprun.store import scan
 from reprun.store.index import Index
 from reprun.store.rows import Row
 
 ID = "20261121-0316{:02}-m4k7qx".format
-COMMIT = "c" * 40
 
 
 class Repository:
@@ -44,7 +44,7 @@ class Repository:
         self, run_id: str, state: str = "", *, name: str = "", config: str = "", metrics: dict[str, float] | None = None
     ) -> None:
         """The refs of one run; with a state it has an outcome too."""
-        self.put(f"refs/reprun/manifests/{run_id}", manifest(run_id, name, config))
+        self.put(f"refs/reprun/manifests/{run_id}", manifest(run_id, name, more=_config_table(config)))
         if state:
             self.end(run_id, state, metrics)
 
@@ -105,28 +105,5 @@ def parse_config(text: str, style: str) -> object:
     return json.loads(text) if style == "json" else tomllib.loads(text)
 
 
-def manifest(run_id: str, name: str = "", config: str = "") -> bytes:
-    body = f"""schema_version = 1
-run_id = "{run_id}"
-name = "{name}"
-why = "because"
-created = "2026-11-21T03:16:22Z"
-parent = ""
-[command]
-argv = ["python", "train.py", "--out", "{{output}}"]
-cwd = ""
-[code]
-commit = "{COMMIT}"
-tree = "{"d" * 40}"
-branch = "main"
-[seeds]
-root = 7
-named = {{}}
-[environment]
-[variables]
-[target]
-name = "local"
-"""
-    if config:
-        body += f"[config]\nformat = \"json\"\ntext = '{config}'\n"
-    return seal(body.encode())
+def _config_table(text: str) -> str:
+    return f"[config]\nformat = \"json\"\ntext = '{text}'\n" if text else ""

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from index_lab import COMMIT, ID, Repository, manifest
+from index_lab import ID, Repository
+from written_manifest import COMMIT, manifest
 
 from reprun.core.frozen import replace
 from reprun.core.manifest import seal

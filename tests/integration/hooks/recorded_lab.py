@@ -5,36 +5,14 @@ from __future__ import annotations
 import json
 
 from lab import Run
-
-from reprun.core.manifest import seal
+from written_manifest import manifest
 
 
 def record(git: Run, run_id: str, state: str = "finished", name: str = "") -> str:
     """A run of HEAD with its manifest and its outcome, as refs; its id."""
     commit, tree = git("rev-parse", "HEAD"), git("rev-parse", "HEAD^{tree}")
-    manifest = f"""schema_version = 1
-run_id = "{run_id}"
-name = {json.dumps(name)}
-why = ""
-created = "2026-11-21T03:16:22Z"
-parent = ""
-[command]
-argv = ["python", "train.py", "--token", "hidden"]
-cwd = ""
-[code]
-commit = "{commit}"
-tree = "{tree}"
-branch = "main"
-[seeds]
-root = 7
-named = {{}}
-[environment]
-[variables]
-[target]
-name = "local"
-"""
     outcome = {"schema_version": 1, "run_id": run_id, "state": state, "exit_code": 0 if state == "finished" else 3}
-    _put(git, f"refs/reprun/manifests/{run_id}", seal(manifest.encode()))
+    _put(git, f"refs/reprun/manifests/{run_id}", manifest(run_id, name, word="hidden", code=(commit, tree)))
     _put(git, f"refs/reprun/outcomes/{run_id}", json.dumps({**outcome, "ended": 1795290000.0, "seconds": 62.0}).encode())
     return run_id
 
