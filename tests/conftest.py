@@ -26,7 +26,7 @@ from pathlib import Path
 
 import pytest
 from conda_channel import Channel, ensure_channel
-from lab import ABILITIES, NOT_EVERYWHERE, Answer, Run, remove_with_processes, run_reprun
+from lab import ABILITIES, NOT_EVERYWHERE, Answer, Run, commands, remove_with_processes, run_reprun
 from netlab import NetLab
 from ssh_lab import SshHost, SshLab
 
@@ -38,12 +38,20 @@ _TOOLS = {"repo": {"git"}, "git": {"git"}, "home": {"git", "tmux"}, "ssh_lab": _
 _TOOLS["conda_channel"] = {"gcc", "strip"}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The libraries as a new process loads them."""
+    parser.addoption(
+        "--cold", action="store_true", help="each reprun of the tests is a new Python, as for users; see tests/warm.py"
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Nothing of an outer git hook, tmux or reprun job reaches a test, and Python keeps what it compiled, as it does for users.
 
     Where the variable is set that forbids it, every command of ours compiled all of its modules anew: half of its time.
     """
     config.addinivalue_line("markers", "needs(*names): what the test needs beside its fixtures: programs, abilities of lab.py")
+    config.addinivalue_line("markers", "cold: each reprun is a new Python, as for users; else it may be a fork, see warm.py")
     for name in list(os.environ):
         if name.startswith(("GIT_", "TMUX", "REPRUN_")):
             del os.environ[name]
@@ -52,10 +60,12 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # before there are workers, which take it from here
     sys.dont_write_bytecode = False
     os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])  # a system may have no `python`
+    commands.begin()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A tool or an ability that is missing is a skip on a laptop and a failure in CI, but for what not every machine can have."""
+    commands.cold = item.config.getoption("cold") or item.get_closest_marker("cold") is not None
     wanted = {tool for name in getattr(item, "fixturenames", ()) for tool in _TOOLS.get(name, ())}
     wanted |= {tool for mark in item.iter_markers("needs") for tool in mark.args}
     missing = sorted(need for need in wanted if not is_here(need))

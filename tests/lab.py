@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hiding import can_hide
+from warm import Facts, NotBegunError, Warm, facts
 
 from reprun.runner.files import remove_tree
 
@@ -48,18 +49,49 @@ class Answer:
         return self.json["data"]
 
 
+class Commands:
+    """How this process of pytest runs the installed command: new processes only while `cold`."""
+
+    def __init__(self) -> None:
+        self.cold = False
+        self._environ: dict[str, str] = {}
+        self._facts: Facts = ()
+        self._warm: Warm | None = None
+
+    def begin(self) -> None:
+        """Before any test: what is so now is so for the process that forks."""
+        self._environ = dict(os.environ)
+        if sys.platform == "linux":
+            self._facts = facts(self._environ)
+
+    def warm(self) -> Warm | None:
+        """The process that forks, made when it is first asked for; None where it cannot be as it should."""
+        if self._warm is None and self._facts and facts(self._environ) == self._facts:
+            self._warm = Warm(REPRUN, self._environ)
+        return self._warm
+
+
+commands = Commands()
+
+
 def run_reprun(*words: str, cwd: str | os.PathLike[str] | None = None, env: dict[str, str] | None = None) -> Answer:
-    """Runs `reprun words…` as it is installed, in `cwd`, with `env` added to this process's environment."""
+    """Runs `reprun words…` as it is installed, in `cwd`, with `env` added to this process's environment.
+
+    A process that has the libraries loaded forks for it (warm.py) unless a test is marked `cold`, or something is not as there.
+    """
+    environ = {**os.environ, **(env or {})}
+    warm = None if commands.cold else commands.warm()
+    if warm and warm.serves(environ) and not any("\0" in word for word in words):
+        with suppress(NotBegunError):
+            return _answer(*warm.run(list(words), cwd, environ, 200))
     done = subprocess.run(
-        [REPRUN, *words],
-        cwd=cwd,
-        env={**os.environ, **(env or {})},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=200,
-        check=False,
+        [REPRUN, *words], cwd=cwd, env=environ, stdin=subprocess.DEVNULL, capture_output=True, timeout=200, check=False
     )
-    return Answer(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
+    return _answer(done.returncode, done.stdout, done.stderr)
+
+
+def _answer(status: int, output: bytes, errors: bytes) -> Answer:
+    return Answer(status, output.decode("utf-8", "replace"), errors.decode("utf-8", "replace"))
 
 
 def until(condition: Callable[[], T], what: str = "", seconds: float = SECONDS) -> T:

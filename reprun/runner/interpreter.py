@@ -116,11 +116,14 @@ def _read_memo(path: str) -> Optional[Dict[str, Any]]:
 
 
 def _ask(interpreter: str, env: Mapping[str, str], cwd: str) -> Dict[str, Any]:
+    # It loads nothing of the user's: what is compiled of the standard library is taken from where it is, and nothing is written.
+    env = {**env, "PYTHONDONTWRITEBYTECODE": "1"}
+    env.pop("PYTHONPYCACHEPREFIX", None)
     try:
         done = subprocess.run(
             [interpreter, "-c", _PROBE],
             cwd=cwd,
-            env=dict(env),
+            env=env,
             check=False,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

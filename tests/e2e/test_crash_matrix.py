@@ -183,10 +183,10 @@ def test_the_journal_is_only_a_memo(step: str, names_of: Callable[[str], list[st
 
 
 def copy_of_package(folder: Path, file: str, text: str, instead: str) -> Path:
-    """The package, copied, with a fault put into one of its files."""
+    """The package, copied with what is compiled of it, with a fault put into one of its files."""
     package = Path(next(iter(reprun.__path__)))
     copy = folder / "package"
-    shutil.copytree(package, copy / "reprun", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(package, copy / "reprun")
     broken = copy / "reprun" / file
     assert broken.read_text().count(text) == 1, f"{file} has changed: put the fault in anew"
     broken.write_text(broken.read_text().replace(text, instead))

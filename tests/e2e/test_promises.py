@@ -13,7 +13,7 @@ import pytest
 from e2e_lab import Reprun, fingerprint, is_alive, kill, launch, output_of, pid, run, says_nicely, show, wait
 from lab import REPRUN, Run, until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.cold]
 
 
 class TestTheDevTreeIsSacred:

@@ -1,0 +1,93 @@
+"""A command that a warm process forks finds what a new process finds."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lab import processes_of, until
+from warm import _EARLY, _MODULES, Warm
+
+SCRIPT = """
+import json, os, resource, signal, sys
+umask = os.umask(0)
+streams = [[s.name, s.mode, s.encoding, s.errors, s.line_buffering, s.isatty()] for s in (sys.stdin, sys.stdout, sys.stderr)]
+inner = [n for n in sys.modules if n.partition('.')[0] == 'reprun']
+print(json.dumps({
+    'words': sys.argv, 'folder': os.getcwd(), 'umask': umask, 'environ': dict(os.environ), 'path': sys.path, 'inner': inner,
+    'flags': list(sys.flags), 'streams': streams, 'own': sorted(n for n in globals() if n[:2] == '__' and n != '__annotations__'
+    and n != '__cached__'), 'file': __file__, 'name': __name__, 'main': sys.modules['__main__'].__dict__ is globals(),
+    'open': [os.fstat(n).st_mode for n in range(64) if os.path.exists('/proc/self/fd/%d' % n)], 'read': sys.stdin.read(),
+    'signals': [str(signal.getsignal(n)).split(' at ')[0] for n in range(1, 32)], 'group': [os.getpgrp(), os.getsid(0)],
+    'limits': [resource.getrlimit(n) for n in range(16)], 'mask': sorted(signal.pthread_sigmask(0, [])),
+    'inherited': os.popen('ls /proc/self/fd | wc -l').read(), 'variables': os.popen('env -0 | grep -zv ^_= | sort -z | sha256sum').read(),
+}))
+print('said', file=sys.stderr)
+how = sys.argv[1]
+if how == 'signal': os.kill(os.getpid(), signal.SIGTERM)
+if how == 'text': sys.exit('text')
+if how == 'raise': raise ValueError
+if how == 'wait': signal.pause()
+sys.exit(None if how == 'none' else int(how))
+"""
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    path = tmp_path / "bin" / "command"
+    path.parent.mkdir()
+    path.write_text(SCRIPT)
+    return path
+
+
+@pytest.fixture
+def warm(script: Path) -> Iterator[Warm]:
+    made = Warm(str(script), dict(os.environ))
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("how", ["0", "7", "none", "text", "raise", "signal"])
+def test_it_finds_what_a_new_process_finds(how: str, script: Path, warm: Warm, tmp_path: Path) -> None:
+    folder, environ = tmp_path / "übel\udcff", {**os.environ, "HOME": "/nowhere", "ODD": "ü \udcff\n"}
+    folder.mkdir()
+    os.umask(0o027)
+    os.environ["ANOTHER"] = "1"  # what is here is no matter: what is handed over is
+    assert warm.serves(environ)
+    status, output, errors = warm.run([how, "a b", "ü\udcff", ""], folder, environ, 60)
+    words = [sys.executable, str(script), how, "a b", "ü\udcff", ""]
+    done = subprocess.run(words, cwd=folder, env=environ, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    assert json.loads(output or "null") == json.loads(done.stdout or "null")
+    assert (status, how != "raise" and errors) == (done.returncode, how != "raise" and done.stderr)
+    assert errors.splitlines()[-1] == done.stderr.splitlines()[-1]
+
+
+def test_one_that_takes_too_long_is_killed(warm: Warm, tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    with pytest.raises(subprocess.TimeoutExpired):
+        warm.run(["wait"], tmp_path / "x", dict(os.environ), 0.1)
+    until(lambda: not [pid for pid in processes_of(str(tmp_path)) if os.readlink(f"/proc/{pid}/cwd") == str(tmp_path / "x")])
+    assert warm.run(["3"], None, dict(os.environ), 60)[0] == 3
+
+
+@pytest.mark.parametrize("name", ["PYTHONPATH", "PYTHONHASHSEED", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "TYPER_USE_RICH"])
+def test_what_python_reads_as_it_starts_is_left_to_a_new_process(warm: Warm, name: str) -> None:
+    assert not warm.serves({**os.environ, name: "0"})
+
+
+def test_the_libraries_are_loaded_and_reprun_is_not(private_home: Path) -> None:
+    """Of what is loaded before, nothing looks at the environment, but for names that a fork shares."""
+    look = f"""
+import importlib, os, sys
+read, real = set(), type(os.environ).__getitem__
+type(os.environ).__getitem__ = lambda self, name: (read.add(name), real(self, name))[1]
+for name in {_MODULES!r}: importlib.import_module(name)
+print(*[name for name in sys.modules if name.partition('.')[0] == 'reprun'], *read)
+"""
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert done.stdout and all(name.startswith(_EARLY) for name in done.stdout.split()), done.stdout
