@@ -25,7 +25,8 @@ print(json.dumps({
     'open': [os.fstat(n).st_mode for n in range(64) if os.path.exists('/proc/self/fd/%d' % n)], 'read': sys.stdin.read(),
     'signals': [str(signal.getsignal(n)).split(' at ')[0] for n in range(1, 32)], 'group': [os.getpgrp(), os.getsid(0)],
     'limits': [resource.getrlimit(n) for n in range(16)], 'mask': sorted(signal.pthread_sigmask(0, [])),
-    'inherited': os.popen('ls /proc/self/fd | wc -l').read(), 'variables': os.popen('env -0 | grep -zv ^_= | sort -z | sha256sum').read(),
+    'inherited': os.popen('ls /proc/self/fd | wc -l').read(),
+    'variables': os.popen('env -0 | grep -zv ^_= | sort -z | sha256sum').read(),
 }))
 print('said', file=sys.stderr)
 how = sys.argv[1]
