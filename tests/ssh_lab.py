@@ -29,6 +29,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from known_runner import put_runner
 from lab import SECONDS, end_processes_of, remove_with_processes
 from relay import Relay
 from ssh_daemon import Daemon
@@ -145,6 +146,11 @@ class SshHost:
     def environ(self) -> dict[str, str]:
         """What makes reprun call ssh so."""
         return {"REPRUN_SSH": shlex.join(self.command)}
+
+    def meet(self) -> SshHost:
+        """Makes it a host that has this version's runner already."""
+        put_runner(self.home / ".local/share/reprun")
+        return self
 
     def run(self, command: str, stdin: bytes = b"", name: str | None = None) -> subprocess.CompletedProcess[bytes]:
         """Runs one command line on the host, in its login shell, over a new connection."""

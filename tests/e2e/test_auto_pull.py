@@ -20,7 +20,7 @@ JOB = ("sh", "-c", "echo 1 > {output}/a.json; echo 2 > {output}/b; head -c 5000 
 def far(repo: Path, home: Path, ssh_host: SshHost, monkeypatch: pytest.MonkeyPatch) -> SshHost:
     monkeypatch.setenv("REPRUN_SSH", ssh_host.environ["REPRUN_SSH"])
     know(repo, ssh_host, AUTO)
-    return ssh_host
+    return ssh_host.meet()
 
 
 def _over(reprun: Reprun) -> str:

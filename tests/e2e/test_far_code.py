@@ -20,7 +20,7 @@ Reprun = Callable[..., Answer]
 @pytest.fixture
 def gpu1(ssh_lab: SshLab, tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch) -> SshHost:
     """A host for which all folders of the dev side are empty."""
-    host = hide(ssh_lab.host("gpu1"), tmp_path)
+    host = hide(ssh_lab.host("gpu1").meet(), tmp_path)
     describe(host)
     monkeypatch.setenv("REPRUN_SSH", host.environ["REPRUN_SSH"])
     return host

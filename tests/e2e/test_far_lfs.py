@@ -31,7 +31,7 @@ def content() -> bytes:
 @pytest.fixture
 def far_away(ssh_lab: SshLab, tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch) -> SshHost:
     """A host that sees nothing of the dev side."""
-    host = hide(ssh_lab.host("gpu1"), tmp_path)
+    host = hide(ssh_lab.host("gpu1").meet(), tmp_path)
     describe(host)
     monkeypatch.setenv("REPRUN_SSH", host.environ["REPRUN_SSH"])
     return host

@@ -24,7 +24,7 @@ Reprun = Callable[..., Answer]
 @pytest.fixture
 def gpu1(ssh_lab: SshLab, tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch) -> SshHost:
     """A host that sees nothing of the dev side."""
-    host = hide(ssh_lab.host("gpu1"), tmp_path)
+    host = hide(ssh_lab.host("gpu1").meet(), tmp_path)
     describe(host)
     monkeypatch.setenv("REPRUN_SSH", host.environ["REPRUN_SSH"])
     return host
@@ -163,7 +163,7 @@ def test_a_first_push_that_breaks(gpu1: SshHost, repo: Path, git: Run, reprun: R
 
 def test_a_disk_that_is_seen_and_then_no_more(ssh_lab: SshLab, tmp_path: Path, repo: Path, reprun: Reprun) -> None:
     """First nothing is copied; then the code is sent, for what was borrowed is out of sight; then it is borrowed again."""
-    host = ssh_lab.host("gpu1")
+    host = ssh_lab.host("gpu1").meet()
     describe(host)
     edit(repo, "seen")
     data = run_far(reprun, host, "--", "true")

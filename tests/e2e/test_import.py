@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.needs("hiding")]
 def far(repo: Path, home: Path, tmp_path: Path, ssh_host: SshHost, monkeypatch: pytest.MonkeyPatch) -> SshHost:
     monkeypatch.setenv("REPRUN_SSH", ssh_host.environ["REPRUN_SSH"])
     know(repo, ssh_host)
-    return hide(ssh_host, tmp_path)  # it does not see the disk of the machines that launch
+    return hide(ssh_host.meet(), tmp_path)  # it does not see the disk of the machines that launch
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.e2e
 def far(repo: Path, home: Path, ssh_host: SshHost, monkeypatch: pytest.MonkeyPatch) -> SshHost:
     monkeypatch.setenv("REPRUN_SSH", ssh_host.environ["REPRUN_SSH"])
     know(repo, ssh_host)
-    return ssh_host
+    return ssh_host.meet()
 
 
 class Job:

@@ -41,7 +41,7 @@ def far(repo: Path, home: Path, ssh_host: SshHost, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("REPRUN_SSH", ssh_host.environ["REPRUN_SSH"])
     know(repo, ssh_host)
     (repo / "write.py").write_text(WRITER)
-    return ssh_host
+    return ssh_host.meet()
 
 
 def test_everything_comes_as_it_is_there(far: SshHost, home: Path, reprun: Reprun) -> None:

@@ -41,7 +41,7 @@ INSTANTS = {
 @pytest.mark.parametrize("whom", ["launch", "and-its-ssh"])
 @pytest.mark.parametrize("instant", INSTANTS)
 def test_a_launch_that_was_killed_runs_once(repo: Path, reprun: Reprun, ssh_host: SshHost, instant: str, whom: str) -> None:
-    describe(repo, ssh_host)
+    describe(repo, ssh_host.meet())
     how = {"env": ssh_host.environ}
     assert reprun("launch", "--on", "gpu1", "--follow", "--name", "first", "--", "true", **how).rc == 0
     for path in (repo / ".git" / "reprun" / "journal").rglob("*.jsonl"):
@@ -66,7 +66,7 @@ def test_a_launch_that_was_killed_runs_once(repo: Path, reprun: Reprun, ssh_host
 
 def test_a_supervisor_that_hangs_is_not_replaced(repo: Path, reprun: Reprun, ssh_host: SshHost) -> None:
     """The run reads as it is, however often it is resumed."""
-    describe(repo, ssh_host)
+    describe(repo, ssh_host.meet())
     words = ["launch", "--on", "gpu1", "--name", "far", "--json", "--", "sleep", "1000"]
     run_id = reprun(*words, env=ssh_host.environ).data["run_id"]
     path = ssh_host.home / PLACE / "runs" / run_id / "claim"

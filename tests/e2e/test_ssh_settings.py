@@ -49,7 +49,7 @@ SETTINGS = {
 @pytest.fixture
 def gpu1(repo: Path, home: Path, ssh_host: SshHost) -> SshHost:
     (repo / "reprun.toml").write_text('[targets.gpu1]\nhost = "gpu1"\n')
-    return ssh_host
+    return ssh_host.meet()
 
 
 @pytest.fixture
