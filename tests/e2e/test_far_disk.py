@@ -20,7 +20,7 @@ SMALL = 'mount -t tmpfs -o size=40m none "$0" || exit; exec "$@"'
 @pytest.fixture
 def gpu1(ssh_lab: SshLab, tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch) -> SshHost:
     """A host that sees nothing of the dev side, whose HOME is a disk of 40 MiB."""
-    host = ssh_lab.host("gpu1").meet()
+    host = ssh_lab.host("gpu1")
     hide(host, tmp_path, "sh", "-c", SMALL, str(host.home))
     describe(host)
     monkeypatch.setenv("REPRUN_SSH", host.environ["REPRUN_SSH"])
