@@ -9,7 +9,7 @@ import typer
 
 from reprun.cli.envelope import answer, say
 from reprun.cli.options import As_json
-from reprun.commands.hook_care import Changed, check_names, get_hook, install_hooks, list_hooks, trust_hook, uninstall_hooks
+from reprun.commands.hook_care import Changed, check_names, get_hooks, install_hooks, list_hooks, trust_hook, uninstall_hooks
 from reprun.core.hooking import OURS, SHIPPED, USUAL
 from reprun.core.text import show, show_block
 from reprun.workspace import open_workspace
@@ -100,8 +100,8 @@ def trust(
         if name == NOTIFY:
             found.append(Changed(name, "reprun.toml", "trusted" if trust_notify(workspace) else "nothing to trust"))
             continue
-        hook = get_hook(workspace, name)
-        found.append(Changed(name, hook.path, "trusted" if trust_hook(workspace, hook) else "nothing to trust"))
+        for hook in get_hooks(workspace, name):
+            found.append(Changed(name, hook.path, "trusted" if trust_hook(workspace, hook) else "nothing to trust"))
     return _answer(found)
 
 
@@ -119,9 +119,9 @@ def run(
     from reprun.commands.end_hooks import run_by_hand
 
     workspace = open_workspace()
-    hook = get_hook(workspace, check_names([name], OURS)[0])
+    hooks = get_hooks(workspace, check_names([name], OURS)[0])
     row = workspace.find_run(run)
-    ended = run_by_hand(workspace, hook, row)
+    ended = run_by_hand(workspace, hooks, row)
     status = 5 if ended.status is None else 128 - ended.status if ended.status < 0 else ended.status
     said = ended.said.decode("utf-8", "replace")
 

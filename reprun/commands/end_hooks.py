@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from reprun.commands.hook_context import ground_of, repository_data, run_of_manifest
 from reprun.commands.launch import Tell, ignore
@@ -12,9 +13,9 @@ from reprun.core.asides import add_aside
 from reprun.core.errors import RefusedError, ReprunError
 from reprun.core.hooking import render_context
 from reprun.core.outcome import RunState
-from reprun.hooks.finding import Hook, find_hook
+from reprun.hooks.finding import Hook, find_hooks
 from reprun.hooks.marks import Marks
-from reprun.hooks.running import run_hook, running
+from reprun.hooks.running import joined, run_hook, running
 from reprun.hooks.trust import Trust
 from reprun.store.rows import Row
 from reprun.system.limited import Ended
@@ -26,64 +27,69 @@ NAME = "post-run"
 def run_end_hooks(workspace: Workspace, tell: Tell = ignore) -> None:
     """Runs the hook for all runs that this command knows to be over. Never fails: what goes wrong is said."""
     try:
-        hook = find_hook(ground_of(workspace), NAME)
-        if hook is None or NAME in running():
+        hooks = find_hooks(ground_of(workspace), NAME)
+        if not hooks or NAME in running():
             return
         marks, trust = Marks(workspace.repository.state_dir), Trust(workspace.repository.state_dir)
-        over = _find_over(workspace, hook, marks)
-        if over and (hook.trouble or not hook.is_executable or trust.distrust(hook)):
-            add_aside(f"{why_not(hook, trust)}; {len(over)} runs wait for it")
-            return
+        over = _find_over(workspace, hooks, marks)
+        for hook in hooks if over else ():
+            if hook.trouble or not hook.is_executable or trust.distrust(hook):
+                wait = "1 run waits" if len(over) == 1 else f"{len(over)} runs wait"
+                add_aside(f"{why_not(hook, trust)}; {wait} for it")
+                return
         for run_id, state in over.items():
             if marks.claim(run_id, NAME):
                 tell(f"running the {NAME} hook of {run_id}")
-                _run(workspace, hook, run_id, state)
+                _run(workspace, hooks, run_id, state)
             _settle(marks, run_id)
     except (ReprunError, OSError) as error:
         add_aside(f"the {NAME} hook was not run: {error}")
 
 
-def run_for(workspace: Workspace, hook: Hook, run_id: str, state: RunState | None) -> Ended:
-    """Runs a hook about a run that is sealed, and notes what became of it."""
+def run_for(workspace: Workspace, hooks: Sequence[Hook], run_id: str, state: RunState | None) -> list[Ended]:
+    """Runs hooks of one name about a run that is sealed, and notes what became of them."""
+    name, seconds = hooks[0].name, workspace.settings.hook_rules().timeout
     run = run_of_manifest(workspace.manifest(run_id), state)
-    context = render_context(hook.name, "dev", run, repository=repository_data(workspace))
+    context = render_context(name, "dev", run, repository=repository_data(workspace))
     repository = workspace.repository
-    ended = run_hook(hook, repository.top, repository.git.where, context, workspace.settings.hook_rules().timeout)
-    Marks(repository.state_dir).write(run_id, hook.name, ended, sha256=hook.digest)
-    return ended
+    ends = [run_hook(hook, repository.top, repository.git.where, context, seconds) for hook in hooks]
+    Marks(repository.state_dir).write(run_id, name, joined(ends), sha256=",".join(hook.digest for hook in hooks))
+    return ends
 
 
-def run_by_hand(workspace: Workspace, hook: Hook, row: Row) -> Ended:
-    """Runs a hook because somebody wants it, however often it was run. Raises `RefusedError` for one that must not run."""
+def run_by_hand(workspace: Workspace, hooks: Sequence[Hook], row: Row) -> Ended:
+    """Runs hooks of one name because somebody wants it, however often they were run. Raises `RefusedError` for one that must not
+    run."""
     trust = Trust(workspace.repository.state_dir)
-    if hook.trouble or not hook.is_executable:
-        raise RefusedError(why_not(hook, trust), hint="reprun hooks ls")
-    trust.require(hook)
-    state = get_state(workspace, row) if hook.name == NAME else None
-    ended = run_for(workspace, hook, row.run_id, state)
-    if hook.name == NAME:
+    for hook in hooks:
+        if hook.trouble or not hook.is_executable:
+            raise RefusedError(why_not(hook, trust), hint="reprun hooks ls")
+        trust.require(hook)
+    is_end = hooks[0].name == NAME
+    ended = joined(run_for(workspace, hooks, row.run_id, get_state(workspace, row) if is_end else None))
+    if is_end:
         Marks(workspace.repository.state_dir).settle(row.run_id)
     return ended
 
 
-def _run(workspace: Workspace, hook: Hook, run_id: str, state: RunState) -> None:
-    marks = Marks(workspace.repository.state_dir)
+def _run(workspace: Workspace, hooks: Sequence[Hook], run_id: str, state: RunState) -> None:
     try:
-        ended = run_for(workspace, hook, run_id, state)
+        ends = run_for(workspace, hooks, run_id, state)
     except (ReprunError, OSError) as error:
-        marks.write(run_id, hook.name, None, why=str(error))
+        Marks(workspace.repository.state_dir).write(run_id, NAME, None, why=str(error))
         add_aside(f"the {NAME} hook of {run_id} was not run: {error}")
         return
-    say_failure(hook, ended, workspace.settings.hook_rules().timeout, f" of {run_id}")
+    for hook, ended in zip(hooks, ends, strict=True):
+        say_failure(hook, ended, workspace.settings.hook_rules().timeout, f" of {run_id}")
 
 
-def _find_over(workspace: Workspace, hook: Hook, marks: Marks) -> dict[str, RunState]:
+def _find_over(workspace: Workspace, hooks: Sequence[Hook], marks: Marks) -> dict[str, RunState]:
     """The runs whose end is known and for which nothing is noted yet: those that were launched with the hook in place, and those
     that have ended since it is there."""
     awaited = marks.awaited()
     unknown = [run_id for run_id in awaited if run_id not in workspace.ended]
     over = {run_id: state for run_id, state in workspace.shared_outcomes(unknown).items() if state.is_final}
-    since = os.stat(hook.path).st_ctime
+    since = min((os.stat(hook.path).st_ctime for hook in hooks if os.path.exists(hook.path)), default=float("inf"))
     for run_id, state in workspace.ended.items():
         if run_id in awaited or (_ended_at(state) >= since and _is_new(workspace, marks, run_id)):
             over[run_id] = state

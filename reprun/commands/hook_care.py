@@ -11,7 +11,7 @@ from reprun.core.frozen import dataclass
 from reprun.core.hooking import OURS, SHIPPED
 from reprun.core.text import show
 from reprun.hooks import installing
-from reprun.hooks.finding import Hook, find_hook
+from reprun.hooks.finding import Ground, Hook, find_hooks
 from reprun.hooks.ready import render_hook, shipped_text
 from reprun.hooks.running import executable
 from reprun.hooks.trust import Trust
@@ -42,7 +42,15 @@ class Changed:
 
 def list_hooks(workspace: Workspace) -> list[Listed]:
     """All hooks that have to do with reprun, and whether they run."""
-    return [_listed(workspace, name) for name in ALL]
+    ground, trust = ground_of(workspace), Trust(workspace.repository.state_dir)
+    listed = []
+    for name in ALL:
+        hooks = find_hooks(ground, name)
+        listed += [_configured(trust, hook) for hook in hooks if hook.key]
+        file = next((hook for hook in hooks if not hook.key), None)
+        if file is not None or not hooks:
+            listed.append(_listed(ground, trust, file, name))
+    return listed
 
 
 def install_hooks(workspace: Workspace, names: Sequence[str]) -> list[Changed]:
@@ -77,45 +85,58 @@ def check_names(names: Iterable[str], known: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def get_hook(workspace: Workspace, name: str) -> Hook:
-    """The hook. Raises `NotFoundError` when there is none."""
+def get_hooks(workspace: Workspace, name: str) -> list[Hook]:
+    """The hooks of that name. Raises `NotFoundError` when there is none."""
     ground = ground_of(workspace)
-    hook = find_hook(ground, name)
-    if hook is None:
+    hooks = find_hooks(ground, name)
+    if not hooks:
         hint = f"reprun hooks install {name}" if name in SHIPPED else "reprun hooks ls"
         raise NotFoundError(f"there is no {name} hook in {show(ground.folder)}", hint=hint)
-    return hook
+    return hooks
 
 
 def untrusted(workspace: Workspace) -> list[Hook]:
     """The hooks of ours that are here and wait to be trusted."""
     trust, ground = Trust(workspace.repository.state_dir), ground_of(workspace)
-    hooks = [find_hook(ground, name) for name in OURS]
-    return [hook for hook in hooks if hook is not None and hook.digest and trust.distrust(hook)]
+    hooks = [hook for name in OURS for hook in find_hooks(ground, name)]
+    return [hook for hook in hooks if hook.digest and trust.distrust(hook)]
 
 
 def trust_hook(workspace: Workspace, hook: Hook) -> bool:
     """Trusts a hook as it is now; False when there is nothing to trust. Raises `RefusedError` for one that cannot be run."""
     if not hook.digest:
         why = hook.trouble or "it is not executable (chmod +x)"
-        raise RefusedError(f"the {hook.name} hook {show(hook.path)} cannot be run: {why}", hint="reprun hooks ls")
+        raise RefusedError(f"the {hook.name} hook {hook.shown} cannot be run: {why}", hint="reprun hooks ls")
     return bool(hook.why) and Trust(workspace.repository.state_dir).add(hook.name, hook.digest, hook.path)
 
 
-def _listed(workspace: Workspace, name: str) -> Listed:
-    ground = ground_of(workspace)
-    hook, spot = find_hook(ground, name), installing.look(ground.folder, name)
+def _configured(trust: Trust, hook: Hook) -> Listed:
+    """A hook of git's settings. A git before 2.54 knows none, so of what git itself runs it is not said that it runs."""
+    by = "the repository" if hook.why else "you"
+    if hook.trouble:
+        return Listed(hook.name, hook.path, "cannot be run", by, f"{hook.key}: {hook.trouble}")
+    if hook.name not in OURS:
+        return Listed(hook.name, hook.path, "runs", by, f"{hook.key}, by git since 2.54")
+    said = trust.distrust(hook)
+    return Listed(
+        hook.name, hook.path, "not trusted" if said else "runs", by, f"reprun hooks trust {hook.name}" if said else hook.key
+    )
+
+
+def _listed(ground: Ground, trust: Trust, hook: Hook | None, name: str) -> Listed:
+    spot = installing.look(ground.folder, name)
     by = {"none": "", "ours": "reprun", "edited": "reprun, edited since"}.get(spot.kind, "you")
     if spot.through:
         by = "another tool, which calls reprun"
     if hook is None:
-        return Listed(name, spot.path, "none", by if spot.kind != "none" else "")
+        off = f"hook.{name}.enabled is false" if name in ground.settings.off and spot.kind != "none" else ""
+        return Listed(name, spot.path, "none", by if spot.kind != "none" else "", off)
     more = f"after {os.path.basename(spot.kept)}" if spot.earlier and spot.kind != "theirs" else ""
     if hook.trouble:
         return Listed(name, hook.path, "cannot be run", by, hook.trouble)
     if not hook.is_executable:
         return Listed(name, hook.path, "not executable", by, "chmod +x")
-    said = Trust(workspace.repository.state_dir).distrust(hook) if name in OURS else ""
+    said = trust.distrust(hook) if name in OURS else ""
     if hook.why and by == "you":
         by = "the repository" if "part of" in hook.why else "somebody else"
     return Listed(name, hook.path, "not trusted" if said else "runs", by, f"reprun hooks trust {name}" if said else more)

@@ -19,7 +19,8 @@ _OF_OUTCOME = ("started", "ended", "seconds", "signal", "stopped_by", "hostname"
 def ground_of(workspace: Workspace) -> Ground:
     """The repository as far as hooks are concerned."""
     repository = workspace.repository
-    return Ground(repository.hooks_dir, repository.top, repository.git_dir, repository.common_dir)
+    settings = repository.hook_settings()
+    return Ground(repository.hooks_dir, repository.top, repository.git_dir, repository.common_dir, settings)
 
 
 def repository_data(workspace: Workspace) -> dict[str, str]:

@@ -7,16 +7,17 @@ from reprun.core.asides import add_aside
 from reprun.core.errors import RefusedError, ReprunError, ToolError
 from reprun.core.hooking import render_context
 from reprun.core.spec import Attempt, Job, RunSpec, Snapshot
-from reprun.core.text import show, show_block
-from reprun.hooks.finding import Hook, find_hook
+from reprun.core.text import show_block
+from reprun.hooks.finding import Hook, find_hooks
 from reprun.hooks.marks import Marks
-from reprun.hooks.running import last_words, run_hook, running
+from reprun.hooks.running import joined, last_words, run_hook, running
 from reprun.hooks.trust import Trust
 from reprun.workspace import Workspace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from reprun.system.limited import Ended
 
@@ -39,55 +40,73 @@ class LaunchHooks:
 
         Raises `RefusedError` when it says no, or cannot say yes: it is not trusted, cannot be started, takes too long.
         """
-        run_id = attempt.run_id
-        hook = find_hook(self.ground, "pre-launch")
-        passed = self.marks.read(run_id, "pre-launch") if hook and not attempt.first else {}
-        if hook is not None and not (passed.get("status") == 0 and passed.get("commit") == snapshot.commit):
-            self._require(hook)
-            if hook.is_executable:
-                tell("running the pre-launch hook")
-                run = run_of_spec(run_id, spec, snapshot)
-                self._judge(hook, self._run(hook, run, snapshot.commit))
-        if find_hook(self.ground, "post-run") is not None:
+        run_id, hooks = attempt.run_id, find_hooks(self.ground, "pre-launch")
+        asked = {"commit": snapshot.commit, "sha256": ",".join(hook.digest for hook in hooks)}
+        passed = self.marks.read(run_id, "pre-launch") if hooks and not attempt.first else {}
+        if hooks and {**passed, **asked, "status": 0} != passed:
+            self._ask(hooks, run_of_spec(run_id, spec, snapshot), asked, tell)
+        if find_hooks(self.ground, "post-run"):
             self.marks.await_end(run_id)
 
     def after(self, spec: RunSpec, snapshot: Snapshot, job: Job) -> None:
-        """Tells `post-launch` of a job that was started. What becomes of it is said, and changes nothing."""
-        hook = find_hook(self.ground, "post-launch")
-        if hook is None or hook.name in running():
+        """Tells `post-launch` of a job that was started, once, whoever carries the launch on. What becomes of it is said, and
+        changes nothing."""
+        hooks = find_hooks(self.ground, "post-launch")
+        if not hooks or "post-launch" in running():
             return
         try:
-            if self.trust.distrust(hook) or hook.trouble or not hook.is_executable:
-                add_aside(f"{why_not(hook, self.trust)}; it was not run")
+            fit = [hook for hook in hooks if not self._is_passed_over(hook)]
+            if not fit or not self.marks.claim(job.run_id, "post-launch"):
                 return
             run = {**run_of_spec(job.run_id, spec, snapshot), "run_dir": job.run_dir, "state": job.state}
-            say_failure(hook, self._run(hook, run, snapshot.commit), self.seconds)
+            ends = []
+            for hook in fit:
+                ends.append(self._run(hook, run))
+                say_failure(hook, ends[-1], self.seconds)
+            more = {"commit": snapshot.commit, "sha256": ",".join(hook.digest for hook in fit)}
+            self.marks.write(job.run_id, "post-launch", joined(ends), **more)
         except (ReprunError, OSError) as error:
             add_aside(f"the post-launch hook was not run: {error}")
+
+    def _ask(self, hooks: list[Hook], run: dict[str, Any], asked: dict[str, str], tell: Callable[[str], None]) -> None:
+        for hook in hooks:
+            self._require(hook)
+        ends: list[Ended] = []
+        for hook in hooks:
+            if hook.is_executable:
+                tell("running the pre-launch hook")
+                ends.append(self._run(hook, run))
+                self.marks.write(str(run["run_id"]), hook.name, joined(ends), **{**asked, "sha256": ""})
+                self._judge(hook, ends[-1])
+        self.marks.write(str(run["run_id"]), "pre-launch", joined(ends), **asked)
+
+    def _is_passed_over(self, hook: Hook) -> bool:
+        if not (self.trust.distrust(hook) or hook.trouble or not hook.is_executable):
+            return False
+        add_aside(f"{why_not(hook, self.trust)}; it was not run")
+        return True
 
     def _require(self, hook: Hook) -> None:
         if hook.name in running():
             raise RefusedError(
-                "the pre-launch hook launches a run itself, which would run it again, for ever", hint=f"edit {show(hook.path)}"
+                "the pre-launch hook launches a run itself, which would run it again, for ever", hint=f"edit {hook.shown}"
             )
         if hook.trouble:
-            raise RefusedError(f"the pre-launch hook {show(hook.path)} cannot be run: {hook.trouble}", hint="reprun hooks ls")
+            raise RefusedError(f"the pre-launch hook {hook.shown} cannot be run: {hook.trouble}", hint="reprun hooks ls")
         if not hook.is_executable:
             add_aside(f"{why_not(hook, self.trust)}; it was not run")
         else:
             self.trust.require(hook)
 
-    def _run(self, hook: Hook, run: dict[str, object], commit: str) -> Ended:
+    def _run(self, hook: Hook, run: dict[str, Any]) -> Ended:
         context = render_context(hook.name, "dev", run, repository=repository_data(self.workspace))
         repository = self.workspace.repository
         try:
-            ended = run_hook(hook, repository.top, repository.git.where, context, self.seconds)
+            return run_hook(hook, repository.top, repository.git.where, context, self.seconds)
         except ToolError as error:
             if hook.name == "pre-launch":
                 raise RefusedError(f"the pre-launch hook was not run: {error.message}", hint="reprun hooks ls") from error
             raise
-        self.marks.write(str(run["run_id"]), hook.name, ended, commit=commit, sha256=hook.digest)
-        return ended
 
     def _judge(self, hook: Hook, ended: Ended) -> None:
         if ended.status == 0:
@@ -95,7 +114,7 @@ class LaunchHooks:
         words = show_block(last_words(ended))
         said = f":\n{words}" if words else ", and says nothing"
         what = f"did not end within {self.seconds:g} s, and was ended" if ended.status is None else f"says no{how(ended)}"
-        hint = "[hooks] timeout in reprun.toml gives it more time" if ended.status is None else show(hook.path)
+        hint = "[hooks] timeout in reprun.toml gives it more time" if ended.status is None else hook.shown
         raise RefusedError(f"the pre-launch hook {what}, so nothing was started{said}", hint=hint)
 
 
@@ -108,9 +127,9 @@ def how(ended: Ended) -> str:
 def why_not(hook: Hook, trust: Trust) -> str:
     """Why a hook is passed over, as a sentence without its end."""
     if hook.trouble:
-        return f"the {hook.name} hook {show(hook.path)} cannot be run: {hook.trouble}"
+        return f"the {hook.name} hook {hook.shown} cannot be run: {hook.trouble}"
     if not hook.is_executable:
-        return f"the {hook.name} hook {show(hook.path)} is not executable (chmod +x)"
+        return f"the {hook.name} hook {hook.shown} is not executable (chmod +x)"
     return f"{trust.distrust(hook)} (reprun hooks trust {hook.name})"
 
 

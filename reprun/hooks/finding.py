@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from reprun.core.digests import sha256
 from reprun.core.errors import ToolError
 from reprun.core.frozen import dataclass
+from reprun.core.hook_settings import HookSettings
+from reprun.core.text import show
 from reprun.system.files import find_bytes, list_dir
 
 MAX_SIZE = 16 << 20
@@ -16,18 +18,20 @@ MAX_SIZE = 16 << 20
 
 @dataclass(frozen=True)
 class Ground:
-    """A repository as far as hooks are concerned. `folder` is where git looks for hooks; the rest as in `Repository`."""
+    """A repository as far as hooks are concerned. `folder` is where git looks for hooks, `settings` those that its settings
+    name; the rest as in `Repository`."""
 
     folder: str
     top: str
     git_dir: str
     common_dir: str
+    settings: HookSettings = HookSettings()
 
 
 @dataclass(frozen=True)
 class Hook:
     """A hook that is there. `why` says why it needs to be trusted, and is empty for one of the user's own; `trouble` says why it
-    cannot be run at all."""
+    cannot be run at all. One of the settings has a `key` there and a `command`; its `path` is then the file of settings."""
 
     name: str
     path: str
@@ -35,6 +39,26 @@ class Hook:
     why: str = ""
     trouble: str = ""
     is_executable: bool = True
+    key: str = ""
+    command: str = ""
+
+    @property
+    def shown(self) -> str:
+        """Where it is, for people."""
+        return (f"{show(self.key)} in " if self.key else "") + (show(self.path) if self.path else "the environment")
+
+
+def find_hooks(ground: Ground, name: str) -> list[Hook]:
+    """All hooks of that name, in git's order: those of the settings, then the file."""
+    if name in ground.settings.off:
+        return []
+    found: list[Hook] = []
+    if any(one.event == name for one in ground.settings.hooks):
+        from reprun.hooks.configured import configured_hook
+
+        found = [configured_hook(ground, one) for one in ground.settings.hooks if one.event == name]
+    file = find_hook(ground, name)
+    return [*found, file] if file else found
 
 
 def find_hook(ground: Ground, name: str) -> Hook | None:
@@ -54,7 +78,7 @@ def find_hook(ground: Ground, name: str) -> Hook | None:
         content = find_bytes(path) or b""
     except ToolError as error:
         return Hook(name, path, trouble=error.message)
-    return Hook(name, path, sha256(content).hexdigest(), _why(ground, path, found))
+    return Hook(name, path, sha256(content).hexdigest(), why_distrusted(ground, path, found))
 
 
 def is_in_a_worktree(ground: Ground, path: str) -> bool:
@@ -65,7 +89,8 @@ def is_in_a_worktree(ground: Ground, path: str) -> bool:
     return any(_is_below(real, os.path.realpath(top)) for top in _worktrees(ground))
 
 
-def _why(ground: Ground, path: str, found: os.stat_result) -> str:
+def why_distrusted(ground: Ground, path: str, found: os.stat_result) -> str:
+    """Why the user has to trust a file; empty for one that nobody else can change."""
     if is_in_a_worktree(ground, path):
         return "is part of this repository"
     if found.st_uid not in (os.geteuid(), 0):

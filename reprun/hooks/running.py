@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from reprun.core.hooking import ACTIVE, render_input, variables_of
 from reprun.hooks.finding import Hook
@@ -25,7 +25,15 @@ def run_hook(hook: Hook, top: str, where: Mapping[str, str], context: dict[str, 
     """
     env = {**environment(os.environ), **where, **variables_of(context)}
     env[ACTIVE] = ":".join([*running(os.environ), hook.name])
-    return run_limited([hook.path, context["run"]["run_id"]], top, env, render_input(context), seconds)
+    run_id = context["run"]["run_id"]
+    argv = ["/bin/sh", "-c", f'{hook.command} "$@"', hook.command, run_id] if hook.command else [hook.path, run_id]
+    return run_limited(argv, top, env, render_input(context), seconds)
+
+
+def joined(ends: Sequence[Ended]) -> Ended:
+    """Several hooks as one, for the record: how the first one ended that did not end well, and what all have said."""
+    status = next((ended.status for ended in ends if ended.status != 0), 0)
+    return Ended(status, b"".join(ended.said for ended in ends), sum(ended.dropped for ended in ends))
 
 
 def running(environ: Mapping[str, str] = os.environ) -> list[str]:

@@ -66,7 +66,7 @@ class Trust:
         if not hook.why or self.knows(hook.name, hook.digest):
             return ""
         since = "has changed since you trusted it" if self.knows_name(hook.name) else "you have not trusted it yet"
-        return f"the {hook.name} hook {show(hook.path)} {hook.why}, and {since}"
+        return f"the {hook.name} hook {hook.shown} {hook.why}, and {since}"
 
     def require(self, hook: Hook) -> None:
         """Raises `RefusedError` for a hook that must not run."""

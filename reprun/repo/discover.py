@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from reprun.core.errors import RefusedError, ToolError, UsageError
 from reprun.core.frozen import dataclass, field
+from reprun.core.hook_settings import HookSettings
 from reprun.core.text import show
 from reprun.repo.git_config import git_folders, lfs_settings, read_texts
+from reprun.repo.hook_settings import ask_hook_settings, ask_hooks_dir, may_move_hooks, may_set_hooks, sets_hooks, silenced
 from reprun.repo.listing import ask_listing
 from reprun.runner.git import environment, trust_git
 from reprun.runner.process import spawn
@@ -44,6 +47,7 @@ class Repository:
     asked: Asked | None = field(default=None, repr=False, compare=False)
     config_texts: bytes = field(default=b"", repr=False, compare=False)
     hooks_dir: str = field(default="", repr=False, compare=False)
+    _hook_settings: list[HookSettings] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def state_dir(self) -> str:
@@ -52,10 +56,17 @@ class Repository:
 
     def has_hooks(self) -> bool:
         """Whether hooks of ours are there, by one look at the folder: what a launch without hooks pays for them."""
-        try:
-            return not OUR_HOOKS.isdisjoint(os.listdir(self.hooks_dir))
-        except OSError:
-            return False
+        with suppress(OSError):
+            if not OUR_HOOKS.isdisjoint(os.listdir(self.hooks_dir)):
+                return True
+        return any(one.event in OUR_HOOKS for one in self.hook_settings().hooks)
+
+    def hook_settings(self) -> HookSettings:
+        """The hooks that git's settings name. Git is asked once, and only where a word says that there may be some."""
+        if not self._hook_settings:
+            asked = may_set_hooks(self.config_texts)
+            self._hook_settings.append(ask_hook_settings(self.git) if asked else HookSettings())
+        return self._hook_settings[0]
 
     @property
     def null_id(self) -> str:
@@ -112,9 +123,15 @@ def find_repository(cwd: str, asked: Asked | None = None) -> Repository:
     # Where the tree does not hold its own .git folder (core.worktree), git would find another repository from its top, or none.
     where = {} if git_dir == os.path.join(top, ".git") else {"GIT_DIR": git_dir, "GIT_WORK_TREE": top}
     texts = read_texts(git_dir, common_dir)
-    own = Git(top, where, {**_sight(top), **lfs_settings(texts)})
+    own, known = Git(top, where, {**_sight(top), **lfs_settings(texts)}), []
+    if may_move_hooks(texts):
+        hooks_dir = ask_hooks_dir(own, hooks_dir)
+    if sets_hooks(texts):
+        known.append(ask_hook_settings(own))
+        own.settings.update(silenced(known[0]))
     early = asked if top == cwd else None
-    return Repository(top, git_dir, common_dir, prefix.rstrip("/"), object_format, head, branch, own, early, texts, hooks_dir)
+    prefix = prefix.rstrip("/")
+    return Repository(top, git_dir, common_dir, prefix, object_format, head, branch, own, early, texts, hooks_dir, known)
 
 
 def _sight(top: str) -> dict[str, str]:

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
 _SETTINGS = {
     "core.hooksPath": "/dev/null",
+    # Hooks in the settings of a git since 2.55, which the line above does not switch off: those that our calls would run.
+    "hook.reference-transaction.enabled": "false",
+    "hook.post-index-change.enabled": "false",
+    "hook.post-checkout.enabled": "false",
+    "hook.pre-push.enabled": "false",
+    "hook.pre-auto-gc.enabled": "false",
     "core.fsmonitor": "",  # which means no to git 2.25 as well, where it is the name of a program
     "core.splitIndex": "false",
     "core.quotePath": "false",

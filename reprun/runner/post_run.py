@@ -18,22 +18,24 @@ _OUTCOME = ("state", "exit_code", "signal", "stopped_by", "started", "ended", "s
 
 
 def post_run(run: RunDir, hook: Dict[str, Any], outcome: Dict[str, Any]) -> None:
-    """Runs the hook that came with the plan in the folder of the run; what it says is in post-run.log there."""
-    try:
-        said = _run(run, hook, outcome)
-    except Exception as error:  # whatever it is, the run is over and recorded
-        said = b"reprun: the hook was not run: %s\n" % str(error).encode("utf-8", "replace")
+    """Runs what came with the plan in the folder of the run, each script; what they say is in post-run.log there."""
+    said = b""
+    for number in range(len(hook["texts"])):
+        try:
+            said += _run(run, hook, outcome, number)
+        except Exception as error:  # whatever it is, the run is over and recorded
+            said += b"reprun: the hook was not run: %s\n" % str(error).encode("utf-8", "replace")
     try:
         write_atomic(os.path.join(run.path, "post-run.log"), said, durable=False)
     except OSError:
         pass
 
 
-def _run(run: RunDir, hook: Dict[str, Any], outcome: Dict[str, Any]) -> bytes:
+def _run(run: RunDir, hook: Dict[str, Any], outcome: Dict[str, Any], number: int) -> bytes:
     import json
 
-    program = os.path.join(run.path, "post-run")
-    write_atomic(program, hook["text"].encode("latin-1"), mode=0o700)
+    program = os.path.join(run.path, "post-run" + (".%d" % number if number else ""))
+    write_atomic(program, hook["texts"][number].encode("latin-1"), mode=0o700)
     known = {name: outcome[name] for name in _OUTCOME if name in outcome}
     context = hook["context"]
     context["run"].update(state=outcome["state"], exit_code=outcome["exit_code"], outcome=known)

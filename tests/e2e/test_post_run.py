@@ -93,7 +93,7 @@ def test_one_that_is_not_trusted_waits(repo: Path, home: Path, git: Run, reprun:
     git("config", "core.hooksPath", "hooks")
     data = launch(reprun, "--", "true")
     said = reprun("wait", data["run_id"]).stderr
-    assert "1 runs wait for it" in said and "reprun hooks trust post-run" in said and notes(seen) == []
+    assert "1 run waits for it" in said and "reprun hooks trust post-run" in said and notes(seen) == []
     assert reprun("hooks", "trust").rc == 0
     reprun("ls")
     assert notes(seen) == [data["run_id"]]
