@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from reprun.commands.gc_locks import find_left_packs, find_spare_locks, remove_spare_locks
+from reprun.commands.gc_marks import find_spare_marks, remove_spare_marks
 from reprun.commands.states import look, put_away
 from reprun.core.frozen import dataclass, field
 from reprun.hooks.marks import Marks
@@ -86,9 +87,11 @@ def collect_garbage(workspace: Workspace, keep: int, remove: bool, packages: boo
     index_locks = find_left_locks(repository)
     ref_locks = find_stale(find_locks(repository.common_dir))
     dead = dead_launches(workspace)
-    locks = find_spare_locks(workspace, keep)
+    locks, marks = find_spare_locks(workspace, keep), find_spare_marks(workspace)
     found = [*list_there(answer), *(Rubbish("leftover", path) for path in torn)]
     found += [Rubbish("lock of no run", name) for name in (*locks.refs, *locks.memos)]
+    found += [Rubbish("hooks of no run", run_id) for run_id in marks.runs]
+    found += [Rubbish("leftover", path) for path in marks.torn]
     found += [Rubbish("stale lock", path) for path in [*index_locks, *ref_locks]]
     found += [Rubbish("interrupted launch", run_id) for run_id in dead]
     if not remove:
@@ -100,7 +103,7 @@ def collect_garbage(workspace: Workspace, keep: int, remove: bool, packages: boo
     forget_launches(workspace, dead)
     _put_away_started(workspace)
     workspace.record()
-    removed += remove_spare_locks(workspace, locks)
+    removed += [*remove_spare_locks(workspace, locks), *remove_spare_marks(workspace, marks)]
     return Collected(found, [*removed, *torn, *mended, *ref_locks, *dead])
 
 

@@ -76,9 +76,11 @@ class LaunchHooks:
             if hook.is_executable:
                 tell("running the pre-launch hook")
                 ends.append(self._run(hook, run))
-                self.marks.write(str(run["run_id"]), hook.name, joined(ends), **{**asked, "sha256": ""})
-                self._judge(hook, ends[-1])
+            if ends and ends[-1].status != 0:
+                break
         self.marks.write(str(run["run_id"]), "pre-launch", joined(ends), **asked)
+        if ends:
+            self._judge(hook, ends[-1])
 
     def _is_passed_over(self, hook: Hook) -> bool:
         if not (self.trust.distrust(hook) or hook.trouble or not hook.is_executable):

@@ -84,7 +84,7 @@ def _has_no_snapshot(workspace: Workspace, run_id: str) -> bool:
 def forget(workspace: Workspace, target: Target, run_id: str) -> None:
     """Takes back a run that was refused: its refs, its journal, its empty folder, what its hooks said."""
     refs.delete_refs(workspace.repository, run_id)
-    if workspace.repository.has_hooks():
+    if os.path.isdir(os.path.join(workspace.repository.state_dir, "hooks")):  # whether or not the hooks are still there
         from reprun.hooks.marks import Marks
 
         Marks(workspace.repository.state_dir).forget(run_id)

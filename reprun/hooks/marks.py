@@ -4,12 +4,13 @@ of each, `hooks/pending/` the runs whose end is awaited for their post-run hook.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 
 from reprun.core.errors import ReprunError
 from reprun.core.frozen import dataclass
 from reprun.core.ids import is_run_id
-from reprun.runner.identity import is_alive, own
+from reprun.runner.identity import is_alive, is_orphan, own
 from reprun.system.clock import iso_now
 from reprun.system.files import ensure_dir, explained, find_json, list_dir, remove_file, remove_tree, write_atomic, write_json
 from reprun.system.limited import Ended
@@ -44,6 +45,19 @@ class Marks:
         """The runs whose end is awaited."""
         return [name for name in list_dir(os.path.join(self.state_dir, "hooks", "pending")) if is_run_id(name)]
 
+    def runs(self) -> list[str]:
+        """The runs of which anything is noted."""
+        noted = [name for name in list_dir(os.path.join(self.state_dir, "hooks")) if is_run_id(name)]
+        return sorted({*noted, *self.awaited()})
+
+    def torn(self) -> Iterator[str]:
+        """The paths of what was being written when its process was killed."""
+        top = os.path.join(self.state_dir, "hooks")
+        for folder in (top, *(os.path.join(top, name) for name in list_dir(top) if is_run_id(name) or name == "pending")):
+            for name in list_dir(folder):
+                if name.endswith(".tmp") and is_orphan(name):
+                    yield os.path.join(folder, name)
+
     def settle(self, run_id: str) -> None:
         """Waits no longer."""
         remove_file(self._pending(run_id))
@@ -53,7 +67,7 @@ class Marks:
         path = self._record(run_id, name)
         if os.path.lexists(path):
             return False
-        aside = f"{path}.{os.getpid()}"
+        aside = f"{path}.{os.getpid()}.tmp"
         with explained(path, "written"):
             ensure_dir(os.path.dirname(path))
             write_json(aside, {"state": "running", "at": iso_now(), "process": own()})

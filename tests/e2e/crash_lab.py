@@ -99,6 +99,8 @@ class Place:
         (self.repo / "train.py").write_text(TRAIN)  # the tree is as it always is: edited, with new files
         (self.repo / "new file").write_text("new\n")
         self.git("add", "new file")
+        for name in HOOKS if "[hooks]" in self.cell.settings else ():
+            self.hook(name)
 
     def git(self, *words: str, check: bool = True) -> str:
         """git, as the user runs it."""
@@ -110,6 +112,17 @@ class Place:
     def reprun(self, *words: str) -> Answer:
         """The installed command."""
         return run_reprun(*words, cwd=self.repo, env=self.env)
+
+    def hook(self, name: str, status: int = 0) -> None:
+        """A hook that says that it was run."""
+        path = self.repo / ".git" / "hooks" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!/bin/sh\necho $REPRUN_HOOK >> '{self.counter}'\nexit {status}\n")
+        path.chmod(0o755)
+
+    def hooked(self, name: str) -> int:
+        """How often a hook was run."""
+        return self.counter.read_text().splitlines().count(name)
 
     def count(self) -> int:
         """How often the job was executed."""
@@ -150,7 +163,8 @@ class Place:
         }
         (watch / "plan.json").write_text(json.dumps(plan))
         words = [sys.executable, "-Es", tracer.__file__, str(watch / "plan.json")] if not self.cell.moment else []
-        words += [REPRUN, "launch", "--name", "cell", "--", "sh", "-c", JOB, str(self.counter)]
+        follow = ["--follow"] if "[hooks]" in self.cell.settings and not self.cell.runs_on else []  # sees the end itself
+        words += [REPRUN, "launch", *follow, "--name", "cell", "--", "sh", "-c", JOB, str(self.counter)]
         with open(watch / "stderr", "wb") as errors:
             process = subprocess.Popen(
                 words, cwd=self.repo, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
@@ -202,6 +216,7 @@ class Place:
         ]
         allowed += [re.escape(f"refs/reprun/outcomes/{run_id}") for run_id in finished]
         allowed += [re.escape(f"reprun/journal/{run_id}.jsonl") for run_id in finished]
+        allowed += [rf"reprun/hooks/{run_id}/p(re-launch|ost-launch|ost-run)\.(json|log)" for run_id in finished]
         manifests = [self.git("cat-file", "blob", f"refs/reprun/manifests/{run_id}", check=False) for run_id in finished]
         for capture in re.findall(r'^capture = "(\w+)"', "\n".join(manifests), re.MULTILINE):
             allowed += [f"refs/reprun/locks/{capture}", f"reprun/captures/{capture}"]
@@ -338,6 +353,7 @@ def _judge(place: Place, played: Played, states: dict[str, str], answers: dict[s
     whose = place.cell.who != "launch"
     fine = {"finished": (1,), "lost": (1,) if whose else (), "": (0,), "failed": (0, 1) if whose else ()}
     _check(played, f"{played.state or 'forgotten'}, executed {played.count} times", played.count in fine.get(played.state, ()))
+    _judge_hooks(place, played)
     for run_id, state in states.items():
         if state == "finished":
             said = place.reprun("logs", "--stdout", run_id).stdout
@@ -345,6 +361,17 @@ def _judge(place: Place, played: Played, states: dict[str, str], answers: dict[s
     for run_id, answer in answers.items():
         if run_id not in states:
             _check(played, f"it was forgotten, but not refused: {answer}", answer.rc == 3)
+
+
+def _judge_hooks(place: Place, played: Played) -> None:
+    """No run without a yes, which may be asked for again. The others at most once; `post-run` of each run that is over, unless
+    it was killed itself."""
+    if "[hooks]" not in place.cell.settings:
+        return
+    said = {name: place.hooked(name) for name in HOOKS}
+    _check(played, f"hooks were run {said}", said["pre-launch"] or not played.state)
+    least = bool(played.state) and ":exec:post-run" not in place.cell.effect and not place.cell.moment
+    _check(played, f"hooks were run {said}", said["post-launch"] <= 1 and least <= said["post-run"] <= 1)
 
 
 def _until_quiet(place: Place) -> None:
@@ -417,4 +444,7 @@ def random_cell(chance: random.Random, last: float) -> Cell:
     )
 
 
-SETTINGS = ("", 'auto_commit = "branch"', 'writable = ["outputs"]', 'auto_commit = "branch"\nwritable = ["outputs"]')
+HOOKED = "[hooks]\ntimeout = 600"  # a repository with hooks
+OWN_TREE = 'writable = ["outputs"]'
+SETTINGS = ("", 'auto_commit = "branch"', OWN_TREE, f'auto_commit = "branch"\n{OWN_TREE}', HOOKED)
+HOOKS = ("pre-launch", "post-launch", "post-run")

@@ -13,13 +13,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
-from crash_lab import SETTINGS, Cell, effects, memory_folder, play
+from crash_lab import SETTINGS, Cell, Place, effects, memory_folder, play
 
 import reprun
 from reprun.runner.files import locked, remove_tree
 
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("git", "tmux", "ptrace"), pytest.mark.timeout(300)]
-REF, BRANCH, OWN, BOTH = SETTINGS
+REF, BRANCH, OWN, BOTH, HOOKED = SETTINGS
 
 # step → the effect (a pattern), when, who, does the job still run, the settings
 STEPS = {
@@ -70,6 +70,21 @@ STEPS = {
     "the exit": ("supervisor:rename:HOME/runs/RUN/started.json#2", "after", "self", False, REF),
     "the outcome": ("supervisor:rename:HOME/runs/RUN/outcome.json#1", "after", "self", False, REF),
     "the outcome's blob": ("supervisor:exec:git-hash-object#1", "before", "self", False, OWN),
+    "pre-launch": ("reprun:exec:pre-launch#1", "after", "launch", False, HOOKED),
+    "its yes": ("reprun:rename:REPO/.git/reprun/hooks/RUN/pre-launch.json#1", "before", "launch", False, HOOKED),
+    "the end awaited": ("reprun:rename:REPO/.git/reprun/hooks/pending/RUN#1", "before", "launch", False, HOOKED),
+    "the claim on post-launch": ("reprun:link:REPO/.git/reprun/hooks/RUN/post-launch.json#1", "before", "launch", True, HOOKED),
+    "post-launch": ("reprun:exec:post-launch#1", "after", "all", False, HOOKED),
+    "what became of it": (
+        "reprun:write:REPO/.git/reprun/hooks/RUN/post-launch.json.PID.PID.tmp#1",
+        "half",
+        "launch",
+        False,
+        HOOKED,
+    ),
+    "the claim on post-run": ("reprun:link:REPO/.git/reprun/hooks/RUN/post-run.json#1", "before", "launch", False, HOOKED),
+    "post-run": ("reprun:exec:post-run#1", "after", "self", False, HOOKED),
+    "the end awaited no more": ("reprun:unlink:REPO/.git/reprun/hooks/pending/RUN#1", "before", "launch", False, HOOKED),
     "the outcome's ref": ("git-update-ref:write:REPO/.git/refs/reprun/outcomes/RUN.lock#1", "half", "self", False, REF),
 }
 
@@ -117,6 +132,33 @@ def test_a_launch_killed_at(step: str, names_of: Callable[[str], list[str]], fol
         if played.reached:
             return
     raise AssertionError(f"twenty launches were never killed at {step}")
+
+
+@pytest.mark.parametrize(
+    ("effect", "when"),
+    [
+        ("reprun:exec:pre-launch#1", "after"),
+        ("reprun:exec:git-update-ref#1", "before"),
+        ("reprun:unlink:REPO/.git/reprun/hooks/RUN/pre-launch.json#1", "after"),
+    ],
+)
+def test_a_launch_that_is_refused_killed_at(effect: str, when: str, folder: Path) -> None:
+    """What a hook has said no to never starts, whoever carries it on."""
+    for name in ("x", "watch"):
+        (folder / name).mkdir()
+    place = Place(folder / "x", Cell(effect, when, "launch", settings=HOOKED))
+    try:
+        place.hook("pre-launch", status=1)
+        with place.killed_launch(folder / "watch") as line:
+            assert "killed" in line
+        for run_id in place.begun():
+            assert [place.reprun("resume", run_id).rc for _ in range(2)] == [3, 3]
+        assert place.reprun("gc", "--yes").rc == 0
+        assert place.count() == 0 and not list(place.home.glob("runs/*/claim"))
+        kept = {f"reprun/journal/open/{run_id}.jsonl" for run_id in place.begun()}  # it may be carried on with a yes
+        assert set(place.left_behind(dict.fromkeys(place.begun(), "unstarted"))) <= kept
+    finally:
+        place.end()
 
 
 # what is broken → the file, the text, what stands there instead, the step whose cell has to notice
