@@ -71,11 +71,9 @@ STEPS = {
     "the outcome": ("supervisor:rename:HOME/runs/RUN/outcome.json#1", "after", "self", False, REF),
     "the outcome's blob": ("supervisor:exec:git-hash-object#1", "before", "self", False, OWN),
     "pre-launch": ("reprun:exec:pre-launch#1", "after", "launch", False, HOOKED),
-    "its yes": ("reprun:rename:REPO/.git/reprun/hooks/RUN/pre-launch.json#1", "before", "launch", False, HOOKED),
     "the end awaited": ("reprun:rename:REPO/.git/reprun/hooks/pending/RUN#1", "before", "launch", False, HOOKED),
     "the claim on post-launch": ("reprun:link:REPO/.git/reprun/hooks/RUN/post-launch.json#1", "before", "launch", True, HOOKED),
     "post-launch": ("reprun:exec:post-launch#1", "after", "all", False, HOOKED),
-    "what became of it": (
         "reprun:write:REPO/.git/reprun/hooks/RUN/post-launch.json.PID.PID.tmp#1",
         "half",
         "launch",
@@ -84,7 +82,6 @@ STEPS = {
     ),
     "the claim on post-run": ("reprun:link:REPO/.git/reprun/hooks/RUN/post-run.json#1", "before", "launch", False, HOOKED),
     "post-run": ("reprun:exec:post-run#1", "after", "self", False, HOOKED),
-    "the end awaited no more": ("reprun:unlink:REPO/.git/reprun/hooks/pending/RUN#1", "before", "launch", False, HOOKED),
     "the outcome's ref": ("git-update-ref:write:REPO/.git/refs/reprun/outcomes/RUN.lock#1", "half", "self", False, REF),
 }
 
@@ -138,7 +135,6 @@ def test_a_launch_killed_at(step: str, names_of: Callable[[str], list[str]], fol
     ("effect", "when"),
     [
         ("reprun:exec:pre-launch#1", "after"),
-        ("reprun:exec:git-update-ref#1", "before"),
         ("reprun:unlink:REPO/.git/reprun/hooks/RUN/pre-launch.json#1", "after"),
     ],
 )
