@@ -75,7 +75,7 @@ STEPS = {
     "the claim on post-launch": ("reprun:link:REPO/.git/reprun/hooks/RUN/post-launch.json#1", "before", "launch", True, HOOKED),
     "post-launch": ("reprun:exec:post-launch#1", "after", "all", False, HOOKED),
     "the claim on post-run": ("reprun:link:REPO/.git/reprun/hooks/RUN/post-run.json#1", "before", "launch", False, HOOKED),
-    "post-run": ("reprun:exec:post-run#1", "after", "self", False, HOOKED),
+    "post-run's end": ("reprun:rename:REPO/.git/reprun/hooks/RUN/post-run.json#1", "before", "launch", False, HOOKED),
     "the outcome's ref": ("git-update-ref:write:REPO/.git/refs/reprun/outcomes/RUN.lock#1", "half", "self", False, REF),
 }
 
