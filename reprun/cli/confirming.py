@@ -13,7 +13,8 @@ from reprun.core.manifest import Manifest
 from reprun.core.text import show
 from reprun.workspace import Workspace
 
-_NOBODY = ("CI", "GIT_DIR", "GIT_INDEX_FILE", "PRE_COMMIT", ACTIVE)
+# Set by machines that build, and by git for what it runs. Of pre-push and of `rebase --exec` only GIT_PREFIX tells, often empty.
+_NOBODY = ("CI", "JENKINS_URL", "TF_BUILD", "TEAMCITY_VERSION", "GIT_DIR", "GIT_INDEX_FILE", "PRE_COMMIT", ACTIVE)
 
 
 def confirm(workspace: Workspace, manifest: Manifest) -> None:
@@ -47,10 +48,14 @@ def _require_yes(run_id: str, again: str, look: str) -> None:
 
 
 def can_ask(environ: Mapping[str, str] = os.environ) -> bool:
-    """True where a person sits at a terminal: not in a script, in CI, in cron, and not in a hook, whose terminal is git's."""
-    if is_json() or any(environ.get(name) for name in _NOBODY):
+    """True where a person sits at a terminal: not in a script, in CI, in cron, not in the background, and not in a hook, whose
+    terminal is git's."""
+    if is_json() or "GIT_PREFIX" in environ or any(environ.get(name) for name in _NOBODY):
         return False
-    return bool(sys.stdin and sys.stdin.isatty() and sys.stderr.isatty())
+    try:
+        return bool(sys.stdin.isatty() and sys.stderr.isatty()) and os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except (AttributeError, OSError, ValueError):  # closed, or the terminal of another session
+        return False
 
 
 def says_yes(question: str) -> bool:

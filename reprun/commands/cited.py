@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from reprun.core.errors import RefusedError, ReprunError
 from reprun.core.frozen import dataclass
 from reprun.core.text import show
 from reprun.repo import refs
-from reprun.repo.messages import add_trailers, body_of, new_messages, parse_pushed, staged_tree
+from reprun.repo.messages import Pushed, add_trailers, body_of, new_messages, staged_tree
 from reprun.system.files import explained, find_bytes
 from reprun.workspace import Workspace
 
@@ -32,10 +32,9 @@ def cited_in(message: bytes) -> list[str]:
     return list(dict.fromkeys(found.decode("ascii") for found in _CITED.findall(message)))
 
 
-def check_push(workspace: Workspace, lines: str, remote: str) -> int:
+def check_push(workspace: Workspace, pushed: Sequence[Pushed], remote: str) -> int:
     """Looks at the runs that commits cite which are pushed; returns how many. Raises `RefusedError` for those whose manifests are
     not here, or are damaged: who gets the commits could never check what they say."""
-    pushed = parse_pushed(lines)
     if not pushed:
         return 0
     cited: dict[str, str] = {}
@@ -62,13 +61,13 @@ def find_fault(workspace: Workspace, run_id: str) -> str:
     return kept.note if kept.broken == "object" else ""
 
 
-def lines_of_pre_commit(environ: Mapping[str, str]) -> str | None:
+def pushed_by_pre_commit(environ: Mapping[str, str]) -> list[Pushed] | None:
     """What git has told pre-commit, which hands it on in variables; None outside of it."""
     new, ref = environ.get("PRE_COMMIT_TO_REF", ""), environ.get("PRE_COMMIT_REMOTE_BRANCH", "")
     if not new:
         return None
     local, old = environ.get("PRE_COMMIT_LOCAL_BRANCH", "HEAD"), environ.get("PRE_COMMIT_FROM_REF", "0")
-    return f"{local} {new} {ref or 'refs/heads/?'} {old}\n"
+    return [] if ref.startswith("refs/reprun/") else [Pushed(local, new, ref, old)]
 
 
 def write_trailers(workspace: Workspace, path: str, environ: Mapping[str, str]) -> list[str]:

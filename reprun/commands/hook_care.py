@@ -143,6 +143,14 @@ def _listed(ground: Ground, trust: Trust, hook: Hook | None, name: str) -> Liste
 
 
 def _by_hand(folder: str, names: Iterable[str]) -> str:
-    """What to write into hooks that are the project's own."""
-    lines = [f'reprun hooks exec {name} "$@"   # a line for {show(os.path.join(folder, name))}' for name in names]
+    """What to write into hooks that are the project's own; those that reprun runs may as well be in the user's settings."""
+    if os.path.basename(folder) == "_":  # husky's own, which it writes anew; it calls those one floor up
+        folder = os.path.dirname(folder)
+    lines = []
+    for name in names:
+        if name in OURS:
+            key = f"hook.reprun-{name}"
+            lines.append(f"git config {key}.command 'reprun hooks exec {name}' && git config {key}.event {name}")
+        else:
+            lines.append(f'reprun hooks exec {name} "$@"   # a line for {show(os.path.join(folder, name))}')
     return "\n".join(lines)

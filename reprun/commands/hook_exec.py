@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
@@ -17,21 +18,24 @@ if TYPE_CHECKING:
     from typing import Any
 
 Say = Callable[[str], None]
+_PATIENCE = 60.0  # seconds
 
 
 def pre_push(words: Sequence[str], say: Say) -> int:
     """`pre-push REMOTE ADDRESS`, with the refs on standard input. The records of runs go along, where `[git] push` says so."""
-    from reprun.commands.cited import check_push, lines_of_pre_commit
+    from reprun.commands.cited import check_push, pushed_by_pre_commit
+    from reprun.repo.messages import parse_pushed
 
-    lines = lines_of_pre_commit(os.environ)
-    if lines is None:
-        lines = _standard_input()
+    pushed = pushed_by_pre_commit(os.environ)
+    if pushed is None:
+        _require_lines()
+        pushed = parse_pushed(_standard_input())
     if _is_bare():
         say("this is a bare repository: the runs that are cited were not checked")
         return 0
     remote = words[0] if words else os.environ.get("PRE_COMMIT_REMOTE_NAME", "")
     workspace = open_workspace()
-    count = check_push(workspace, lines, remote)
+    count = check_push(workspace, pushed, remote)
     if count:
         say(f"{count} cited run{'s' * (count != 1)} checked")
     if workspace.settings.push and workspace.settings.push == remote:
@@ -94,11 +98,35 @@ def _context() -> dict[str, Any]:
     return found
 
 
+def _require_lines() -> None:
+    """Git gives a pipe to its pre-push hook. Nothing at all comes from a tool between git and us that keeps the lines to itself:
+    to look at none of the commits and say nothing would be to let them pass."""
+    try:
+        mode = os.fstat(0).st_mode
+    except OSError:
+        mode = 0
+    if not mode or stat.S_ISCHR(mode):
+        raise UsageError(
+            "nobody says on standard input what is pushed, so the runs that are cited cannot be checked",
+            hint="lefthook: use_stdin: true\nby hand: git push --dry-run\ngit push --no-verify   # goes without",
+        )
+
+
 def _standard_input() -> str:
-    """What git or reprun has written; a person at a terminal has nothing to say here."""
+    """What git or reprun has written; a person at a terminal has nothing to say here. Who writes nothing for long, and does not
+    end either, is neither."""
+    import select
+
     if sys.stdin is None or sys.stdin.closed or sys.stdin.isatty():
         return ""
-    return sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
+    said, fd = b"", sys.stdin.fileno()
+    while True:
+        if not select.select([fd], [], [], _PATIENCE)[0]:
+            raise UsageError("standard input neither says anything nor ends", hint="reprun hooks exec … < /dev/null")
+        piece = os.read(fd, 1 << 16)
+        if not piece:
+            return said.decode("utf-8", "surrogateescape")
+        said += piece
 
 
 EXECUTED: dict[str, Callable[[Sequence[str], Say], int]] = {

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from reprun.core.errors import UsageError
 from reprun.core.frozen import dataclass
+from reprun.core.text import show
 from reprun.repo.discover import Repository
 from reprun.runner.git import environment
 from reprun.system.process import Git, run, translated
 
 TRAILER = "Reprun-Run"
+_ID = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+_PUSH = 'reprun hooks exec pre-push "$@"   # in a pre-push hook, which gives on its standard input'
 _SCISSORS = b" ------------------------ >8 ------------------------"
 
 
@@ -25,11 +30,13 @@ class Pushed:
 
 
 def parse_pushed(text: str) -> list[Pushed]:
-    """The lines of git's pre-push hook; deletions and refs of ours left out."""
+    """The lines of git's pre-push hook; deletions and refs of ours left out. Raises `UsageError` for what git has not written."""
     found = []
-    for line in text.splitlines():
-        parts = line.split(" ")
-        if len(parts) == 4 and parts[1].strip("0") and not parts[2].startswith("refs/reprun/"):
+    for line in text.split("\n"):
+        parts = line.rsplit(" ", 3)  # the first one is what the user has typed, as in `HEAD@{1 day ago}`
+        if line and (len(parts) != 4 or not _ID.fullmatch(parts[1]) or not _ID.fullmatch(parts[3])):
+            raise UsageError(f"standard input does not hold what git tells a pre-push hook: {show(line[:80])!r}", hint=_PUSH)
+        if line and parts[1].strip("0") and not parts[2].startswith("refs/reprun/"):
             found.append(Pushed(*parts))
     return found
 

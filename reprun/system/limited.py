@@ -16,7 +16,17 @@ def run_limited(argv: Sequence[str], cwd: str, env: Mapping[str, str], stdin: by
         return _run_limited(argv, cwd, env, stdin, seconds)
     except OSError as error:
         missing = isinstance(error, FileNotFoundError) and os.path.lexists(argv[0])
-        why = "the interpreter in its first line is not here" if missing else error.strerror
+        why = _what_is_missing(argv[0]) if missing else error.strerror
         raise ToolError(f"{argv[0]} cannot be started: {why}") from error
     except ValueError as error:  # a NUL in a word or a variable
         raise ToolError(f"{argv[0]} cannot be started: {error}") from error
+
+
+def _what_is_missing(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            if file.readline(4096).endswith(b"\r\n"):
+                return "its lines end as on Windows (CR LF), and so the interpreter in its first line is not here"
+    except OSError:
+        pass
+    return "the interpreter in its first line is not here"

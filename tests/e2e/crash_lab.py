@@ -371,7 +371,7 @@ def _judge_hooks(place: Place, played: Played) -> None:
     said = {name: place.hooked(name) for name in HOOKS}
     _check(played, f"hooks were run {said}", said["pre-launch"] or not played.state)
     effect = place.cell.effect
-    is_sure = "post-run" not in effect or effect.endswith("post-run.json#1") and place.cell.when == "before"
+    is_sure = "post-run" not in effect or (effect.endswith("post-run.json#1") and place.cell.when == "before")
     least = bool(played.state) and is_sure and not place.cell.moment
     _check(played, f"hooks were run {said}", said["post-launch"] <= 1 and least <= said["post-run"] <= 1)
 
