@@ -62,12 +62,15 @@ def find_fault(workspace: Workspace, run_id: str) -> str:
 
 
 def pushed_by_pre_commit(environ: Mapping[str, str]) -> list[Pushed] | None:
-    """What git has told pre-commit, which hands it on in variables; None outside of it."""
-    new, ref = environ.get("PRE_COMMIT_TO_REF", ""), environ.get("PRE_COMMIT_REMOTE_BRANCH", "")
-    if not new:
+    """What git has told pre-commit, which hands it on in variables, if only the first branch of several; None outside of it.
+
+    For a branch with its first commit, and for `pre-commit run`, it names no commits, and means all.
+    """
+    if not environ.get("PRE_COMMIT") and not environ.get("PRE_COMMIT_TO_REF"):
         return None
-    local, old = environ.get("PRE_COMMIT_LOCAL_BRANCH", "HEAD"), environ.get("PRE_COMMIT_FROM_REF", "0")
-    return [] if ref.startswith("refs/reprun/") else [Pushed(local, new, ref, old)]
+    branch, local = environ.get("PRE_COMMIT_REMOTE_BRANCH", ""), environ.get("PRE_COMMIT_LOCAL_BRANCH") or "HEAD"
+    new, old = environ.get("PRE_COMMIT_TO_REF") or local, environ.get("PRE_COMMIT_FROM_REF") or "0"
+    return [] if branch.startswith("refs/reprun/") else [Pushed(local, new, branch, old)]
 
 
 def write_trailers(workspace: Workspace, path: str, environ: Mapping[str, str]) -> list[str]:

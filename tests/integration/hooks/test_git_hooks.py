@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from lab import Answer, Run, run_reprun, until
+from lab import REPRUN, Answer, Run, run_reprun, until
 from recorded_lab import record
 
 from reprun.commands.hook_care import install_hooks, uninstall_hooks
@@ -162,6 +162,19 @@ class TestPushes:
         done = push("origin", "HEAD", REPRUN_EXECUTABLE="/gone/reprun")
         assert done.rc == 1 and "--no-verify" in done.stderr
 
+    def test_a_ref_with_spaces_is_one_too(self, run_id: str, remote: Path, git: Run) -> None:
+        commit(git, f"see {NEVER}")
+        assert push("origin", "HEAD@{0 seconds ago}:refs/heads/main").rc == 1
+        assert push("origin", "HEAD@{0}:refs/heads/main").rc == 1
+
+    @pytest.mark.parametrize("said", [b"HEAD\n", b"garbage of four words\n", b"\xff\0 \x85", None])
+    def test_who_says_nothing_of_git_is_not_passed(self, run_id: str, said: bytes | None) -> None:
+        """Such as a tool that runs hooks, and keeps what git says for itself."""
+        words = [REPRUN, "hooks", "exec", "pre-push", "origin", "address"]
+        given = {"stdin": subprocess.DEVNULL} if said is None else {"input": said}
+        done = subprocess.run(words, **given, capture_output=True, check=False)  # type: ignore[call-overload]
+        assert done.returncode == 2 and b"hint:" in done.stderr and b"Traceback" not in done.stderr
+
     def test_the_earlier_hook_hears_all_and_is_asked_first(self, repo: Path, run_id: str, remote: Path, git: Run) -> None:
         uninstall_hooks(open_workspace(), ["pre-push"])
         hook = repo / ".git" / "hooks" / "pre-push"
@@ -208,6 +221,8 @@ class TestPreCommit:
         env = {"PRE_COMMIT_TO_REF": git("rev-parse", "HEAD"), "PRE_COMMIT_REMOTE_NAME": "origin"}
         assert run_reprun("hooks", "exec", "pre-push", env=env).rc == 3
         assert run_reprun("hooks", "exec", "pre-push", env={**env, "PRE_COMMIT_FROM_REF": git("rev-parse", "HEAD")}).rc == 0
+        for all_of_it in ({}, {"PRE_COMMIT_LOCAL_BRANCH": "refs/heads/main", "PRE_COMMIT_REMOTE_NAME": "origin"}):
+            assert run_reprun("hooks", "exec", "pre-push", env={**all_of_it, "PRE_COMMIT": "1"}).rc == 3
 
     def test_the_list_is_right(self) -> None:
         import yaml
