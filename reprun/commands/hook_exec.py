@@ -29,7 +29,10 @@ def pre_push(words: Sequence[str], say: Say) -> int:
     pushed = pushed_by_pre_commit(os.environ)
     if pushed is None:
         _require_lines()
-        pushed = parse_pushed(_standard_input())
+        said = _standard_input()
+        if not said:  # nothing to push, or a tool between git and us that keeps the lines to itself
+            say("git names nothing that is pushed: no run was checked")
+        pushed = parse_pushed(said)
     if _is_bare():
         say("this is a bare repository: the runs that are cited were not checked")
         return 0

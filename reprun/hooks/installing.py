@@ -100,8 +100,8 @@ def uninstall(folder: str, name: str) -> str:
     if spot.kind != "ours":
         if spot.through:
             return "chained by another"
-        if spot.kind == "theirs" and os.path.lexists(spot.kept) and _is_same(spot.path, spot.kept):
-            os.unlink(spot.kept)  # an install was killed before it had changed anything
+        if spot.kind == "theirs" and os.path.lexists(spot.kept) and _is_alike(spot.path, spot.kept):
+            os.unlink(spot.kept)  # an install was killed before it had changed anything, or their tool has put it back
         if spot.kind == "theirs" or not spot.earlier:
             return "not there"
     if spot.earlier:
@@ -115,7 +115,10 @@ def _keep(spot: Spot) -> None:
     """Gives the earlier hook its other name, while it stays in its place."""
     if os.path.lexists(spot.kept):
         if _is_same(spot.path, spot.kept):
-            return  # an install was killed here
+            return None  # an install was killed here
+        if _is_alike(spot.path, spot.kept):  # their tool has put its own hook in the place of ours
+            os.unlink(spot.kept)
+            return _keep(spot)
         raise RefusedError(
             f"{show(spot.kept)} is there already, kept from an earlier install, and {show(spot.path)} is another hook now",
             hint=f"keep one of them: rm {show(spot.kept)}",
@@ -130,6 +133,17 @@ def _is_same(path: str, other: str) -> bool:
     try:
         return os.path.samestat(os.lstat(path), os.lstat(other))
     except OSError:
+        return False
+
+
+def _is_alike(path: str, other: str) -> bool:
+    """Whether these are the same file, or the same content with the same rights."""
+    if _is_same(path, other):
+        return True
+    try:
+        one, two = os.lstat(path), os.lstat(other)
+        return stat.S_ISREG(one.st_mode) and one.st_mode == two.st_mode and find_bytes(path) == find_bytes(other)
+    except (OSError, ToolError):
         return False
 
 

@@ -185,3 +185,19 @@ def test_with_all_streams_closed(repo: Path, home: Path, words: list[str]) -> No
     command = " ".join(shlex.quote(word) for word in (REPRUN, *words))
     done = subprocess.run(["sh", "-c", f"exec {command} <&- >&- 2>&-"], env=env, check=False, timeout=120)
     assert done.returncode == (2 if "exec" in words else 0)
+
+
+def test_behind_any_hook_of_git_nobody_is_asked(repo: Path, home: Path, git: Run, reprun: Reprun, seen: Path) -> None:
+    """Of some git tells less than of others: for pre-push, and what a rebase executes, by an empty variable."""
+    put_hook(repo, "pre-launch", "exit 0", folder=".githooks")
+    lines = [f"{shlex.quote(REPRUN)} launch --during-operation -- true < /dev/tty", f"echo $? >> {seen}", "exit 0"]
+    put_hook(repo, "pre-push", *lines, folder=".githooks")
+    script = put_hook(repo, "exec", *lines, folder=".githooks")
+    git("config", "core.hooksPath", ".githooks")
+    git("add", "--all")
+    git("commit", "-qm", "two")
+    git("init", "-q", "--bare", str(repo.parent / "bare.git"))
+    for words in (["push", "-q", str(repo.parent / "bare.git"), "HEAD"], ["rebase", "-q", "--exec", str(script), "HEAD~1"]):
+        status, shown = on_a_terminal(b"y\n", *words, program="git")
+        assert status == 0 and "Traceback" not in shown and "[y/N]" not in shown, shown
+    assert notes(seen) == ["3", "3"]

@@ -146,6 +146,18 @@ def test_another_tool_that_replaced_ours(hooks: Path) -> None:
     assert (hooks / "pre-push").read_bytes() == THEIRS
 
 
+def test_another_tool_that_has_put_its_own_back(hooks: Path) -> None:
+    """As `lefthook install` does, which moves ours away."""
+    for again in (install, uninstall):
+        put(hooks / "pre-push")
+        install("pre-push")
+        (hooks / "pre-push").unlink()
+        put(hooks / "pre-push")
+        assert again("pre-push") == ["chained" if again is install else "not there"]
+        uninstall("pre-push")
+        assert names_in(hooks) == ["pre-push"] and (hooks / "pre-push").read_bytes() == THEIRS
+
+
 @pytest.mark.parametrize("step", ["link", "rename"])
 def test_killed_in_between(hooks: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     """Both ways of keeping the earlier hook, killed right behind it."""
