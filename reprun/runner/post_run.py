@@ -1,11 +1,14 @@
-"""The post-run hook on the host: the last thing that a supervisor does. Nothing of it changes the outcome, which is written."""
+"""The post-run hook on the host: the last thing that a supervisor does. Nothing of it changes the outcome, which is written.
+
+It has a folder of its own: a hook that tidies up around itself must not take the records of the run with it.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
 
-from reprun.runner.files import write_atomic
+from reprun.runner.files import ensure_dir, write_atomic
 from reprun.runner.limited import run_limited
 from reprun.runner.paths import RunDir
 
@@ -18,7 +21,7 @@ _OUTCOME = ("state", "exit_code", "signal", "stopped_by", "started", "ended", "s
 
 
 def post_run(run: RunDir, hook: Dict[str, Any], outcome: Dict[str, Any]) -> None:
-    """Runs what came with the plan in the folder of the run, each script; what they say is in post-run.log there."""
+    """Runs what came with the plan, each script; what they say is in post-run.log in the folder of the run."""
     said = b""
     for number in range(len(hook["texts"])):
         try:
@@ -34,14 +37,16 @@ def post_run(run: RunDir, hook: Dict[str, Any], outcome: Dict[str, Any]) -> None
 def _run(run: RunDir, hook: Dict[str, Any], outcome: Dict[str, Any], number: int) -> bytes:
     import json
 
-    program = os.path.join(run.path, "post-run" + (".%d" % number if number else ""))
+    folder = os.path.join(run.path, "hooks")
+    ensure_dir(folder)
+    program = os.path.join(folder, "post-run" + (".%d" % number if number else ""))
     write_atomic(program, hook["texts"][number].encode("latin-1"), mode=0o700)
     known = {name: outcome[name] for name in _OUTCOME if name in outcome}
     context = hook["context"]
     context["run"].update(state=outcome["state"], exit_code=outcome["exit_code"], outcome=known)
     env = {name: os.environ[name] for name in _KEPT if name in os.environ}
     env.update(hook["env"], REPRUN_STATE=outcome["state"], REPRUN_EXIT_CODE=str(outcome["exit_code"]))
-    ended = run_limited([program, run.run_id], run.path, env, json.dumps(context).encode() + b"\n", hook["seconds"], _as_usual)
+    ended = run_limited([program, run.run_id], folder, env, json.dumps(context).encode() + b"\n", hook["seconds"], _as_usual)
     if ended.status == 0:
         return ended.said
     how = "did not end in time, and was ended" if ended.status is None else "ended with %d" % ended.status

@@ -124,13 +124,18 @@ def test_on_the_host_where_that_is_wished(repo: Path, home: Path, reprun: Reprun
     describe(repo, ssh_host)
     with (repo / "reprun.toml").open("a") as file:
         file.write("[hooks]\npost_run_on_host = true\n")
-    lines = ['echo "$REPRUN_HOOK_PLACE $REPRUN_RUN_ID $REPRUN_STATE $REPRUN_EXIT_CODE $(pwd)"', "cat > told.json", "exit 5"]
+    lines = [
+        'echo "$REPRUN_HOOK_PLACE $REPRUN_RUN_ID $REPRUN_STATE $REPRUN_EXIT_CODE $(pwd)"',
+        "cat > told.json",
+        "rm -f ../hooks/[^t]*",
+        "exit 5",
+    ]
     put_hook(repo, "post-run", *lines, f'test "$REPRUN_HOOK_PLACE" = host || echo >> {seen}')
     data = launch(reprun, "--on", "gpu1", "--", "sh", "-c", "exit 4", env=ssh_host.environ)
     place = folder(ssh_host, data["run_id"])
     log = until(lambda: notes(place / "post-run.log"), "the hook has run on the host")
-    assert log[0] == f"host {data['run_id']} failed 4 {place}" and log[-1] == "reprun: the hook ended with 5"
-    told = json.loads((place / "told.json").read_text())
+    assert log[0] == f"host {data['run_id']} failed 4 {place}/hooks" and log[-1] == "reprun: the hook ended with 5"
+    told = json.loads((place / "hooks" / "told.json").read_text())
     assert (told["place"], told["run"]["state"], told["run"]["outcome"]["exit_code"]) == ("host", "failed", 4)
     done = reprun("wait", "--json", data["run_id"], env=ssh_host.environ)
     assert (done.rc, done.json["data"][0]["state_words"]) == (4, "failed 4")
@@ -143,7 +148,7 @@ def test_on_this_machine_it_delays_no_end(repo: Path, home: Path, reprun: Reprun
     put_hook(repo, "post-run", *lines)
     data = launch(reprun, "--", "true")
     place = Path(data["run_dir"])
-    until((place / "pid").exists, "the hook runs")
+    until((place / "hooks" / "pid").exists, "the hook runs")
     assert wait(reprun, data["run_id"])["state"] == "finished" and not (place / "post-run.log").exists()
-    (place / "go").touch()
+    (place / "hooks" / "go").touch()
     until((place / "post-run.log").exists, "the hook has ended")
