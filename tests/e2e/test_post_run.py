@@ -127,7 +127,7 @@ def test_on_the_host_where_that_is_wished(repo: Path, home: Path, reprun: Reprun
     lines = [
         'echo "$REPRUN_HOOK_PLACE $REPRUN_RUN_ID $REPRUN_STATE $REPRUN_EXIT_CODE $(pwd)"',
         "cat > told.json",
-        "rm -f ../hooks/[^t]*",
+        "rm -rf ./[!t]*",
         "exit 5",
     ]
     put_hook(repo, "post-run", *lines, f'test "$REPRUN_HOOK_PLACE" = host || echo >> {seen}')
