@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 
 from reprun.commands.hook_context import ground_of
+from reprun.core.asides import add_aside
 from reprun.core.errors import NotFoundError, RefusedError, UsageError
 from reprun.core.frozen import dataclass
 from reprun.core.hooking import OURS, SHIPPED
@@ -65,6 +66,8 @@ def install_hooks(workspace: Workspace, names: Sequence[str]) -> list[Changed]:
     except RefusedError as error:
         error.hint = error.hint or _by_hand(ground.folder, names)
         raise
+    if not ground.folder.startswith(ground.common_dir):
+        add_aside(f"{show(ground.folder)} serves every repository whose core.hooksPath leads there")
     return done
 
 

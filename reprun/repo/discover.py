@@ -7,15 +7,17 @@ from contextlib import suppress
 
 from reprun.core.errors import RefusedError, ToolError, UsageError
 from reprun.core.frozen import dataclass, field
-from reprun.core.hook_settings import HookSettings
 from reprun.core.text import show
-from reprun.repo.git_config import git_folders, lfs_settings, read_texts
-from reprun.repo.hook_settings import ask_hook_settings, ask_hooks_dir, may_move_hooks, may_set_hooks, sets_hooks, silenced
+from reprun.repo.git_config import git_folders, lfs_settings, may_say_of_hooks, read_texts
 from reprun.repo.listing import ask_listing
 from reprun.runner.git import environment, trust_git
 from reprun.runner.process import spawn
 from reprun.system.clock import ticks
 from reprun.system.process import Git, Process, translated
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from reprun.core.hook_settings import HookSettings
 
 
 @dataclass(frozen=True)
@@ -59,13 +61,14 @@ class Repository:
         with suppress(OSError):
             if not OUR_HOOKS.isdisjoint(os.listdir(self.hooks_dir)):
                 return True
-        return any(one.event in OUR_HOOKS for one in self.hook_settings().hooks)
+        return may_say_of_hooks(self.config_texts) and any(one.event in OUR_HOOKS for one in self.hook_settings().hooks)
 
     def hook_settings(self) -> HookSettings:
         """The hooks that git's settings name. Git is asked once, and only where a word says that there may be some."""
+        from reprun.repo.hook_settings import read_hook_settings
+
         if not self._hook_settings:
-            asked = may_set_hooks(self.config_texts)
-            self._hook_settings.append(ask_hook_settings(self.git) if asked else HookSettings())
+            self._hook_settings.append(read_hook_settings(self.git, self.config_texts))
         return self._hook_settings[0]
 
     @property
@@ -123,12 +126,12 @@ def find_repository(cwd: str, asked: Asked | None = None) -> Repository:
     # Where the tree does not hold its own .git folder (core.worktree), git would find another repository from its top, or none.
     where = {} if git_dir == os.path.join(top, ".git") else {"GIT_DIR": git_dir, "GIT_WORK_TREE": top}
     texts = read_texts(git_dir, common_dir)
-    own, known = Git(top, where, {**_sight(top), **lfs_settings(texts)}), []
-    if may_move_hooks(texts):
-        hooks_dir = ask_hooks_dir(own, hooks_dir)
-    if sets_hooks(texts):
-        known.append(ask_hook_settings(own))
-        own.settings.update(silenced(known[0]))
+    own = Git(top, where, {**_sight(top), **lfs_settings(texts)})
+    known: list[HookSettings] = []
+    if may_say_of_hooks(texts):
+        from reprun.repo.hook_settings import look_closer
+
+        hooks_dir, known = look_closer(own, texts, hooks_dir)
     early = asked if top == cwd else None
     prefix = prefix.rstrip("/")
     return Repository(top, git_dir, common_dir, prefix, object_format, head, branch, own, early, texts, hooks_dir, known)

@@ -64,6 +64,11 @@ def may_set_conversions(texts: bytes) -> bool:
     return _ELSEWHERE in texts or any(word in texts for word in _WORDS)
 
 
+def may_say_of_hooks(texts: bytes, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether hooks may be named in settings, or their folder by variables: a first look, see `repo/hook_settings.py`."""
+    return b"[hook" in texts or _ELSEWHERE in texts or any(name.startswith("GIT_CONFIG_") for name in environ)
+
+
 def git_folders(top: str) -> tuple[str, str]:
     """Git's own folder for the checkout at `top` and what all its worktrees share, before git was asked; a first guess."""
     link = os.path.join(top, ".git")

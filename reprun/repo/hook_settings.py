@@ -19,9 +19,21 @@ _FILES = ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM")
 _BY_VARIABLE = (*_FILES, "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS")
 
 
-def sets_hooks(texts: bytes) -> bool:
-    """Whether files of settings, in lower case, name hooks themselves."""
-    return _SECTION in texts
+def look_closer(git: Git, texts: bytes, hooks_dir: str) -> tuple[str, list[HookSettings]]:
+    """The folder of hooks, and what is known of those in the settings already. Hooks that a file names are switched off for
+    `git`: an empty `core.hooksPath` does not, and 2.54 knows no other way."""
+    if may_move_hooks(texts):
+        hooks_dir = ask_hooks_dir(git, hooks_dir)
+    if _SECTION not in texts:
+        return hooks_dir, []
+    known = ask_hook_settings(git)
+    git.settings.update((f"hook.{name}.enabled", "false") for name in known.names if "=" not in name)
+    return hooks_dir, [known]
+
+
+def read_hook_settings(git: Git, texts: bytes) -> HookSettings:
+    """What the settings say of hooks; git is only asked where they may say something."""
+    return ask_hook_settings(git) if may_set_hooks(texts) else HookSettings()
 
 
 def may_set_hooks(texts: bytes, environ: Mapping[str, str] = os.environ) -> bool:
@@ -62,11 +74,6 @@ def ask_hooks_dir(git: Git, otherwise: str) -> str:
 def ask_hook_settings(git: Git) -> HookSettings:
     """What the settings say of hooks, wherever it is said. Where git cannot read them it says so elsewhere."""
     return parse_hook_settings(os.fsdecode(_ask(git, "config", "-z", "--show-origin", "--get-regexp", r"^hook\.").stdout))
-
-
-def silenced(settings: HookSettings) -> dict[str, str]:
-    """Settings that switch these hooks off for git's own use: an empty `core.hooksPath` does not, and 2.54 knows no other way."""
-    return {f"hook.{name}.enabled": "false" for name in settings.names if "=" not in name}
 
 
 def _ask(git: Git, *words: str) -> Completed:

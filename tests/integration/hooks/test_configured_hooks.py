@@ -61,10 +61,10 @@ def test_wherever_it_is_said(repo: Path, git: Run, monkeypatch: pytest.MonkeyPat
 
 
 def test_none_are_asked_for_where_no_word_says_so(repo: Path, git: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from reprun.repo import discover
+    from reprun.repo import hook_settings
 
     git("config", "core.hooksPath", "x")
-    monkeypatch.setattr(discover, "ask_hook_settings", lambda _: pytest.fail("git was asked"))
+    monkeypatch.setattr(hook_settings, "ask_hook_settings", lambda _: pytest.fail("git was asked"))
     assert not open_workspace().repository.has_hooks()
 
 
