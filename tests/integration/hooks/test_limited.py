@@ -94,6 +94,9 @@ def test_what_cannot_be_started_is_said(tmp_path: Path, first: str) -> None:
             run_limited([str(script)], str(tmp_path), {}, b"", FOR_EVER)
     else:
         assert run_limited([str(script)], str(tmp_path), {}, b"", FOR_EVER).status != 0
+    script.write_bytes(b"#!/bin/sh\r\nexit 0\r\n")
+    with pytest.raises(ToolError, match="as on Windows"):
+        run_limited([str(script)], str(tmp_path), {}, b"", FOR_EVER)
     with pytest.raises(ToolError, match="cannot be started"):
         run_limited([str(tmp_path)], str(tmp_path), {}, b"", FOR_EVER)
 
