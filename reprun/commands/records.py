@@ -126,7 +126,7 @@ def preflight_table(cleared: Cleared) -> dict[str, Any]:
         found["warnings"] = [f"{finding.check}: {finding.message}" for finding in cleared.warnings]
     if cleared.digests:
         found["reports"] = dict(cleared.digests)
-    return found
+    return {**found, **cleared.rehearsed}
 
 
 def _conversions_table(snapshot: Snapshot, prepared: Mapping[str, Any]) -> dict[str, Any]:

@@ -52,7 +52,16 @@ def clear(attempt: Attempt, spec: RunSpec, prepared: Mapping[str, Any]) -> Clear
     if any(finding.severity != WARN for finding in report.findings):
         raise refusal(report.findings)
     digests = tuple(sorted(prepared.get("preflight", {}).get("reports", {}).items()))
-    return Cleared(attempt, report.checks, report.level, report.findings, digests)
+    return Cleared(attempt, report.checks, report.level, report.findings, digests, _rehearsed(prepared.get("preflight", {})))
+
+
+def _rehearsed(facts: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if facts.get("sanity"):
+        found["sanity"] = {one["name"]: one["run_id"] for one in facts["sanity"] if one["run_id"]}
+    if facts.get("determinism", {}).get("deterministic") is not None:
+        found["determinism"] = {name: facts["determinism"][name] for name in ("deterministic", "steps", "runs", "at")}
+    return found
 
 
 def refusal(findings: tuple[Finding, ...]) -> RefusedError:

@@ -19,7 +19,7 @@ CONFIG = ConfigRecord("conf/base.yaml", "yaml", (), "lr: 0.1\n", {"lr": 0.1})
 RULES: dict[str, Any] = {
     "data": {"x.csv": {"sha256": "a" * 64, "size": 4, "count": 1}}, "variables": ["HOME", "TOKEN", "SET"],
     "schema": "conf/schema.json", "programs": {"git": ">=2,<99", "sh": ""}, "lock": "fresh", "gpu_memory": 1 << 30,
-    "tests": ["tests/preflight"],
+    "tests": ["tests/preflight"], "time": {"limit": 3600, "expected": 3600, "of": ""},
 }  # fmt: skip
 FACTS: dict[str, Any] = {
     "imports": {"problems": [], "unseeded": []}, "places": {"unreadable": [], "unwritable": [], "short": []},
@@ -29,10 +29,12 @@ FACTS: dict[str, Any] = {
     "gpu": {"busy": [], "short": [], "cuda": "12.4",
         "products": [{"framework": "torch", "built": True, "fine": True, "said": ""}]},
     "tests": {"status": 0, "last": "1 passed", "lacks": False},
+    "determinism": {"deterministic": True, "steps": 3, "runs": ["a", "b"], "at": "2026-01-01T00:00:00.000Z"},
 }  # fmt: skip
 FINE: dict[str, Any] = {
     "program": "/bin/true", "gpus": [GPU], "free_bytes": 1 << 40, "run_dir": "/runs/x",
-    "preflight": FACTS, "measured": {"skew": 3.0},
+    "preflight": {**FACTS, "sanity": [{"passed": True, "name": "a", "why": "", "wanted": "", "run_id": "b"}]},
+    "measured": {"skew": 3.0},
     "inherited": {"HOME": "/home/x"}, "environment": {"prefix": "/usr", "packages": ["cuda-version=12.1=h1"]},
     "data": [{"path": "x.csv", "size": 4, "files": 1, "sha256": "a" * 64}], "locked": {"origin": "committed"},
 }  # fmt: skip
@@ -48,6 +50,10 @@ def problem(kind: str, certain: bool = True, **more: str) -> dict[str, Any]:
 
 def product(said: str, built: bool = True) -> dict[str, Any]:
     return {"gpu": {"products": [{"framework": "torch", "built": built, "fine": False, "said": said}]}}
+
+
+def rehearsed(passed: bool | None) -> dict[str, Any]:
+    return {"name": "overfit", "passed": passed, "why": "acc = 0.1", "wanted": "acc > 0.9", "run_id": "20260101-000000-abcdef"}
 
 
 # Each check with a change of what is asked for, of the answer, or of its facts, and whether that is refused or warned of.
@@ -99,6 +105,15 @@ WRONG: list[Case] = [
     ("tests", {}, {}, {"tests": {"status": None}}, "refuse"),
     ("tests", {}, {}, {"tests": {"status": 1, "last": "No module named pytest", "lacks": True}}, "refuse"),
     ("tests", {}, {}, {"tests": {"status": 5}}, "warn"),
+    ("time", {"rules": {"time": {"limit": 3600, "expected": 3601, "of": ""}}}, {}, {}, "refuse"),
+    ("time", {"rules": {"time": {"limit": 3600, "expected": 3601, "of": "20260101-000000-abcdef"}}}, {}, {}, "warn"),
+    ("time", {}, {"time_limit": 60}, {}, "refuse"),
+    ("sanity", {}, {}, {"sanity": [rehearsed(False)]}, "refuse"),
+    ("sanity", {}, {}, {"sanity": [{**rehearsed(False), "run_id": ""}]}, "refuse"),
+    ("sanity", {}, {}, {"sanity": [rehearsed(None)]}, "warn"),
+    ("determinism", {}, {}, {"determinism": {"deterministic": False, "said": "they part at step 1"}}, "warn"),
+    ("determinism", {}, {}, {"determinism": {"deterministic": None, "problem": "why", "runs": []}}, "warn"),
+    ("determinism", {}, {}, {"determinism": {"deterministic": None, "problem": "why"}}, "warn"),
     ("probes", {}, {}, {"places": {"failed": "OSError: x"}}, "warn"),
 ]  # fmt: skip
 CHECKS: dict[str, Check] = {
@@ -113,7 +128,8 @@ def spec(**changes: Any) -> RunSpec:
 
 
 def answer(changes: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
-    merged = {name: {**fact, **facts.get(name, {})} for name, fact in FACTS.items()}
+    merged: dict[str, Any] = {name: {**fact, **facts.get(name, {})} for name, fact in FACTS.items()}
+    merged["sanity"] = facts.get("sanity", [rehearsed(True)])
     if "programs" in facts:
         merged["programs"] = {**FACTS["programs"], **facts["programs"]}
     return {**FINE, "preflight": merged, **changes}
