@@ -15,7 +15,7 @@ from reprun.preflight.gpu import GpuStateCheck
 from reprun.preflight.imports import ImportsCheck
 from reprun.preflight.lock import LockCheck
 from reprun.preflight.places import PlacesCheck
-from reprun.preflight.plugins import PluginCheck
+from reprun.preflight.plugins import chosen
 from reprun.preflight.ports import PortsCheck
 from reprun.preflight.programs import ProgramsCheck
 from reprun.preflight.project import ProjectCheck
@@ -74,4 +74,4 @@ def checks_for(spec: RunSpec, prepared: Mapping[str, Any]) -> list[Check]:
     failed = [name for name, one in facts.items() if isinstance(one, dict) and "failed" in one]
     due: list[Check] = [check for check, is_due in ASKED if check.name not in failed and is_due(rules, facts)]
     due += [ProbesCheck()] * bool(failed)
-    return due + [PluginCheck(name) for name in rules.get("plugins", ())]
+    return due + chosen(rules.get("plugins", ()))
