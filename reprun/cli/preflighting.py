@@ -37,8 +37,8 @@ def preflight(
 ) -> int:
     """Look at all that a launch of the command needs, on the target; start nothing. Exit status 3 where it would be refused.
 
-    Looked at is what [preflight], [[data]] and [sanity] of reprun.toml say, and preflight/*.py; checks of installed packages are those
-    that `plugins` names there. At --level full the sanity experiments with a `before` are run.
+    Looked at is what [preflight], [[data]] and [sanity] of reprun.toml say, and preflight/*.py; checks of installed packages are
+    those that `plugins` names there. At --level full the sanity experiments with a `before` are run.
 
     Examples:
 

@@ -1,7 +1,7 @@
 """Checks of others, by the entry point `reprun.preflight_checks`; used are those that `[preflight] plugins` names.
 
-That they are installed is not enough: looking for entry points takes longer than a launch, and what happens to be on a laptop should
-not decide what runs. `"*"` takes all that are.
+That they are installed is not enough: looking for entry points takes longer than a launch, and what happens to be on a laptop
+should not decide what runs. `"*"` takes all that are.
 """
 
 from __future__ import annotations
