@@ -94,7 +94,8 @@ def test_gpus_that_are_busy_or_full(probes: Probes, smi: Smi) -> None:
 @pytest.mark.parametrize(
     ("text", "status", "said"),
     [
-        (FAILED, 9, FAILED.strip()), (MISMATCH, 18, MISMATCH.splitlines()[0]), ("No devices were found\n", 6, "No devices were found"),
+        (FAILED, 9, FAILED.strip()), (MISMATCH, 18, MISMATCH.splitlines()[0]),
+        ("No devices were found\n", 6, "No devices were found"),
         ("No devices were found\n", 0, "No devices were found"), ("", 3, "it ends with status 3"),
         ("Unable to determine the device handle for GPU0000:3B:00.0: Unknown Error\n", 15,
             "Unable to determine the device handle for GPU0000:3B:00.0: Unknown Error"),
@@ -120,9 +121,12 @@ def test_mig_devices(probes: Probes, smi: Smi) -> None:
 @pytest.mark.parametrize(
     ("package", "cuda"),
     [
-        ("cuda-version=12.6=h1", (12, 6)), ("cudatoolkit=11.8.0=h6a678d5_0", (11, 8)), ("nvidia-cuda-runtime-cu12==12.4.127", (12, 4)),
-        ("nvidia_cuda_runtime_cu12==12.1.105", (12, 1)), ("nvidia-cuda-runtime==13.0.48", (13, 0)), ("torch==2.4.0+cu121", (12, 0)),
-        ("cupy-cuda12x==13.3.0", (12, 0)), ("jax-cuda13-plugin==0.8.0", (13, 0)), ("torch==2.4.0", None), ("cuda-python==12.6.0", None),
+        ("cuda-version=12.6=h1", (12, 6)), ("cudatoolkit=11.8.0=h6a678d5_0", (11, 8)),
+        ("nvidia-cuda-runtime-cu12==12.4.127", (12, 4)),
+        ("nvidia_cuda_runtime_cu12==12.1.105", (12, 1)), ("nvidia-cuda-runtime==13.0.48", (13, 0)),
+        ("torch==2.4.0+cu121", (12, 0)),
+        ("cupy-cuda12x==13.3.0", (12, 0)), ("jax-cuda13-plugin==0.8.0", (13, 0)), ("torch==2.4.0", None),
+        ("cuda-python==12.6.0", None),
     ],
 )  # fmt: skip
 def test_the_cuda_of_an_environment(package: str, cuda: tuple[int, int] | None) -> None:
