@@ -36,7 +36,7 @@ class Trial:
 
     def __init__(self, ask: Dict[str, Any], number: int) -> None:
         self.kind, self.entry, self.args = ask["kind"], ask["entry"], ask["args"]
-        self.top = os.path.realpath(ask["top"])
+        self.given, self.top = ask["top"], os.path.realpath(ask["top"])
         self.number = number
         self.problems: List[Any] = []
         self.times: List[Any] = []
@@ -214,11 +214,15 @@ class Trial:
     def _loaded(self) -> Tuple[List[str], List[str]]:
         """The files of modules that are imported: the project's own, and those that belong to nothing we know."""
         own, outside = [], []
-        known = tuple(os.path.realpath(path) + os.sep for path in (sys.prefix, sys.base_prefix, os.path.dirname(os.__file__)))
+        places = {sys.prefix, sys.base_prefix, os.path.dirname(os.__file__)}
+        known = tuple({form + os.sep for path in places for form in (path, os.path.realpath(path))})
+        tops = (self.top + os.sep, os.path.abspath(self.given) + os.sep)
         for module in list(sys.modules.values()):
             path = getattr(module, "__file__", None)
             if not isinstance(path, str) or getattr(module, "__name__", "").startswith("reprun.runner"):
                 continue
+            if path.startswith(known) and not path.startswith(tops):
+                continue  # by far the most of them, and following the links of each takes longer than all the rest
             path = os.path.realpath(path)
             if self._is_own(path):
                 own.append(path)

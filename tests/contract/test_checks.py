@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import pkgutil
 from typing import Any
 
 import pytest
 
+from reprun import preflight
 from reprun.core.errors import RefusedError
 from reprun.core.seeds import Seeds
 from reprun.core.spec import Attempt, ConfigRecord, RunSpec
 from reprun.preflight import asked, clearing
 from reprun.preflight.base import LEVELS, Check, Finding
+from reprun.preflight.plugins import PluginCheck
 
 GPU = {"index": 0, "name": "Test", "uuid": "GPU-1234", "memory": 1, "driver": "1"}
 SCHEMA = json.dumps({"properties": {"lr": {"type": "number"}}, "additionalProperties": False})
@@ -163,9 +167,10 @@ def test_and_a_launch_is_refused_or_goes_on_with_the_warning(case: Case) -> None
         cleared = clearing.clear(attempt, asked_for, found)
         assert [one.check for one in cleared.warnings] == [name] and name in cleared.checks
     else:
+        (finding,) = CHECKS[name].findings(asked_for, found)
         with pytest.raises(RefusedError) as refused:
             clearing.clear(attempt, asked_for, found)
-        assert refused.value.message and refused.value.hint
+        assert (refused.value.message, refused.value.hint) == (finding.message, finding.hint)
 
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=list(CHECKS))
@@ -175,7 +180,27 @@ def test_a_target_that_says_less_is_no_crash(check: Check) -> None:
 
 
 def test_every_check_is_held_here() -> None:
+    """Also one that is written and not registered; those of packages have a test of their own."""
     assert {case[0] for case in WRONG} == set(CHECKS)
+    written = {
+        kind
+        for module in pkgutil.iter_modules(preflight.__path__)
+        for kind in vars(importlib.import_module(f"reprun.preflight.{module.name}")).values()
+        if isinstance(kind, type) and hasattr(kind, "findings")
+    }
+    assert written - {Check, clearing.Report, PluginCheck} == {type(check) for check in CHECKS.values()}
+
+
+def test_every_check_refuses_but_those_that_cannot_know() -> None:
+    refusing = {name for name, _, _, _, severity in WRONG if severity == "refuse"}
+    assert set(CHECKS) - refusing == {"seeds", "clock", "determinism", "probes"}
+
+
+def test_a_check_of_a_package_that_is_not_there() -> None:
+    rules = {**RULES, "plugins": ["nosuchcheck"]}
+    with pytest.raises(RefusedError) as refused:
+        clearing.clear(Attempt("20260101-000000-abcdef", first=True), spec(rules=rules), FINE)
+    assert "nosuchcheck" in refused.value.message and refused.value.hint.startswith("pip install")
 
 
 def test_all_findings_are_told_together_each_with_its_hint() -> None:
