@@ -162,16 +162,16 @@ class Trial:
         """Notes why an import failed, with the place in the project's own files where it did."""
         at = self._place(error) or where
         if isinstance(error, SyntaxError):
-            place = "%s:%s" % (self._short(error.filename or ""), error.lineno) if error.filename else at
+            place = self._short(error.filename) + (":%d" % error.lineno if error.lineno else "") if error.filename else at
             self._problem("syntax", name, place, str(error.msg), before != UNKNOWN)
         elif isinstance(error, ModuleNotFoundError) and error.name:
-            self._problem("missing", error.name, at, str(error), before != UNKNOWN)
+            self._problem("missing", error.name, at, _text(error), before != UNKNOWN)
         elif isinstance(error, ImportError):
-            self._problem("import", error.name or name, at, str(error), before == PLAIN)
+            self._problem("import", error.name or name, at, _text(error), before == PLAIN)
         elif isinstance(error, Exception):
-            self._problem("error", name, at, "%s: %s" % (type(error).__name__, error), before == PLAIN)
+            self._problem("error", name, at, "%s: %s" % (type(error).__name__, _text(error)), before == PLAIN)
         else:
-            self._problem("exit", name, at, "%s: %s" % (type(error).__name__, error), False)
+            self._problem("exit", name, at, "%s: %s" % (type(error).__name__, _text(error)), False)
 
     def _problem(self, kind: str, name: str, where: str, message: str, certain: bool) -> None:
         problem = {"kind": kind, "name": name, "where": where, "message": message[:500], "certain": certain}
@@ -246,3 +246,11 @@ class Trial:
                 found = "%s:%d" % (self._short(path), frame.tb_lineno)
             frame = frame.tb_next
         return found
+
+
+def _text(error: BaseException) -> str:
+    """What it says; its own code may fail, too."""
+    try:
+        return str(error)
+    except Exception:
+        return "it cannot say why"

@@ -80,6 +80,7 @@ WRONG: list[Case] = [
     ("places", {}, {}, {"places": {"short": [["/a", "bytes", 5]]}}, "refuse"),
     ("places", {}, {}, {"places": {"short": [["/a", "inodes", 5]]}}, "refuse"),
     ("ports", {}, {}, {"ports": {"taken": [[6006, "is taken"]]}}, "refuse"),
+    ("ports", {}, {}, {"ports": {"taken6": [6006]}}, "warn"),
     ("variables", {"secrets": ()}, {}, {}, "refuse"),
     ("variables", {"variables": {"SET": ""}}, {}, {}, "refuse"),
     ("programs", {}, {}, {"programs": {"git": {"path": "", "version": ""}}}, "refuse"),

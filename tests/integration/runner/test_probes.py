@@ -48,6 +48,19 @@ def test_ports(probes: Probes) -> None:
         assert probes.look("sh", ports=[free])["ports"]["taken"] == []
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/net/if_inet6"), reason="there is no IPv6 here")
+def test_a_port_that_is_taken_for_one_kind_of_address(probes: Probes) -> None:
+    with socket.socket(socket.AF_INET6) as one:
+        one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        try:
+            one.bind(("::1", 0))
+        except OSError:
+            pytest.skip("there is no ::1 here")
+        one.listen()
+        taken = one.getsockname()[1]
+        assert taken in probes.look("sh", ports=[taken])["ports"]["taken6"]
+
+
 @pytest.mark.parametrize(
     ("script", "version"),
     [
@@ -99,7 +112,7 @@ CHECK = "import json, sys\nfacts = json.load(sys.stdin)\n"
         ("", []),
         ("print('garbage')", [("warn", "the check preflight/a.py prints 'garbage', which is no finding", "mend preflight/a.py")]),
         ("print('[]')", [("warn", "the check preflight/a.py prints '[]', which is no finding", "mend preflight/a.py")]),
-        ("raise ValueError('x')", [("warn", "the check preflight/a.py ValueError: x", "mend preflight/a.py")]),
+        ("raise ValueError('x')", [("warn", "the check preflight/a.py fails: ValueError: x", "mend preflight/a.py")]),
         ("sys.exit(3)", [("warn", "the check preflight/a.py ended with status 3", "mend preflight/a.py")]),
     ],
 )
