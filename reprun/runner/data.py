@@ -45,11 +45,11 @@ def data_facts(paths: Sequence[str], base: str, cache: str, missing: Optional[Li
 def _read(name: str, path: str, memo: Any) -> Dict[str, Any]:
     try:
         return _facts(name, path, memo)
-    except (OSError, ValueError) as error:  # a zero byte in a path is a ValueError
-        where = getattr(error, "filename", None) or path
+    except OSError as error:
+        where = error.filename or path
         raise RunnerError(
             "refused",
-            "the data %s cannot be read: %s (%s)" % (name, getattr(error, "strerror", None) or error, where),
+            "the data %s cannot be read: %s (%s)" % (name, error.strerror or error, where),
             "on the target: ls -ld %s" % where,
         ) from None
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from e2e_lab import Reprun, fingerprint, run, says_nicely, show
+from far_lab import open_far
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 JOB = """
@@ -102,3 +103,22 @@ def test_settings_that_are_wrong(repo: Path, reprun: Reprun, text: str) -> None:
     (repo / "reprun.toml").write_text(text)
     answer = reprun("launch", "--", "true")
     assert answer.rc == 2 and says_nicely(answer) and "reprun.toml" in answer.stderr, answer
+
+
+@pytest.mark.needs("sshd")
+def test_on_another_machine() -> None:
+    """Nothing is sent ahead of what has to pass first."""
+    with open_far() as far:
+        far.describe(timeout=60)
+        (far.repo / "job.py").write_text("from reprun_job import log\nlog(step=0, acc=1)\n")
+        bound = '[sanity.fine]\ncommand = ["python3", "job.py"]\nmetric = "acc"\npass = "> 0.5"\nbefore = "1s"\n'
+        settings = far.repo / "reprun.toml"
+        settings.write_text((settings.read_text() if settings.exists() else "") + bound)
+        job = ("--time", "1h", "--", "python3", "job.py")
+        far.call("launch", "--json", "--on", far.name, "--", *job[3:]).data  # noqa: B018  # what the next one could be sent ahead by
+        answer = far.call("launch", "--json", "--on", far.name, *job)
+        manifest = far.call("show", "--json", answer.data["run_id"]).data["manifest"]
+        assert list(manifest["preflight"]["sanity"]) == ["fine"]
+        settings.write_text(settings.read_text().replace("> 0.5", "> 1.5"))
+        answer = far.call("launch", "--json", "--on", far.name, *job)
+        assert answer.rc == 3 and "the sanity experiment fine did not pass" in answer.json["error"]["message"]
