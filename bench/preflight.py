@@ -38,7 +38,7 @@ def measure(place: str, rounds: int, python: str = "") -> Iterator[list[Measure]
         trial.append(_trial(words, path, env))
     yield [
         Measure(f"looking at {name}, nothing remembered; the bare imports", trial, bare, RATIO, 1.2),
-        Measure(f"reprun preflight of {name}, nothing remembered; the bare imports", first, bare, RATIO),
+        Measure(f"reprun preflight of {name}, nothing remembered; the bare imports", first, bare, RATIO, 1.2),
         Measure(f"reprun preflight of {name}, as seen before; the bare imports", later, bare, RATIO, 1.2),
         Measure(
             "what is beside the imports", [one - other for one, other in zip(first, bare, strict=True)], how=VALUE, target=3000

@@ -17,15 +17,15 @@ from reprun.workspace import Workspace
 _NOBODY = ("CI", "JENKINS_URL", "TF_BUILD", "TEAMCITY_VERSION", "GIT_DIR", "GIT_INDEX_FILE", "PRE_COMMIT", ACTIVE)
 
 
-def confirm(workspace: Workspace, manifest: Manifest) -> None:
-    """Shows what would be run and asks. Raises `RefusedError` for a no, and where nobody can be asked."""
+def confirm(workspace: Workspace, manifest: Manifest, again: str = "") -> None:
+    """Shows what would be run and asks. Raises `RefusedError` for a no, and where nobody is there, with the hint `again`."""
     from reprun.commands.strangers import what_would_run
 
     run_id = manifest.run_id
     say(f"{run_id} was not launched by you in this repository. To reproduce it is to run, with your rights:")
     for label, text in what_would_run(workspace, manifest):
         say(f"  {label.ljust(11)} {show(text)}")
-    _require_yes(run_id, f"reprun reproduce {run_id} --yes", f"reprun reproduce {run_id} --plan")
+    _require_yes(run_id, again or f"reprun reproduce {run_id} --yes", f"reprun reproduce {run_id} --plan")
 
 
 def confirm_environment(workspace: Workspace, manifest: Manifest) -> None:

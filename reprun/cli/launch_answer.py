@@ -6,7 +6,7 @@ import sys
 
 from reprun.cli.envelope import answer, is_json, say
 from reprun.cli.progress import progress
-from reprun.commands.build_spec import LaunchOptions, build_spec
+from reprun.commands.build_spec import LaunchOptions, build_launch
 from reprun.commands.launch import Launched
 from reprun.commands.launch import launch as start
 from reprun.core.frozen import dataclass
@@ -32,7 +32,7 @@ class LaunchRequest:
 def answer_launch(request: LaunchRequest, asked: Asked | None = None) -> int:
     """Launches, or shows what a launch would do, and returns the exit status. `asked` is what git was asked early."""
     workspace = open_workspace(asked=asked)
-    spec = build_spec(workspace, request.options)
+    spec = build_launch(workspace, request.options)
     if request.dry_run:
         return _show_plan(workspace, spec)
     if workspace.settings.push:
@@ -137,6 +137,8 @@ def _show_plan(workspace: Workspace, spec: Any) -> int:
             print(f"on         {show(spec.target)}, which was not asked")
         print(f"seeds      {spec.seeds.root} ({spec.seeds.origin})")
         print(f"packages   {environment.words}")
+        for what, names in spec.preflight.get("rehearsal", {}).items():
+            print(f"before it  {show(', '.join(names)) if what == 'sanity' else 'the determinism probe'}")
         print_explanation(explanation, spec.carried)
 
     data = {"spec": spec_data(spec), "snapshot": explanation_data(explanation, spec.carried), "environment": environment.data()}

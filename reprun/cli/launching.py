@@ -40,6 +40,12 @@ Preflight = Annotated[
         "--preflight", metavar="LEVEL", help="What is looked at before the start: quick, full or off. Default: as in reprun.toml."
     ),
 ]
+Time = Annotated[
+    str,
+    typer.Option(
+        "--time", metavar="TIME", help="How long the job takes at most: 90m, 36h, 2-12:00:00. Default: as earlier runs."
+    ),
+]
 Dry = Annotated[bool, typer.Option("--dry-run", help="Show what would be committed and run; change nothing.")]
 During = Annotated[
     bool, typer.Option("--during-operation", help="In an unfinished merge, rebase or the like: run the files as they are.")
@@ -66,6 +72,7 @@ def launch(
     preflight: Preflight = "",
     during_operation: During = False,
     watch_randomness: Watch = False,
+    time: Time = "",
     dry_run: Dry = False,
     follow: Follow = False,
     json: As_json = False,
@@ -84,7 +91,7 @@ def launch(
     from reprun.commands.build_spec import LaunchOptions
 
     options = LaunchOptions(
-        tuple(command), name, why, config, tuple(sets), seed, on, gpus, during_operation, preflight, watch_randomness
+        tuple(command), name, why, config, tuple(sets), seed, on, gpus, during_operation, preflight, watch_randomness, time
     )
     return answer_launch(LaunchRequest(options, dry_run, follow))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reprun.cli.envelope import answer, say
-from reprun.cli.launching import Command, Config, During, Gpus, On, Seed, Sets
+from reprun.cli.launching import Command, Config, During, Gpus, On, Seed, Sets, Time
 from reprun.cli.options import As_json
 from reprun.core.text import human_seconds, show
 from reprun.workspace import open_workspace
@@ -32,9 +32,13 @@ def preflight(
     seed: Seed = None,
     gpus: Gpus = "",
     during_operation: During = False,
+    time: Time = "",
     json: As_json = False,
 ) -> int:
     """Look at all that a launch of the command needs, on the target; start nothing. Exit status 3 where it would be refused.
+
+    Looked at is what [preflight], [[data]] and [sanity] of reprun.toml say, and preflight/*.py; checks of installed packages are
+    those that `plugins` names there. At --level full the sanity experiments with a `before` are run.
 
     Examples:
 
@@ -43,13 +47,13 @@ def preflight(
         reprun preflight --on gpu1 --level full --config conf/base.yaml -- python train.py --config {config}
     """
     from reprun.cli.progress import progress
-    from reprun.commands.build_spec import LaunchOptions, build_spec
+    from reprun.commands.build_spec import LaunchOptions, build_launch
     from reprun.commands.preflighting import preflight as examine
     from reprun.commands.preflighting import told
 
     workspace = open_workspace()
-    options = LaunchOptions(tuple(command), "", "", config, tuple(sets), seed, on, gpus, during_operation, level)
-    spec = build_spec(workspace, options)
+    options = LaunchOptions(tuple(command), "", "", config, tuple(sets), seed, on, gpus, during_operation, level, False, time)
+    spec = build_launch(workspace, options)
     with progress() as tell:
         found = examine(workspace, spec, tell)
     for note in workspace.notes:

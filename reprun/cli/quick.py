@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 VALUES = {
     "--name": "name", "--why": "why", "-m": "why", "--config": "config", "--set": "sets", "--seed": "seed",
-    "--on": "target", "--gpus": "gpus", "--preflight": "preflight",
+    "--on": "target", "--gpus": "gpus", "--preflight": "preflight", "--time": "time",
 }  # fmt: skip
 FLAGS = {
     "--dry-run": "dry_run", "--follow": "follow", "-f": "follow", "--json": "json", "--during-operation": "during_operation",

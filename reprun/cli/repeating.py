@@ -21,6 +21,9 @@ Steps = Annotated[int, typer.Option("-n", "--steps", min=1, max=1_000_000, help=
 Seconds = Annotated[int, typer.Option("--seconds", min=1, help="How long each of the two runs may take.")]
 
 
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask, also when the run comes from somebody else.")]
+
+
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
     app.command()(probe)
@@ -38,6 +41,7 @@ def probe(
     seed: Seed = None,
     on: On = "local",
     gpus: Gpus = "",
+    yes: Yes = False,
     json: As_json = False,
 ) -> int:
     """Run the first steps twice with the same seeds, and say whether they are equal to the last bit.
@@ -62,10 +66,10 @@ def probe(
     if of:
         row = workspace.find_run(of)
         stranger = ask_first(workspace, row)
-        if stranger is not None:
+        if stranger is not None and not yes:
             from reprun.cli.confirming import confirm
 
-            confirm(workspace, stranger)
+            confirm(workspace, stranger, f"reprun probe --of {row.run_id} --yes")
         spec = again_from(workspace, workspace.manifest(row.run_id), target_of(workspace, row, "" if on == "local" else on))
     else:
         if not command:
@@ -101,7 +105,7 @@ def noise(
     show_known: Annotated[bool, typer.Option("--show", help="Only show what was measured before.")] = False,
     forget: Annotated[bool, typer.Option("--forget", help="Forget what was measured: verdicts are exact again.")] = False,
     on: Annotated[str, typer.Option("--on", metavar="TARGET", help="Where to run. Default: where the run ran.")] = "",
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, also when the run comes from somebody else.")] = False,
+    yes: Yes = False,
     json: As_json = False,
 ) -> int:
     """Repeat a run with the same seeds and measure how far its metrics move; verdicts allow that from then on.
@@ -133,7 +137,7 @@ def noise(
     if stranger is not None and not yes:
         from reprun.cli.confirming import confirm
 
-        confirm(workspace, stranger)
+        confirm(workspace, stranger, f"reprun noise {row.run_id} --yes")
     with progress() as tell:
         measured = measure_noise(workspace, row, target_of(workspace, row, on), count, vary_seed, tell)
     say_notes(workspace)

@@ -41,6 +41,18 @@ class LaunchOptions:
     during_operation: bool = False
     preflight: str = ""
     watch_randomness: bool = False
+    time: str = ""
+
+
+def build_launch(workspace: Workspace, options: LaunchOptions) -> RunSpec:
+    """The same for a launch, with what the settings want to be run before it, and its time against that of the target."""
+    spec, settings = build_spec(workspace, options), workspace.settings
+    wants = "determinism" in settings.preflight or "time_limit" in settings.targets.get(spec.target, {})
+    if spec.preflight.get("level") == "off" or not (wants or any("before" in one for one in settings.sanity.values())):
+        return spec
+    from reprun.commands.rehearsing import plan_rehearsal
+
+    return plan_rehearsal(workspace, spec)
 
 
 def build_spec(workspace: Workspace, options: LaunchOptions) -> RunSpec:
@@ -68,7 +80,7 @@ def build_spec(workspace: Workspace, options: LaunchOptions) -> RunSpec:
         data=settings.data,
         hash_limit=settings.hash_limit,
         during_operation=options.during_operation,
-        preflight=_preflight(workspace, options.preflight),
+        preflight=_preflight(workspace, options.preflight, options.time),
         watch_randomness=options.watch_randomness or settings.watch_randomness,
     )
 
@@ -104,7 +116,7 @@ def _check_texts(options: LaunchOptions, prefix: str) -> None:
         raise UsageError(f"the name is longer than {MAX_NAME} characters", hint="put the story into -m")
 
 
-def _preflight(workspace: Workspace, level: str) -> dict[str, Any]:
+def _preflight(workspace: Workspace, level: str, time: str) -> dict[str, Any]:
     """What the settings want to be looked at, at the level that was asked for."""
     settings = workspace.settings
     if level not in ("", *LEVELS):
@@ -114,6 +126,10 @@ def _preflight(workspace: Workspace, level: str) -> dict[str, Any]:
         rules["data"] = settings.expected
     if level:
         rules["level"] = level
+    if time:
+        from reprun.core.duration import parse_duration
+
+        rules["duration"] = parse_duration(time, "--time")
     return rules
 
 

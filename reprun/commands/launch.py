@@ -37,7 +37,8 @@ def launch(workspace: Workspace, spec: RunSpec, run_id: str = "", tell: Tell = i
     target = workspace.target(spec.target)
     target.host.connect()
     attempt = Attempt(run_id, first=False) if run_id else begin(workspace, spec)
-    warm(workspace, target, attempt)
+    if "rehearsal" not in spec.preflight:  # then the start is far away
+        warm(workspace, target, attempt)
     from reprun.commands import steps  # loaded while the target warms up
     from reprun.preflight.clearing import clear
 
@@ -45,6 +46,11 @@ def launch(workspace: Workspace, spec: RunSpec, run_id: str = "", tell: Tell = i
     with steps.explained(workspace, target, attempt):
         snapshot, prepared = steps.ensure_prepared(workspace, target, spec, (attempt, hooks), tell)
         cleared = clear(attempt, spec, prepared)
+        if "rehearsal" in spec.preflight:
+            from reprun.commands.rehearsing import Stage, rehearse
+
+            prepared = rehearse(workspace, spec, Stage(attempt, snapshot, prepared), tell)
+            cleared = clear(attempt, spec, prepared)
         workspace.notes.extend(f"{found.check}: {found.message}; {found.hint}" for found in cleared.warnings)
         sealed = steps.ensure_manifest(workspace, target, spec, snapshot, prepared, cleared)
         tell("starting the job")

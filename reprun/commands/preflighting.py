@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -10,6 +11,7 @@ from reprun.commands import steps
 from reprun.commands.beginning import begin
 from reprun.core.errors import UnreachableError
 from reprun.core.frozen import dataclass, replace
+from reprun.core.hooking import ACTIVE
 from reprun.core.spec import Attempt, RunSpec, Snapshot
 from reprun.preflight.base import WARN, Finding
 from reprun.preflight.clearing import Report, examine
@@ -41,10 +43,24 @@ def preflight(workspace: Workspace, spec: RunSpec, tell: Callable[[str], None]) 
     spec = replace(spec, preflight={**spec.preflight, "alone": True})
     try:
         snapshot, prepared = steps.ensure_prepared(quiet, target, spec, (attempt, None), tell)
+        if "rehearsal" in spec.preflight:
+            prepared = _rehearse(quiet, spec, attempt, (snapshot, prepared), tell)
         return Examined(examine(spec, prepared), snapshot, target.name, dict(prepared.get("measured", {})))
     finally:
         with suppress(UnreachableError):
             steps.forget(quiet, target, run_id)
+
+
+def _rehearse(
+    workspace: Workspace, spec: RunSpec, attempt: Attempt, what: tuple[Snapshot, dict[str, Any]], tell: Callable[[str], None]
+) -> dict[str, Any]:
+    """Runs what a launch would run first, where all is asked for. A hook that looks before a launch leaves that to the launch."""
+    from reprun.commands.rehearsing import Stage, rehearse
+
+    snapshot, prepared = what
+    refused = any(finding.severity != WARN for finding in examine(spec, prepared).findings)
+    may_run = spec.preflight.get("level") == "full" and not refused and not os.environ.get(ACTIVE)
+    return rehearse(workspace, spec, Stage(attempt, snapshot, prepared, may_run), tell)
 
 
 def told(finding: Finding) -> dict[str, str]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from reprun.targets import Target
 
 _TRIES = 4
+_OF_OURS = ("level", "skip", "duration", "determinism", "time", "rehearsal")  # rules for which the target looks at nothing
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def wants_probes(workspace: Workspace, spec: RunSpec) -> bool:
     if spec.preflight.get("level") == "off":
         return False
     program = os.path.basename(spec.argv[0])
-    if any(name not in ("level", "skip") for name in spec.preflight) or program.startswith("python") or program.endswith(".py"):
+    if any(name not in _OF_OURS for name in spec.preflight) or program.startswith("python") or program.endswith(".py"):
         return True
     return spec.gpus not in ("", "none") or os.path.isdir(os.path.join(workspace.repository.top, "preflight"))
 

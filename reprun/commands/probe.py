@@ -82,11 +82,12 @@ def _compared(workspace: Workspace, runs: Sequence[Repeat], spec: RunSpec) -> Pr
     why = culprits(parting, first.manifest.data, (first.end.record, second.end.record))
     found = replace(found, culprits=tuple(why))
     if found.deterministic is not None:
-        _keep(workspace, first.manifest, found)
+        _keep(workspace, first.manifest, found, spec.limit.get("steps", 0))
     return found
 
 
-def _keep(workspace: Workspace, manifest: Manifest, found: Probed) -> None:
+def _keep(workspace: Workspace, manifest: Manifest, found: Probed, asked: int) -> None:
     host = {name: manifest.table("target").get(name, "") for name in ("name", "hostname", "gpus")}
-    record = {**found.data, "at": iso_now(), "target": host}
+    environment = manifest.table("environment").get("digest", "")
+    record = {**found.data, "at": iso_now(), "target": host, "environment": environment, "asked": asked}
     Repeats(workspace.repository.state_dir).write(experiment_key(manifest.data), "probe", record)

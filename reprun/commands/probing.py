@@ -46,6 +46,8 @@ def _trial(workspace: Workspace, spec: RunSpec) -> dict[str, Any]:
     marks["seed"] = str(spec.seeds.root)
     env = {**seed_rules.variables(spec.seeds), **workspace.settings.env}
     if spec.gpus:
-        env["CUDA_VISIBLE_DEVICES"] = "" if spec.gpus == "none" else spec.gpus
+        from reprun.commands.records import gpu_variables
+
+        env.update(gpu_variables(spec))
     config = {"name": f"config.{spec.config.format}", "text": spec.config.text} if spec.config else None
     return {"words": fill(spec.argv, marks, spec.config.values if spec.config else None), "env": env, "config": config}

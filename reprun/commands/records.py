@@ -126,7 +126,7 @@ def preflight_table(cleared: Cleared) -> dict[str, Any]:
         found["warnings"] = [f"{finding.check}: {finding.message}" for finding in cleared.warnings]
     if cleared.digests:
         found["reports"] = dict(cleared.digests)
-    return found
+    return {**found, **cleared.rehearsed}
 
 
 def _conversions_table(snapshot: Snapshot, prepared: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,8 +146,15 @@ def variables_table(spec: RunSpec, inherited: Mapping[str, str], activated: Sequ
     private |= {name for name, value in inherited.items() if not is_recordable(value)}
     values = {name: value for name, value in sorted({**inherited, **spec.variables}.items()) if name not in private}
     if spec.gpus:
-        values["CUDA_VISIBLE_DEVICES"] = "" if spec.gpus == "none" else spec.gpus
+        values.update(gpu_variables(spec))
     return {"values": values, "secret": sorted({*spec.secrets, *private})}
+
+
+def gpu_variables(spec: RunSpec) -> dict[str, str]:
+    """What shows a job the GPUs that it was given. CUDA counts the fastest first unless told to count as nvidia-smi."""
+    visible = {"CUDA_VISIBLE_DEVICES": "" if spec.gpus == "none" else spec.gpus}
+    counted = any(part.isdigit() for part in spec.gpus.split(","))
+    return {**visible, **({"CUDA_DEVICE_ORDER": spec.variables.get("CUDA_DEVICE_ORDER", "PCI_BUS_ID")} if counted else {})}
 
 
 def carried_table(spec: RunSpec) -> list[dict[str, Any]]:

@@ -71,6 +71,13 @@ def count(where: str, value: Any) -> int:
     return value
 
 
+def positive(where: str, value: Any) -> int:
+    """A whole number, at least 1."""
+    if count(where, value) == 0:
+        raise wrong(where, "more than 0", value)
+    return int(value)
+
+
 def size(where: str, value: Any) -> int:
     """Bytes, as a number or as people write it: `1 GiB`, `500 MB`, `64K`. Without the i a unit is decimal."""
     match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
@@ -80,6 +87,17 @@ def size(where: str, value: Any) -> int:
         return int(float(digits) * base ** " KMGT".index(unit.upper() or " "))
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise wrong(where, "a size in bytes", value, hint='for example "1 GiB"')
+    return value
+
+
+def duration(where: str, value: Any) -> int:
+    """Seconds, as a number or as people write them: `90m`, `1d12h`, `2-12:00:00`."""
+    from reprun.core.duration import parse_duration
+
+    if isinstance(value, str):
+        return parse_duration(value, where)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise wrong(where, "a time", value, hint='for example "90m", "36h", "2-12:00:00"')
     return value
 
 

@@ -74,6 +74,20 @@ def _programs(where: str, value: Any) -> dict[str, str]:
     return result
 
 
+def _determinism(where: str, value: Any) -> dict[str, Any]:
+    """When the experiment is probed, and how far: `true`, `"full"`, or a table."""
+    if isinstance(value, dict):
+        found = _checked(
+            value, {"when": fields.choice("always", "full"), "steps": fields.positive, "seconds": fields.positive}, where
+        )
+        return {"when": "always", **found}
+    if isinstance(value, bool):
+        return {"when": "always" if value else "never"}
+    if value != "full":
+        raise fields.wrong(where, 'true, false, "full" or a table', value, hint='for example { when = "full", steps = 50 }')
+    return {"when": "full"}
+
+
 _DATA: dict[str, fields.Check] = {
     "path": fields.text,
     "sha256": _matching(_SHA256, "a SHA-256 of 64 digits", "sha256sum FILE prints it; reprun show @last has it too"),
@@ -99,4 +113,6 @@ _PREFLIGHT: dict[str, fields.Check] = {
     "gpu_memory": fields.size,
     "gpu_exclusive": fields.boolean,
     "plugins": fields.list_of(fields.text),
+    "duration": fields.duration,
+    "determinism": _determinism,
 }

@@ -71,18 +71,13 @@ def _word(where: str, value: Any) -> str:
     return value
 
 
-def _positive(where: str, value: Any) -> int:
-    if fields.count(where, value) == 0:
-        raise fields.wrong(where, "more than 0", value)
-    return int(value)
-
-
 _TARGET: dict[str, fields.Check] = {
     "host": fields.text,
     "scheduler": fields.text,
     "python": fields.text,
     "home": fields.text,
     "timeout": fields.number,
+    "time_limit": fields.duration,
     "options": fields.table,  # for a scheduler of somebody else, who checks them
 }
 _SANITY: dict[str, fields.Check] = {
@@ -92,10 +87,11 @@ _SANITY: dict[str, fields.Check] = {
     "seed": fields.count,
     "metric": fields.text,
     "pass": _bound,
-    "steps": _positive,
-    "seconds": _positive,
+    "steps": fields.positive,
+    "seconds": fields.positive,
     "checkpoint": fields.boolean,
     "after": fields.text,
+    "before": fields.duration,
 }
 _TOLERANCE: dict[str, fields.Check] = {"rtol": fields.number, "atol": fields.number}
 

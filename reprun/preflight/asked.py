@@ -10,18 +10,21 @@ from reprun.core.text import show
 from reprun.preflight.base import WARN, Check, Finding
 from reprun.preflight.clock import ClockCheck
 from reprun.preflight.data import DataCheck
+from reprun.preflight.determinism import DeterminismCheck
 from reprun.preflight.gpu import GpuStateCheck
 from reprun.preflight.imports import ImportsCheck
 from reprun.preflight.lock import LockCheck
 from reprun.preflight.places import PlacesCheck
-from reprun.preflight.plugins import PluginCheck
+from reprun.preflight.plugins import chosen
 from reprun.preflight.ports import PortsCheck
 from reprun.preflight.programs import ProgramsCheck
 from reprun.preflight.project import ProjectCheck
+from reprun.preflight.sanity import SanityCheck
 from reprun.preflight.schema import SchemaCheck
 from reprun.preflight.seeds import SeedsCheck
 from reprun.preflight.tests import TestsCheck
 from reprun.preflight.variables import VariablesCheck
+from reprun.preflight.walltime import TimeCheck
 
 _Due = Callable[[Mapping[str, Any], Mapping[str, Any]], object]  # whether a check has anything to look at: rules, facts
 
@@ -40,6 +43,9 @@ ASKED: tuple[tuple[Check, _Due], ...] = (
     (LockCheck(), lambda rules, facts: rules.get("lock")),
     (ProjectCheck(), lambda rules, facts: "programs" in facts.get("project", {})),
     (TestsCheck(), lambda rules, facts: "tests" in facts),
+    (TimeCheck(), lambda rules, facts: rules.get("time")),
+    (SanityCheck(), lambda rules, facts: facts.get("sanity")),
+    (DeterminismCheck(), lambda rules, facts: "determinism" in facts),
 )
 
 
@@ -68,4 +74,4 @@ def checks_for(spec: RunSpec, prepared: Mapping[str, Any]) -> list[Check]:
     failed = [name for name, one in facts.items() if isinstance(one, dict) and "failed" in one]
     due: list[Check] = [check for check, is_due in ASKED if check.name not in failed and is_due(rules, facts)]
     due += [ProbesCheck()] * bool(failed)
-    return due + [PluginCheck(name) for name in rules.get("plugins", ())]
+    return due + chosen(rules.get("plugins", ()))

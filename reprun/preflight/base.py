@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reprun.core.frozen import dataclass
+from reprun.core.frozen import dataclass, field
 from reprun.core.spec import Attempt, RunSpec
 
 TYPE_CHECKING = False
@@ -31,7 +31,8 @@ class Finding:
 class Cleared:
     """The proof that a run passed preflight: starting it takes one. Only `clearing.clear` makes them.
 
-    `digests` are the SHA-256 of reports that lie in the folder of the run, by their names.
+    `digests` are the SHA-256 of reports that lie in the folder of the run, by their names; `rehearsed` is what was run before it:
+    the runs of the `sanity` experiments that passed, and what the probe said of `determinism`.
     """
 
     attempt: Attempt
@@ -39,6 +40,7 @@ class Cleared:
     level: str = "quick"
     warnings: tuple[Finding, ...] = ()
     digests: tuple[tuple[str, str], ...] = ()
+    rehearsed: dict[str, Any] = field(default_factory=dict)
 
 
 def sources_of(prepared: Mapping[str, Any]) -> str:

@@ -35,7 +35,7 @@ def examine(spec: RunSpec, prepared: Mapping[str, Any]) -> Report:
     # What is not there cannot be recorded, so this is no matter of levels.
     lacking = tuple(Finding("data", *words) for words in prepared.get("data_missing", ()))
     if level == "off":
-        return Report(level, (), lacking)
+        return Report(level, ("data",) * bool(lacking), lacking)
     checks, skipped = CHECKS, ()
     if spec.preflight or "preflight" in prepared:
         from reprun.preflight.asked import checks_for
@@ -43,7 +43,8 @@ def examine(spec: RunSpec, prepared: Mapping[str, Any]) -> Report:
         checks, skipped = (*CHECKS, *checks_for(spec, prepared)), spec.preflight.get("skip", ())
     due = [check for check in checks if check.name not in skipped]
     found = tuple(finding for check in due for finding in check.findings(spec, prepared))
-    return Report(level, tuple(check.name for check in due), (*found, *lacking))
+    names = dict.fromkeys([*(check.name for check in due), *("data",) * bool(lacking)])
+    return Report(level, tuple(names), (*found, *lacking))
 
 
 def clear(attempt: Attempt, spec: RunSpec, prepared: Mapping[str, Any]) -> Cleared:
@@ -52,7 +53,16 @@ def clear(attempt: Attempt, spec: RunSpec, prepared: Mapping[str, Any]) -> Clear
     if any(finding.severity != WARN for finding in report.findings):
         raise refusal(report.findings)
     digests = tuple(sorted(prepared.get("preflight", {}).get("reports", {}).items()))
-    return Cleared(attempt, report.checks, report.level, report.findings, digests)
+    return Cleared(attempt, report.checks, report.level, report.findings, digests, _rehearsed(prepared.get("preflight", {})))
+
+
+def _rehearsed(facts: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if facts.get("sanity"):
+        found["sanity"] = {one["name"]: one["run_id"] for one in facts["sanity"] if one["run_id"]}
+    if facts.get("determinism", {}).get("deterministic") is not None:
+        found["determinism"] = {name: facts["determinism"][name] for name in ("deterministic", "steps", "runs", "at")}
+    return found
 
 
 def refusal(findings: tuple[Finding, ...]) -> RefusedError:

@@ -12,6 +12,7 @@ from reprun.preflight.base import REFUSE, WARN, Finding
 
 # Packages whose version is that of the CUDA that the environment is for.
 _CUDA = re.compile(r"(?:cuda-version|cudatoolkit|cuda-cudart|nvidia-cuda-runtime(?:-cu\d+)?)[= ]+(\d+)\.(\d+)")
+_IN_NAME = re.compile(r"(?:cupy-cuda(\d+)x|jax-cuda(\d+)-plugin)[= ]|(?:torch[= ]+[^= ]+\+cu(\d\d)\d+)")
 
 
 class GpuStateCheck:
@@ -29,6 +30,17 @@ class GpuStateCheck:
             Finding(self.name, f"somebody computes on GPU {index}", "who, on the target: nvidia-smi; or other --gpus", exclusive)
             for index in facts.get("busy", [])
         ]
+        found += [
+            Finding(
+                self.name, f"there is no {show(str(mig))} on the target", "what there is, on the target: nvidia-smi -L", asked
+            )
+            for mig in facts.get("absent", [])
+        ]
+        if facts.get("trouble"):
+            message = f"no GPU can be used: nvidia-smi says {show(str(facts['trouble']))}"
+            found.append(
+                Finding(self.name, message, "on the target: nvidia-smi; after an update of the driver a reboot helps", asked)
+            )
         return [*found, *self._driver(facts, prepared), *self._products(facts, asked)]
 
     def _short(self, index: int, spec: RunSpec, prepared: Mapping[str, Any], severity: str) -> Finding:
@@ -66,5 +78,7 @@ class GpuStateCheck:
 def cuda_of(prepared: Mapping[str, Any]) -> tuple[int, int] | None:
     """The CUDA that the environment is for, by its packages."""
     tables = (prepared.get("locked") or {}, prepared.get("environment") or {})
-    found = [match for table in tables for text in table.get("packages", []) if (match := _CUDA.match(str(text)))]
-    return max(((int(match[1]), int(match[2])) for match in found), default=None)
+    texts = [str(text).lower().replace("_", "-") for table in tables for text in table.get("packages", [])]
+    exact = max(((int(match[1]), int(match[2])) for text in texts if (match := _CUDA.match(text))), default=None)
+    named = (match[1] or match[2] or match[3] for text in texts if (match := _IN_NAME.match(text)))
+    return exact or max(((int(one), 0) for one in named), default=None)

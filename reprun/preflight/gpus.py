@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class GpuCheck:
-    """Every GPU of `--gpus` must exist on the target, by index, UUID or the beginning of one."""
+    """Every GPU of `--gpus` must exist on the target, by index, UUID or the beginning of one; `gpu` looks for MIG devices."""
 
     name = "gpus"
 
@@ -23,11 +23,18 @@ class GpuCheck:
         if spec.gpus in ("", "none"):
             return []
         gpus = prepared.get("gpus", [])
+        if prepared.get("preflight", {}).get("gpu", {}).get("trouble"):
+            return []  # the check `gpu` says why there are none
         known = ", ".join(f"{gpu['index']} ({gpu['name']})" for gpu in gpus) or "none that nvidia-smi knows"
         return [
-            Finding(self.name, f"there is no GPU {show(wanted)} on the target", f"GPUs there: {known}")
+            Finding(
+                self.name, f"there is no GPU {show(wanted)} on the target", f"on the target: nvidia-smi -L; there are: {known}"
+            )
             for wanted in spec.gpus.split(",")
             if not any(
-                wanted == str(gpu["index"]) or (wanted.startswith("GPU-") and gpu["uuid"].startswith(wanted)) for gpu in gpus
+                wanted == str(gpu["index"])
+                or (wanted.startswith("GPU-") and gpu["uuid"].startswith(wanted))
+                or wanted.startswith("MIG-")
+                for gpu in gpus
             )
         ]

@@ -33,7 +33,7 @@ class ImportsCheck:
         kind, name, where = problem["kind"], show(str(problem["name"])), show(str(problem["where"]))
         said, at = show(str(problem["message"])), f" ({where})" if where else ""
         severity = REFUSE if problem["certain"] else WARN
-        again = f"try it there: {_python(prepared)} -X faulthandler -c 'import {name or 'this'}'"
+        again = f"try it there: {python_of(prepared)} -X faulthandler -c 'import {name or 'this'}'"
         package = package_of(name, prepared)
         message, hint = {
             "absent": (f"there is no {name} in the snapshot", f"check the path; is it ignored? git check-ignore -v {name}"),
@@ -63,9 +63,9 @@ def _bring(problem: Mapping[str, Any], prepared: Mapping[str, Any]) -> str:
     package = show(package_of(module, prepared))
     if sources_of(prepared):
         return f"add {package} to {sources_of(prepared)}, then launch again"
-    return f"{_python(prepared)} -m pip install {package}"
+    return f"{python_of(prepared)} -m pip install {package}"
 
 
-def _python(prepared: Mapping[str, Any]) -> str:
+def python_of(prepared: Mapping[str, Any]) -> str:
     found = prepared.get("environment", {})
     return show(f"{found['prefix']}/bin/python" if found.get("prefix") else "python")

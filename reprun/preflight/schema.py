@@ -34,11 +34,12 @@ class SchemaCheck:
             from jsonschema import SchemaError
             from jsonschema.validators import validator_for
             from referencing import Registry
+            from referencing.exceptions import Unresolvable
         except ImportError:
             message = "the config was not compared with its schema: jsonschema is not installed here"
             return [Finding(self.name, message, "pip install 'reprun[schema]'", WARN)]
         try:
-            schema = json.loads(text)
+            schema = json.loads(text.removeprefix("\ufeff"))
             kind = validator_for(schema)
             kind.check_schema(schema)
         except (ValueError, SchemaError, RecursionError) as error:
@@ -49,12 +50,21 @@ class SchemaCheck:
         try:  # nothing is fetched that a schema names
             errors = kind(schema, registry=Registry()).iter_errors(spec.config.values)
             return [self._finding(error, spec) for _, error in zip(range(_MOST), errors, strict=False)]
-        except Exception as error:  # a reference that leads nowhere, in an error of a kind of its own
+        except Unresolvable as error:
+            ref = show(str(error.ref)[:200])
+            message = f"{path} refers to {ref}, which is not in it, and nothing is fetched"
+            return [Finding(self.name, message, f'put it into {path} under "$defs", and refer to "#/$defs/…"', WARN)]
+        except Exception as error:  # such as one that refers to itself without end
             return [Finding(self.name, f"{path} cannot be used: {show(str(error)[:200])}", f"mend {path}", WARN)]
 
     def _finding(self, error: Any, spec: RunSpec) -> Finding:
-        where = ".".join(str(part) for part in error.absolute_path) or "the config"
+        where = ".".join(_quoted(str(part)) for part in error.absolute_path) or "the config"
         source = spec.config.source if spec.config else ""
         return Finding(
             self.name, f"{show(where)}: {show(error.message[:300])}", f"mend it in {show(source) or 'the config'}, or with --set"
         )
+
+
+def _quoted(part: str) -> str:
+    """A key with a dot in it is one key."""
+    return json.dumps(part, ensure_ascii=False) if "." in part or not part else part

@@ -16,7 +16,12 @@ _HINTS = {
     "tensorflow": 'tensorflow.random.set_seed(int(os.environ["REPRUN_SEED"]))',
     "jax": 'key = jax.random.PRNGKey(int(os.environ["REPRUN_SEED"]))',
     "sklearn": 'random_state=int(os.environ["REPRUN_SEED_NUMPY"])',
+    "random.Random": 'random.Random(int(os.environ["REPRUN_SEED_PYTHON"]))',
+    "random.SystemRandom": 'random.Random(int(os.environ["REPRUN_SEED_PYTHON"]))',
+    "numpy.random.default_rng": 'numpy.random.default_rng(int(os.environ["REPRUN_SEED_NUMPY"]))',
+    "numpy.random.RandomState": 'numpy.random.RandomState(int(os.environ["REPRUN_SEED_NUMPY"]))',
 }
+_NEVER = ("random.SystemRandom", "tensorflow.random.Generator.from_non_deterministic_state")
 
 
 class SeedsCheck:
@@ -27,9 +32,14 @@ class SeedsCheck:
     def findings(self, spec: RunSpec, prepared: Mapping[str, Any]) -> list[Finding]:
         """One warning for each library without a seed."""
         found = prepared.get("preflight", {}).get("imports", {}).get("unseeded", [])
-        return [
-            Finding(
-                self.name, f"{library} is used and not seeded, first in {show(str(where))}", _HINTS.get(library, "seed it"), WARN
-            )
-            for library, where in found
-        ]
+        return [Finding(self.name, _message(str(library), str(where)), _hint(str(library)), WARN) for library, where in found]
+
+
+def _message(library: str, where: str) -> str:
+    what = "which no seed reaches" if library in _NEVER else "and not seeded"
+    return f"{show(library)} is used{',' * (library in _NEVER)} {what}, first in {show(where)}"
+
+
+def _hint(library: str) -> str:
+    seed = "REPRUN_SEED_NUMPY" if library.startswith("numpy.") else "REPRUN_SEED"
+    return _HINTS.get(library, f'give {show(library)} a seed: int(os.environ["{seed}"])')

@@ -8,6 +8,7 @@ from typing import Any
 from reprun.core.spec import RunSpec
 from reprun.core.text import show
 from reprun.preflight.base import WARN, Finding, sources_of
+from reprun.preflight.imports import python_of
 
 _NO_TESTS = 5  # of pytest
 
@@ -26,7 +27,7 @@ class TestsCheck:
         again = "on the target, in the worktree: " + " ".join(show(str(word)) for word in words)
         if facts.get("lacks"):
             where = sources_of(prepared)
-            hint = f"add pytest to {where}" if where else "python -m pip install pytest, in the environment of the job"
+            hint = f"add pytest to {where}" if where else f"{python_of(prepared)} -m pip install pytest"
             return [Finding(self.name, f"the preflight tests cannot be run: {said}", again if rules.get("command") else hint)]
         if status is None:
             return [

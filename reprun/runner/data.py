@@ -26,8 +26,9 @@ def data_facts(paths: Sequence[str], base: str, cache: str, missing: Optional[Li
     before = len(memo)
     facts = []
     for path in paths:
+        whole = os.path.join(base, os.path.expanduser(path))
         try:
-            facts.append(_facts(path, os.path.join(base, os.path.expanduser(path)), memo))
+            facts.append(_read(path, whole, memo))
         except RunnerError as error:
             if missing is None:
                 raise
@@ -41,9 +42,27 @@ def data_facts(paths: Sequence[str], base: str, cache: str, missing: Optional[Li
     return facts
 
 
+def _read(name: str, path: str, memo: Any) -> Dict[str, Any]:
+    try:
+        return _facts(name, path, memo)
+    except OSError as error:
+        where = error.filename or path
+        raise RunnerError(
+            "refused",
+            "the data %s cannot be read: %s (%s)" % (name, error.strerror or error, where),
+            "on the target: ls -ld %s" % where,
+        ) from None
+
+
 def _facts(name: str, path: str, memo: Any) -> Dict[str, Any]:
     if os.path.isfile(path):
         return {"path": name, "size": os.path.getsize(path), "files": 1, "sha256": _digest(path, memo)}
+    if os.path.exists(path) and not os.path.isdir(path):
+        raise RunnerError(
+            "refused",
+            "the data %s is neither a file nor a folder but a pipe, a socket or a device (%s)" % (name, path),
+            "put its contents into a file, or take it out of [[data]]; [preflight] readable takes what is only read",
+        )
     if not os.path.isdir(path):
         raise RunnerError(
             "refused",
@@ -54,19 +73,36 @@ def _facts(name: str, path: str, memo: Any) -> Dict[str, Any]:
     from hashlib import sha256
 
     total, size, whole = 0, 0, sha256()
-    for folder, folders, files in os.walk(path):
+    for folder, folders, files in os.walk(path, onerror=_refuse):
         folders.sort()
         for file in sorted(files):
             item = os.path.join(folder, file)
-            total, size = total + 1, size + os.path.getsize(item)
+            total, size = total + 1, size + _size(item)
             if total > MAX_FILES:
                 raise RunnerError(
                     "refused",
                     "the data %s has more than %d files" % (name, MAX_FILES),
                     "name an archive or an index file in [[data]]",
                 )
-            whole.update(os.fsencode(os.path.relpath(item, path)) + b"\0" + _digest(item, memo).encode() + b"\n")
+            whole.update(os.fsencode(os.path.relpath(item, path)) + b"\0" + _contents(item, memo) + b"\n")
     return {"path": name, "size": size, "files": total, "sha256": whole.hexdigest()}
+
+
+def _refuse(error: OSError) -> None:
+    """A folder that cannot be listed: half of the data is not the data."""
+    raise error
+
+
+def _size(path: str) -> int:
+    """Of a file; a link that leads nowhere, a pipe or a socket has none."""
+    return os.path.getsize(path) if os.path.isfile(path) else 0
+
+
+def _contents(path: str, memo: Any) -> bytes:
+    """What stands for the contents of a path in a folder. Reading a pipe would wait for ever."""
+    if os.path.isfile(path):
+        return _digest(path, memo).encode()
+    return b"-> " + os.fsencode(os.readlink(path)) if os.path.islink(path) else b"special"
 
 
 def _digest(path: str, memo: Any) -> str:

@@ -73,6 +73,12 @@ def probe_all(home: Home, request: Dict[str, Any], facts: Dict[str, Any]) -> Fac
     return found, measured
 
 
+def has_run_code(found: Dict[str, Any], measured: Dict[str, Any]) -> bool:
+    """Whether anything of the project was run, which may have written where it should not."""
+    imported = "imports" in measured and not measured["imports"].get("cached") and found["imports"].get("entry")
+    return bool(imported or found.get("project", {}).get("programs") or "tests" in found)
+
+
 def _probe(name: str, context: Context) -> Facts:
     try:
         stable, measured = importlib.import_module("reprun.runner.probe_" + name).probe(context)

@@ -47,7 +47,7 @@ def _state(path: str) -> Dict[str, Any]:
         paths = sorted(os.path.join(folder, file) for folder, _, files in os.walk(path) for file in files)
     size, newest, whole = 0, 0, []
     for one in paths:
-        found = os.stat(one)
+        found = os.stat(one) if os.path.exists(one) else os.lstat(one)  # a link may lead nowhere
         size, newest = size + found.st_size, max(newest, found.st_mtime_ns)
         whole.append("%s\0%d\0%d" % (os.path.relpath(one, path), found.st_size, found.st_mtime_ns))
     names = sha256("\n".join(whole).encode("utf-8", "surrogateescape")).hexdigest()

@@ -5,45 +5,51 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 from reprun.runner.interpreter import which
 from reprun.runner.probe import Context, Facts
-from reprun.runner.probe_process import Ways, run_probe
+from reprun.runner.probe_process import Done, Ways, run_probe
 
 _GPUS = ("--query-gpu=index,uuid,memory.free", "--format=csv,noheader,nounits")
 _PROCESSES = ("--query-compute-apps=gpu_uuid,pid", "--format=csv,noheader,nounits")
 _CUDA = re.compile(rb"CUDA[A-Z ]* Version:\s*([0-9]+(?:\.[0-9]+)*)")
+_MIG = re.compile(rb"^\s+MIG .*\(UUID: (MIG-[^)\s]+)\)", re.MULTILINE)
 _SECONDS = 20.0
 _BOOT = "import sys; sys.path[:] = [p for p in sys.path if p]; exec(compile(open(%r).read(), 'gpu_product', 'exec'))"
 
 
 def probe(context: Context) -> Facts:
-    """`busy` and `short` are indices of GPUs, `cuda` what the driver can do, `products` what each framework computed."""
+    """`busy` and `short` are indices of GPUs, `absent` MIG devices that are not there, `cuda` is what the driver can do,
+    `products` what each framework computed; `trouble` is why nothing is known of any."""
     wanted = context.ask["gpu"]
     smi = which("nvidia-smi", {**os.environ, **context.env}, context.cwd)
-    facts: Dict[str, Any] = {"busy": [], "short": [], "cuda": "", "products": []}
+    facts: Dict[str, Any] = {"busy": [], "short": [], "absent": [], "cuda": "", "products": [], "trouble": ""}
     free: Dict[str, int] = {}
-    if smi is not None:
-        gpus = parse_free(_ask(smi, _GPUS, context))
-        gpus = [gpu for gpu in gpus if is_wanted(gpu, wanted["wanted"])]
+    seen = _run(smi, _GPUS, context) if smi is not None else None
+    known = parse_free(seen.out) if seen is not None else []
+    if seen is not None and (seen.status != 0 or not known):
+        facts["trouble"] = _why(seen)
+    if smi is not None and known:
+        gpus = [gpu for gpu in known if is_wanted(gpu, wanted["wanted"])]
+        facts["absent"] = _absent(smi, wanted["wanted"], context)
         used = parse_processes(_ask(smi, _PROCESSES, context))
         facts["busy"] = sorted(gpu["index"] for gpu in gpus if gpu["uuid"] in used)
-        facts["short"] = sorted(gpu["index"] for gpu in gpus if gpu["free"] << 20 < wanted["memory"])
+        facts["short"] = sorted(gpu["index"] for gpu in gpus if gpu["free"] is not None and gpu["free"] << 20 < wanted["memory"])
         facts["cuda"] = parse_cuda(_ask(smi, (), context))
-        free = {str(gpu["index"]): gpu["free"] for gpu in gpus}
+        free = {str(gpu["index"]): gpu["free"] for gpu in gpus if gpu["free"] is not None}
     if wanted.get("product") and context.interpreter is not None:
         facts["products"] = _products(context)
     return facts, {"free": free}
 
 
 def parse_free(data: bytes) -> List[Dict[str, Any]]:
-    """`index`, `uuid` and `free` (MiB) of each GPU."""
+    """`index`, `uuid` and `free` (MiB; None where it is `[N/A]`, as for memory that is shared with the processor) of each GPU."""
     rows = [[cell.strip() for cell in line.split(",")] for line in data.decode("utf-8", "replace").splitlines()]
     return [
-        {"index": int(row[0]), "uuid": row[1], "free": int(row[2])}
+        {"index": int(row[0]), "uuid": row[1], "free": int(row[2]) if _is_number(row[2]) else None}
         for row in rows
-        if len(row) == 3 and _is_number(row[0]) and _is_number(row[2])
+        if len(row) == 3 and _is_number(row[0]) and row[1].startswith("GPU-")
     ]
 
 
@@ -66,16 +72,43 @@ def is_wanted(gpu: Dict[str, Any], wanted: str) -> bool:
     )
 
 
+def parse_migs(data: bytes) -> List[str]:
+    """The UUIDs of the MIG devices that `nvidia-smi -L` lists below their GPUs."""
+    return [found.decode("ascii", "replace") for found in _MIG.findall(data)]
+
+
+def _absent(smi: str, wanted: str, context: Context) -> List[str]:
+    """MIG devices of `--gpus` that are not there; none where nvidia-smi cannot list them."""
+    asked = [part for part in wanted.split(",") if part.startswith("MIG-")]
+    done = _run(smi, ("-L",), context) if asked else None
+    if done is None or done.status != 0:
+        return []
+    there = parse_migs(done.out)
+    return [part for part in asked if not any(one.startswith(part) for one in there)]
+
+
+def _why(done: Done) -> str:
+    """What nvidia-smi says of itself where it knows of no GPU."""
+    if done.status is None:
+        return "it does not answer within %g s" % _SECONDS
+    lines = (done.out.strip() or done.err.strip()).decode("utf-8", "replace").splitlines()
+    return lines[0].strip()[:300] if lines else "it ends with status %d" % done.status
+
+
 def _is_number(cell: str) -> bool:
     return cell.isascii() and cell.isdigit()
 
 
 def _ask(smi: str, words: Any, context: Context) -> bytes:
+    done = _run(smi, words, context)
+    return done.out if done is not None and done.status == 0 else b""
+
+
+def _run(smi: str, words: Any, context: Context) -> Optional[Done]:
     try:
-        done = run_probe([smi, *words], context, Ways(seconds=_SECONDS))
+        return run_probe([smi, *words], context, Ways(seconds=_SECONDS))
     except OSError:
-        return b""
-    return done.out if done.status == 0 else b""
+        return None
 
 
 def _products(context: Context) -> List[Dict[str, Any]]:

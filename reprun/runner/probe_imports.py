@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from typing import Any, Dict, List, Optional
 
@@ -24,7 +25,7 @@ _BOOT = (
     "main(json.load(sys.stdin), int(sys.argv[-1]))"
 )
 _OLD = 7 * 86400.0
-_ENDED = {-4: "SIGILL", -6: "SIGABRT", -7: "SIGBUS", -8: "SIGFPE", -11: "SIGSEGV"}
+_CRASHES = (signal.SIGILL, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV)
 
 
 def probe(context: Context) -> Facts:
@@ -67,8 +68,9 @@ def _ended(done: Done, last: Dict[str, Any], context: Context) -> Dict[str, Any]
     name, certain = str(last.get("trying", "")), False
     if done.status is None:
         kind, message = "slow", "not done within %g s" % context.ask["seconds"]
-    elif done.status in _ENDED:
-        kind, message, certain = "ended", "the interpreter was ended by %s" % _ENDED[done.status], last.get("before") == "plain"
+    elif done.status < 0:
+        kind, message = "ended", "the interpreter was ended by %s" % _signal(-done.status)
+        certain = -done.status in _CRASHES and last.get("before") == "plain"
     else:
         kind, message = "ended", done.last_line() or "the interpreter ended with status %d" % done.status
     return {
@@ -78,6 +80,15 @@ def _ended(done: Done, last: Dict[str, Any], context: Context) -> Dict[str, Any]
         "message": message,
         "certain": certain and bool(name),
     }
+
+
+def _signal(number: int) -> str:
+    """Its name; KILL is what the kernel sends where memory runs out."""
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return "signal %d" % number
+    return name + ", as where memory runs out" * (number == signal.SIGKILL)
 
 
 class _Memo:

@@ -45,7 +45,7 @@ def _run(path: str, name: str, context: Context) -> List[Dict[str, Any]]:
     if done.status is None:
         findings.append(_doubt(name, "did not end within %g s" % context.ask["seconds"]))
     elif done.status != 0:
-        findings.append(_doubt(name, done.last_line() or "ended with status %d" % done.status))
+        findings.append(_doubt(name, "fails: " + done.last_line() if done.last_line() else "ended with status %d" % done.status))
     return findings
 
 

@@ -7,48 +7,26 @@ from __future__ import annotations
 
 import ast
 
+from reprun.runner.probe_random_names import (
+    LIBRARIES,
+    NEUTRAL,
+    NEVER,
+    OF_RUNS,
+    OWN,
+    SEEDED_BY,
+    seeds_all,
+    takes_state,
+    takes_state_when_shuffling,
+)
 from reprun.runner.probe_scan import dotted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Set
 
-_SEEDS_ALL = (
-    "seed_everything",
-    "set_seed",
-    "set_all_seeds",
-    "seed_all",
-    "fix_seed",
-    "fix_seeds",
-    "set_seeds",
-    "enable_determinism",
-)
-_SEEDED_BY = {
-    "random": ("random.seed", "random.Random"),
-    "numpy": ("numpy.random.seed", "numpy.random.default_rng", "numpy.random.RandomState", "numpy.random.SeedSequence"),
-    "torch": ("torch.manual_seed", "torch.random.manual_seed", "torch.cuda.manual_seed_all"),
-    "tensorflow": ("tensorflow.random.set_seed", "tensorflow.set_random_seed", "tensorflow.keras.utils.set_random_seed",
-        "keras.utils.set_random_seed"),
-    "jax": ("jax.random.PRNGKey", "jax.random.key"),
-}  # fmt: skip
-_TAKES_STATE = (
-    "train_test_split", "shuffle", "resample", "KMeans", "MiniBatchKMeans", "MLPClassifier", "MLPRegressor", "SGDClassifier",
-    "SGDRegressor", "ShuffleSplit", "StratifiedShuffleSplit", "RandomizedSearchCV", "TSNE", "NMF", "make_classification",
-    "make_regression", "make_blobs", "make_moons", "Perceptron", "IsolationForest", "BaggingClassifier", "BaggingRegressor",
-)  # fmt: skip
-_TAKES_STATE_ENDS = (
-    "ForestClassifier",
-    "ForestRegressor",
-    "BoostingClassifier",
-    "BoostingRegressor",
-    "TreesClassifier",
-    "TreesRegressor",
-)
-LIBRARIES = (*_SEEDED_BY, "sklearn")
-
 
 class Randomness:
-    """Fed with the trees of all files, it knows what is `unseeded`: (library, where it is used first)."""
+    """Fed with the trees of all files, it knows what is `unseeded`: (library or call, where it is used first)."""
 
     def __init__(self) -> None:
         self.used: Dict[str, Any] = {}
@@ -62,8 +40,8 @@ class Randomness:
                 self._import(node, path)
             elif isinstance(node, ast.Call):
                 self._call(node, names, path)
-            elif isinstance(getattr(node, "value", None), str) and "REPRUN_SEED" in node.value:  # type: ignore[attr-defined]
-                self.seeded.update(LIBRARIES)
+            elif isinstance(getattr(node, "value", None), str):
+                self.seeded.update(library for name, library in OF_RUNS.items() if name in node.value)  # type: ignore[attr-defined]
 
     def unseeded(self) -> List[Any]:
         """Those that are used, and not seeded as far as can be seen."""
@@ -81,24 +59,43 @@ class Randomness:
         text = dotted(node.func)
         first, dot, rest = text.partition(".")
         full = names.get(first, first) + dot + rest
-        last = full.rpartition(".")[2]
-        has_words = bool(node.args or node.keywords)
-        if last.lower() in _SEEDS_ALL or ("seed" in last.lower() and full not in sum(_SEEDED_BY.values(), ())):
-            self.seeded.update(LIBRARIES)
-        for library, calls in _SEEDED_BY.items():
-            if full in calls and (has_words or full == "random.seed"):
-                self.seeded.add(library)
-                return
-        library = full.partition(".")[0]
-        if library == "random" or full.startswith(("numpy.random.", "jax.random.")):
+        last, library = full.rpartition(".")[2], full.partition(".")[0]
+        by = [name for name, calls in SEEDED_BY.items() if full in calls]
+        if by:
+            self.seeded.update(by if _is_given(node) else ())
+        elif full in NEVER or (full in OWN and not _is_given(node)):
+            self._use(full, path, node)
+        elif full in NEUTRAL or full in OWN:
+            return
+        elif library == "random" or full.startswith(("numpy.random.", "jax.random.")):
             self._use(library, path, node)
-        elif library == "sklearn" and (last in _TAKES_STATE or last.endswith(_TAKES_STATE_ENDS)):
-            words = [keyword.arg for keyword in node.keywords]
-            if "random_state" not in words and None not in words:
-                self._use("sklearn", path, node)
+        elif library == "sklearn":
+            self._sklearn(node, last, path)
+        elif seeds_all(last) and (not dot or first in names or last not in ("seed", "manual_seed")):  # not that of an object
+            self.seeded.update(LIBRARIES)
+
+    def _sklearn(self, node: ast.Call, name: str, path: str) -> None:
+        words = {keyword.arg: keyword.value for keyword in node.keywords}
+        draws = takes_state(name) or (takes_state_when_shuffling(name) and _is_true(words.get("shuffle")))
+        if draws and None not in words and _is_none(words.get("random_state")):
+            self._use("sklearn", path, node)
 
     def _use(self, library: str, path: str, node: ast.AST) -> None:
         self.used.setdefault(library, "%s:%d" % (path, getattr(node, "lineno", 0)))
+
+
+def _is_given(node: ast.Call) -> bool:
+    """Whether there is a seed in it: something that is not None."""
+    values = [*node.args, *(keyword.value for keyword in node.keywords)]
+    return bool(values) and not _is_none(values[0])
+
+
+def _is_none(node: Any) -> bool:
+    return node is None or (isinstance(node, ast.Constant) and node.value is None)
+
+
+def _is_true(node: Any) -> bool:
+    return isinstance(node, ast.Constant) and node.value is True
 
 
 def _names(tree: ast.Module) -> Dict[str, Any]:

@@ -12,5 +12,6 @@ _MOST = 1 << 18
 
 def probe(context: Context) -> Facts:
     """Its `text`; empty where there is none, or one that is too large to be sent."""
-    data = find_bytes(os.path.join(context.tree, context.ask["schema"])) or b""
+    path = os.path.join(context.tree, context.ask["schema"])
+    data = (find_bytes(path) if os.path.isfile(path) else None) or b""
     return {"text": data.decode("utf-8", "replace") if len(data) <= _MOST else ""}, {}

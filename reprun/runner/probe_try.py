@@ -36,7 +36,7 @@ class Trial:
 
     def __init__(self, ask: Dict[str, Any], number: int) -> None:
         self.kind, self.entry, self.args = ask["kind"], ask["entry"], ask["args"]
-        self.top = os.path.realpath(ask["top"])
+        self.given, self.top = ask["top"], os.path.realpath(ask["top"])
         self.number = number
         self.problems: List[Any] = []
         self.times: List[Any] = []
@@ -162,16 +162,16 @@ class Trial:
         """Notes why an import failed, with the place in the project's own files where it did."""
         at = self._place(error) or where
         if isinstance(error, SyntaxError):
-            place = "%s:%s" % (self._short(error.filename or ""), error.lineno) if error.filename else at
+            place = self._short(error.filename) + (":%d" % error.lineno if error.lineno else "") if error.filename else at
             self._problem("syntax", name, place, str(error.msg), before != UNKNOWN)
         elif isinstance(error, ModuleNotFoundError) and error.name:
-            self._problem("missing", error.name, at, str(error), before != UNKNOWN)
+            self._problem("missing", error.name, at, _text(error), before != UNKNOWN)
         elif isinstance(error, ImportError):
-            self._problem("import", error.name or name, at, str(error), before == PLAIN)
+            self._problem("import", error.name or name, at, _text(error), before == PLAIN)
         elif isinstance(error, Exception):
-            self._problem("error", name, at, "%s: %s" % (type(error).__name__, error), before == PLAIN)
+            self._problem("error", name, at, "%s: %s" % (type(error).__name__, _text(error)), before == PLAIN)
         else:
-            self._problem("exit", name, at, "%s: %s" % (type(error).__name__, error), False)
+            self._problem("exit", name, at, "%s: %s" % (type(error).__name__, _text(error)), False)
 
     def _problem(self, kind: str, name: str, where: str, message: str, certain: bool) -> None:
         problem = {"kind": kind, "name": name, "where": where, "message": message[:500], "certain": certain}
@@ -214,11 +214,15 @@ class Trial:
     def _loaded(self) -> Tuple[List[str], List[str]]:
         """The files of modules that are imported: the project's own, and those that belong to nothing we know."""
         own, outside = [], []
-        known = tuple(os.path.realpath(path) + os.sep for path in (sys.prefix, sys.base_prefix, os.path.dirname(os.__file__)))
+        places = {sys.prefix, sys.base_prefix, os.path.dirname(os.__file__)}
+        known = tuple({form + os.sep for path in places for form in (path, os.path.realpath(path))})
+        tops = (self.top + os.sep, os.path.abspath(self.given) + os.sep)
         for module in list(sys.modules.values()):
             path = getattr(module, "__file__", None)
             if not isinstance(path, str) or getattr(module, "__name__", "").startswith("reprun.runner"):
                 continue
+            if path.startswith(known) and not path.startswith(tops):
+                continue  # by far the most of them, and following the links of each takes longer than all the rest
             path = os.path.realpath(path)
             if self._is_own(path):
                 own.append(path)
@@ -242,3 +246,11 @@ class Trial:
                 found = "%s:%d" % (self._short(path), frame.tb_lineno)
             frame = frame.tb_next
         return found
+
+
+def _text(error: BaseException) -> str:
+    """What it says; its own code may fail, too."""
+    try:
+        return str(error)
+    except Exception:
+        return "it cannot say why"

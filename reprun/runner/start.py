@@ -22,7 +22,15 @@ from reprun.runner.store import ensure_store, sees_objects
 from reprun.runner.submit import collect_early, submit
 from reprun.runner.variables import has_environment, surroundings
 from reprun.runner.virtual import find_platform
-from reprun.runner.worktree import ensure_own_tree, ensure_worktree, exists, place_of, remove_worktree, verify_newest
+from reprun.runner.worktree import (
+    ensure_own_tree,
+    ensure_worktree,
+    exists,
+    find_changes,
+    place_of,
+    remove_worktree,
+    verify_newest,
+)
 from reprun.runner.written import MissingObjectError
 
 TYPE_CHECKING = False
@@ -116,10 +124,26 @@ def _make(home: Home, request: Dict[str, Any], tree: Dict[str, Any], is_shared: 
         )
     answer = {"worktree": tree, "differ": differ, "run_dir": run.path, "cwd": folder, **_facts(home, request, path, folder)}
     if request.get("preflight"):
-        from reprun.runner.probe import probe_all
+        from reprun.runner.probe import has_run_code, probe_all
 
         answer["preflight"], answer["measured"] = probe_all(home, request, answer)
+        if has_run_code(answer["preflight"], answer["measured"]):
+            _require_untouched(place, tree, request["preflight"])
     return answer
+
+
+def _require_untouched(place: Place, tree: Dict[str, Any], asked: Dict[str, Any]) -> None:
+    """What was run to look at a job may not change what the job will be. A changed tree is not used again, and is made anew."""
+    known = [*tree["writable"], *(file["path"] for file in tree["carried"])]
+    changed = find_changes(place, tree["name"], tree["path"], tree["commit"], known)
+    if changed:
+        shown = ", ".join(path.encode("utf-8", "backslashreplace").decode() for path in changed[:5])
+        raise RunnerError(
+            "refused",
+            "what was run before the start has written into the worktree: %s" % shown,
+            "let %s write to $REPRUN_OUTPUT"
+            % ("the tests and preflight/*.py" if asked.get("tests") else "preflight/*.py and imports"),
+        )
 
 
 def _facts(home: Home, request: Dict[str, Any], path: str, folder: str) -> Dict[str, Any]:

@@ -1,4 +1,5 @@
-"""What repeats of an experiment have shown, kept beside its runs: whether it is deterministic, and how far its metrics move.
+"""What repeats of an experiment have shown, kept beside its runs: whether it is deterministic, how far its metrics move, which
+sanity experiments have passed.
 
 One file for each experiment in the state folder of the repository; it is this repository's own, and is deleted without harm.
 """
@@ -13,7 +14,7 @@ from reprun.core.frozen import dataclass
 from reprun.system.files import find_json, remove_file, write_json
 
 SCHEMA_VERSION = 1
-KINDS = ("probe", "noise")
+KINDS = ("probe", "noise", "sanity")
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Repeats:
     state_dir: str
 
     def read(self, key: str) -> dict[str, Any]:
-        """`probe` and `noise`, as far as there are any. What is damaged, or of a newer reprun, is not there."""
+        """`probe`, `noise` and `sanity`, as far as there are any. What is damaged, or of a newer reprun, is not there."""
         try:
             found = find_json(self._path(key)) or {}
         except (OSError, ReprunError):

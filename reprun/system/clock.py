@@ -25,6 +25,18 @@ def iso_now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(nanoseconds // 10**9)) + f".{nanoseconds // 10**6 % 1000:03d}Z"
 
 
+def age_of(text: str) -> float | None:
+    """How many seconds ago was what `iso_now` wrote; None for what it did not write, or a time to come."""
+    import calendar
+
+    try:
+        then = calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
+    except ValueError:
+        return None
+    age = time.time() - then
+    return age if age >= 0 else None
+
+
 def new_run_id() -> str:
     """A run id of this moment."""
     nanoseconds = time.time_ns()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import pkgutil
 from typing import Any
 
 import pytest
 
+from reprun import preflight
 from reprun.core.errors import RefusedError
 from reprun.core.seeds import Seeds
 from reprun.core.spec import Attempt, ConfigRecord, RunSpec
 from reprun.preflight import asked, clearing
 from reprun.preflight.base import LEVELS, Check, Finding
+from reprun.preflight.plugins import PluginCheck
 
 GPU = {"index": 0, "name": "Test", "uuid": "GPU-1234", "memory": 1, "driver": "1"}
 SCHEMA = json.dumps({"properties": {"lr": {"type": "number"}}, "additionalProperties": False})
@@ -19,7 +23,7 @@ CONFIG = ConfigRecord("conf/base.yaml", "yaml", (), "lr: 0.1\n", {"lr": 0.1})
 RULES: dict[str, Any] = {
     "data": {"x.csv": {"sha256": "a" * 64, "size": 4, "count": 1}}, "variables": ["HOME", "TOKEN", "SET"],
     "schema": "conf/schema.json", "programs": {"git": ">=2,<99", "sh": ""}, "lock": "fresh", "gpu_memory": 1 << 30,
-    "tests": ["tests/preflight"],
+    "tests": ["tests/preflight"], "time": {"limit": 3600, "expected": 3600, "of": ""},
 }  # fmt: skip
 FACTS: dict[str, Any] = {
     "imports": {"problems": [], "unseeded": []}, "places": {"unreadable": [], "unwritable": [], "short": []},
@@ -29,10 +33,12 @@ FACTS: dict[str, Any] = {
     "gpu": {"busy": [], "short": [], "cuda": "12.4",
         "products": [{"framework": "torch", "built": True, "fine": True, "said": ""}]},
     "tests": {"status": 0, "last": "1 passed", "lacks": False},
+    "determinism": {"deterministic": True, "steps": 3, "runs": ["a", "b"], "at": "2026-01-01T00:00:00.000Z"},
 }  # fmt: skip
 FINE: dict[str, Any] = {
     "program": "/bin/true", "gpus": [GPU], "free_bytes": 1 << 40, "run_dir": "/runs/x",
-    "preflight": FACTS, "measured": {"skew": 3.0},
+    "preflight": {**FACTS, "sanity": [{"passed": True, "name": "a", "why": "", "wanted": "", "run_id": "b"}]},
+    "measured": {"skew": 3.0},
     "inherited": {"HOME": "/home/x"}, "environment": {"prefix": "/usr", "packages": ["cuda-version=12.1=h1"]},
     "data": [{"path": "x.csv", "size": 4, "files": 1, "sha256": "a" * 64}], "locked": {"origin": "committed"},
 }  # fmt: skip
@@ -48,6 +54,10 @@ def problem(kind: str, certain: bool = True, **more: str) -> dict[str, Any]:
 
 def product(said: str, built: bool = True) -> dict[str, Any]:
     return {"gpu": {"products": [{"framework": "torch", "built": built, "fine": False, "said": said}]}}
+
+
+def rehearsed(passed: bool | None) -> dict[str, Any]:
+    return {"name": "overfit", "passed": passed, "why": "acc = 0.1", "wanted": "acc > 0.9", "run_id": "20260101-000000-abcdef"}
 
 
 # Each check with a change of what is asked for, of the answer, or of its facts, and whether that is refused or warned of.
@@ -70,6 +80,7 @@ WRONG: list[Case] = [
     ("places", {}, {}, {"places": {"short": [["/a", "bytes", 5]]}}, "refuse"),
     ("places", {}, {}, {"places": {"short": [["/a", "inodes", 5]]}}, "refuse"),
     ("ports", {}, {}, {"ports": {"taken": [[6006, "is taken"]]}}, "refuse"),
+    ("ports", {}, {}, {"ports": {"taken6": [6006]}}, "warn"),
     ("variables", {"secrets": ()}, {}, {}, "refuse"),
     ("variables", {"variables": {"SET": ""}}, {}, {}, "refuse"),
     ("programs", {}, {}, {"programs": {"git": {"path": "", "version": ""}}}, "refuse"),
@@ -90,6 +101,9 @@ WRONG: list[Case] = [
     ("gpu", {}, {}, {"gpu": {"busy": [0]}}, "warn"),
     ("gpu", {"rules": {"gpu_exclusive": True}}, {}, {"gpu": {"busy": [0]}}, "refuse"),
     ("gpu", {}, {}, {"gpu": {"cuda": "11.8"}}, "warn"),
+    ("gpu", {"gpus": "MIG-1"}, {}, {"gpu": {"absent": ["MIG-1"]}}, "refuse"),
+    ("gpu", {}, {}, {"gpu": {"trouble": "NVIDIA-SMI has failed"}}, "refuse"),
+    ("gpu", {"gpus": ""}, {}, {"gpu": {"trouble": "NVIDIA-SMI has failed"}}, "warn"),
     ("gpu", {}, {}, product("it sees no GPU"), "refuse"),
     ("gpu", {}, {}, product("it is built without CUDA", built=False), "warn"),
     ("gpu", {"gpus": ""}, {}, product("it sees no GPU"), "warn"),
@@ -99,6 +113,15 @@ WRONG: list[Case] = [
     ("tests", {}, {}, {"tests": {"status": None}}, "refuse"),
     ("tests", {}, {}, {"tests": {"status": 1, "last": "No module named pytest", "lacks": True}}, "refuse"),
     ("tests", {}, {}, {"tests": {"status": 5}}, "warn"),
+    ("time", {"rules": {"time": {"limit": 3600, "expected": 3601, "of": ""}}}, {}, {}, "refuse"),
+    ("time", {"rules": {"time": {"limit": 3600, "expected": 3601, "of": "20260101-000000-abcdef"}}}, {}, {}, "warn"),
+    ("time", {}, {"time_limit": 60}, {}, "refuse"),
+    ("sanity", {}, {}, {"sanity": [rehearsed(False)]}, "refuse"),
+    ("sanity", {}, {}, {"sanity": [{**rehearsed(False), "run_id": ""}]}, "refuse"),
+    ("sanity", {}, {}, {"sanity": [rehearsed(None)]}, "warn"),
+    ("determinism", {}, {}, {"determinism": {"deterministic": False, "said": "they part at step 1"}}, "warn"),
+    ("determinism", {}, {}, {"determinism": {"deterministic": None, "problem": "why", "runs": []}}, "warn"),
+    ("determinism", {}, {}, {"determinism": {"deterministic": None, "problem": "why"}}, "warn"),
     ("probes", {}, {}, {"places": {"failed": "OSError: x"}}, "warn"),
 ]  # fmt: skip
 CHECKS: dict[str, Check] = {
@@ -113,7 +136,8 @@ def spec(**changes: Any) -> RunSpec:
 
 
 def answer(changes: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
-    merged = {name: {**fact, **facts.get(name, {})} for name, fact in FACTS.items()}
+    merged: dict[str, Any] = {name: {**fact, **facts.get(name, {})} for name, fact in FACTS.items()}
+    merged["sanity"] = facts.get("sanity", [rehearsed(True)])
     if "programs" in facts:
         merged["programs"] = {**FACTS["programs"], **facts["programs"]}
     return {**FINE, "preflight": merged, **changes}
@@ -144,9 +168,10 @@ def test_and_a_launch_is_refused_or_goes_on_with_the_warning(case: Case) -> None
         cleared = clearing.clear(attempt, asked_for, found)
         assert [one.check for one in cleared.warnings] == [name] and name in cleared.checks
     else:
+        (finding,) = CHECKS[name].findings(asked_for, found)
         with pytest.raises(RefusedError) as refused:
             clearing.clear(attempt, asked_for, found)
-        assert refused.value.message and refused.value.hint
+        assert (refused.value.message, refused.value.hint) == (finding.message, finding.hint)
 
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=list(CHECKS))
@@ -156,7 +181,27 @@ def test_a_target_that_says_less_is_no_crash(check: Check) -> None:
 
 
 def test_every_check_is_held_here() -> None:
+    """Also one that is written and not registered; those of packages have a test of their own."""
     assert {case[0] for case in WRONG} == set(CHECKS)
+    written = {
+        kind
+        for module in pkgutil.iter_modules(preflight.__path__)
+        for kind in vars(importlib.import_module(f"reprun.preflight.{module.name}")).values()
+        if isinstance(kind, type) and hasattr(kind, "findings")
+    }
+    assert written - {Check, clearing.Report, PluginCheck} == {type(check) for check in CHECKS.values()}
+
+
+def test_every_check_refuses_but_those_that_cannot_know() -> None:
+    refusing = {name for name, _, _, _, severity in WRONG if severity == "refuse"}
+    assert set(CHECKS) - refusing == {"seeds", "clock", "determinism", "probes"}
+
+
+def test_a_check_of_a_package_that_is_not_there() -> None:
+    rules = {**RULES, "plugins": ["nosuchcheck"]}
+    with pytest.raises(RefusedError) as refused:
+        clearing.clear(Attempt("20260101-000000-abcdef", first=True), spec(rules=rules), FINE)
+    assert "nosuchcheck" in refused.value.message and refused.value.hint.startswith("pip install")
 
 
 def test_all_findings_are_told_together_each_with_its_hint() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tomllib
 from collections.abc import Iterator
@@ -91,6 +92,23 @@ def test_preflight_alone_tells_and_leaves_nothing(repo: Path, home: Path, git: R
     answer = reprun("preflight", "--level", "full", "--json", "--", "python3", "train.py")
     assert answer.rc == 3 and answer.json["data"]["findings"][0]["hint"] and left(repo, home) == []
     assert "FAIL  imports" in reprun("preflight", "--", "python3", "train.py").stdout
+
+
+def test_what_looks_at_a_run_may_not_change_it(repo: Path, home: Path, reprun: Reprun) -> None:
+    """Nor is a pipe read as data: that would wait for ever."""
+    (repo / "train.py").write_text("import os\nassert os.path.exists('train.py') and not os.path.exists('new')\n")
+    (repo / "preflight").mkdir()
+    (repo / "preflight" / "a.py").write_text("import os\nos.chmod('.', 0o755)\nopen('new', 'w').close()\n")
+    answer = reprun("launch", "--", "python3", "train.py")
+    assert answer.rc == 3 and says_nicely(answer) and "has written into the worktree: new" in answer.stderr, answer
+    assert left(repo, home) == []
+    (repo / "preflight" / "a.py").write_text("")
+    os.mkfifo(repo.parent / "pipe")
+    (repo / "reprun.toml").write_text(f'data = [{{ path = "{repo.parent}/pipe" }}]\n')
+    answer = reprun("preflight", "--", "python3", "train.py")
+    assert answer.rc == 3 and "FAIL  data" in answer.stdout and "neither a file nor a folder" in answer.stdout, answer
+    (repo / "reprun.toml").unlink()
+    assert wait(reprun, reprun("launch", "--json", "--", "python3", "train.py").data["run_id"])["state"] == "finished"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-"""Watches random, NumPy's global generator and PyTorch for numbers that are drawn before a seed was given.
+"""Watches random, NumPy's global generator, PyTorch and TensorFlow for numbers that are drawn before a seed was given, and
+generators of one's own that are made without one.
 
 The functions that draw are replaced until the first of them is called by something outside of the standard library, or a seed is
 given: then the real ones are put back, and it costs nothing any more. One line for each source goes to `$REPRUN_EVENTS`. What
@@ -11,6 +12,7 @@ import atexit
 import json
 import os
 import sys
+from functools import partial
 
 from _reprun_imports import AfterImport  # type: ignore[import-not-found]  # see sitecustomize.py
 
@@ -22,7 +24,12 @@ if TYPE_CHECKING:
 _HERE = os.path.abspath(__file__)
 _STANDARD = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 _PACKAGES = tuple(os.sep + name + os.sep for name in ("site-packages", "dist-packages"))
-_SEEDS = {"random": ("seed", "setstate"), "numpy.random": ("seed", "set_state"), "torch": ("manual_seed", "set_rng_state")}
+_SEEDS = {
+    "random": ("seed", "setstate"),
+    "numpy.random": ("seed", "set_state"),
+    "torch": ("manual_seed", "set_rng_state"),
+    "tensorflow": ("set_seed",),
+}
 _DRAWS = {
     "random": (
         "random", "uniform", "triangular", "randint", "choice", "randrange", "sample", "shuffle", "choices", "normalvariate",
@@ -40,6 +47,11 @@ _DRAWS = {
     "torch": (
         "rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like", "bernoulli", "multinomial", "normal",
         "poisson", "dropout",
+    ),
+    "tensorflow": (  # of tensorflow.random
+        "uniform", "normal", "truncated_normal", "shuffle", "categorical", "gamma", "poisson", "get_global_generator",
+        "fixed_unigram_candidate_sampler", "learned_unigram_candidate_sampler", "log_uniform_candidate_sampler",
+        "uniform_candidate_sampler",
     ),
 }  # fmt: skip
 
@@ -119,12 +131,23 @@ class Source:
 def start() -> None:
     """Says that this process is watched, and waits for the libraries."""
     _write({"event": "watching", "pid": os.getpid()})
-    wanted: "Dict[str, Callable[[ModuleType], object]]" = {"random": _random, "numpy.random": _numpy, "torch": _torch}
+    wanted: "Dict[str, Callable[[ModuleType], object]]" = {
+        "random": _random, "numpy.random": _numpy, "torch": _torch, "tensorflow": _tensorflow,
+    }  # fmt: skip
     AfterImport(wanted).install()
 
 
 def _random(module: ModuleType) -> None:
     Source("random", module, None)
+    watch_own(module)
+
+
+def _tensorflow(module: Any) -> None:
+    Source("tensorflow", module.random, None)  # which Keras seeds through, too
+    generator: Any = getattr(module.random, "Generator", None)
+    real = getattr(generator, "from_non_deterministic_state", None)
+    if real is not None:
+        generator.from_non_deterministic_state = staticmethod(_fresh(real, "tensorflow", "from_non_deterministic_state", False))
 
 
 def _numpy(module: Any) -> None:
@@ -132,7 +155,7 @@ def _numpy(module: Any) -> None:
     atexit.register(source.at_the_end)
     real = getattr(module, "default_rng", None)
     if real is not None:
-        module.default_rng = _like(_fresh(real), real)
+        module.default_rng = _like(_fresh(real, "numpy.random", "default_rng"), real)
 
 
 def _torch(module: Any) -> None:
@@ -143,23 +166,65 @@ def _torch(module: Any) -> None:
     atexit.register(source.at_the_end)
 
 
-def _fresh(real: Any) -> Any:
+def _fresh(real: Any, source: str, call: str, takes_seed: bool = True) -> Any:
     """`default_rng()` without a seed is a generator that nobody can make again."""
     told: "List[bool]" = []
 
-    def default_rng(*args: Any, **kwargs: Any) -> Any:
-        if not told and (args[0] if args else kwargs.get("seed")) is None:
+    def fresh(*args: Any, **kwargs: Any) -> Any:
+        if not told and not (takes_seed and (args[0] if args else kwargs.get("seed")) is not None):
             place = caller()
             if place is not None:
                 told.append(True)
-                report("numpy.random", "default_rng", place)
+                report(source, call, place)
         return real(*args, **kwargs)
 
-    return default_rng
+    return fresh
+
+
+def watch_own(module: Any) -> None:
+    """`random.Random()` that draws before it gets a seed, and `random.SystemRandom()`, which never has one; the first of each."""
+    real: Any = module.Random.__init__
+    told: "Dict[str, bool]" = {}
+
+    def tell(call: str, place: "Tuple[str, int]") -> None:
+        if not told.setdefault(call, False):
+            told[call] = True
+            report("random", call, place)
+
+    def __init__(self: Any, x: Any = None) -> None:  # noqa: N807
+        real(self, x)
+        call = "SystemRandom" if isinstance(self, module.SystemRandom) else "Random"
+        place = caller() if x is None and not told.get(call) else None
+        if place is not None and call == "Random":
+            _watch_one(self, partial(tell, call, place))
+        elif place is not None:
+            tell(call, place)
+
+    module.Random.__init__ = _like(__init__, real)
+
+
+def _watch_one(generator: Any, drawn: "Callable[[], object]") -> None:
+    """Calls `drawn` at its first draw, unless it is given a seed before; then nothing of this is left in it."""
+    words = {"seed": False, "setstate": False, "random": True, "getrandbits": True}
+    real = {word: getattr(generator, word) for word in words}
+
+    def replaced(word: str) -> "Callable[..., Any]":
+        def call(*args: Any, **kwargs: Any) -> Any:
+            for one in words:
+                generator.__dict__.pop(one, None)
+            if words[word] or not (args or kwargs) or args[:1] == (None,):
+                drawn()
+            return real[word](*args, **kwargs)
+
+        return call
+
+    for word in words:
+        setattr(generator, word, replaced(word))
 
 
 def _has_generator(kwargs: "Dict[str, Any]") -> bool:
-    return kwargs.get("generator") is not None  # of PyTorch: then the global one is not used
+    """Then the global one is not used: PyTorch's `generator`, the `seed` of one operation of TensorFlow."""
+    return kwargs.get("generator") is not None or kwargs.get("seed") is not None
 
 
 def _like(ours: Any, real: Any) -> Any:

@@ -35,8 +35,21 @@ class nn:
         def uniform_(x): _state[0] += 1; return x
 """
 
+# As TensorFlow: a module for randomness below the package, and a generator out of nothing.
+TENSORFLOW = """
+def set_seed(seed): pass
+def uniform(shape, seed=None): return 4
+def normal(shape, seed=None): return 4
+class Generator:
+    @staticmethod
+    def from_seed(seed): return Generator()
+    @staticmethod
+    def from_non_deterministic_state(): return Generator()
+"""
+
 
 def unseeded(place: Place, code: str, python: str = sys.executable) -> list[dict[str, Any]]:
+    place.events.unlink(missing_ok=True)
     done = place.run(code, python, watch=True)
     assert (done.returncode, done.stderr) == (0, ""), done
     found: list[dict[str, Any]] = read_events(str(place.events))["unseeded"]
@@ -48,6 +61,8 @@ def libraries(place: Place) -> Place:
     place.module("numpy.__init__", "from numpy import random\n")
     place.module("numpy.random", NUMPY)
     place.module("torch", TORCH)
+    place.module("tensorflow.__init__", "from tensorflow import random\n")
+    place.module("tensorflow.random", TENSORFLOW)
     return place
 
 
@@ -65,6 +80,37 @@ def test_the_first_draw_of_each_source_with_its_line(libraries: Place, python: s
         {"source": "numpy.random", "call": "default_rng", "file": "job.py", "line": 12},
         {"source": "torch", "call": "uniform_", "file": "job.py", "line": 13},
     ]
+
+
+@BOTH
+def test_tensorflow(libraries: Place, python: str) -> None:
+    code = "import tensorflow as tf\ntf.random.normal(1, seed=3)\ntf.random.uniform(1)\ntf.random.normal(1)\n"
+    code += "tf.random.Generator.from_seed(1)\ntf.random.Generator.from_non_deterministic_state()\n"
+    assert unseeded(libraries, code, python) == [
+        {"source": "tensorflow", "call": "uniform", "file": "job.py", "line": 3},
+        {"source": "tensorflow", "call": "from_non_deterministic_state", "file": "job.py", "line": 6},
+    ]
+    assert unseeded(libraries, "import tensorflow as tf\ntf.random.set_seed(1)\ntf.random.uniform(1)\n", python) == []
+
+
+@BOTH
+def test_generators_of_ones_own(place: Place, python: str) -> None:
+    """The first draw of one without a seed, with the line that made it. What is made of it stays what it was."""
+    code = (
+        "import copy, pickle, random\nfine = random.Random(3)\nlater = random.Random()\nlater.seed(3)\n"
+        "assert fine.random() == later.random() and not later.__dict__.keys() & {'seed', 'random'}\n"
+        "idle = random.Random()\nbad = random.Random()\ntwin = pickle.loads(pickle.dumps(copy.deepcopy(bad)))\n"
+        "assert twin.getstate() == bad.getstate()\nbad.shuffle([1, 2, 3])\nbad.random()\nsystem = random.SystemRandom()\n"
+        "class Mine(random.Random): pass\nMine().choice('ab')\nassert isinstance(bad, random.Random)\n"
+    )
+    assert unseeded(place, code, python) == [
+        {"source": "random", "call": "Random", "file": "job.py", "line": 7},
+        {"source": "random", "call": "SystemRandom", "file": "job.py", "line": 12},
+    ]
+    code = "import random\nrandom.Random().seed()\n"
+    assert [one["call"] for one in unseeded(place, code, python)] == ["Random"]
+    assert unseeded(place, "import random\nrandom.Random().setstate(random.Random(1).getstate())\n", python) == []
+    assert unseeded(place, "import random, secrets, tempfile\nsecrets.token_hex()\ntempfile.mkdtemp()\n", python) == []
 
 
 @BOTH

@@ -247,3 +247,28 @@ def test_a_job_that_has_started_is_left_alone(probes: Probes) -> None:
     finally:
         job.kill()
         job.wait()
+
+
+def test_every_source_of_randomness_that_has_no_seed_is_named(probes: Probes) -> None:
+    """With packages of these names that stand in for the real ones."""
+    imports = (
+        "import random\nimport numpy as np\nimport torch\nimport tensorflow\nimport jax\nfrom sklearn.cluster import KMeans\n"
+    )
+    random = "def seed(n): pass\ndef rand(): pass\ndef default_rng(n=None): pass\n"
+    probes.write(
+        numpy____init__="from . import random\n", numpy__random=random, torch="def manual_seed(n): pass\n",
+        tensorflow____init__="from . import random\n", tensorflow__random="def set_seed(n): pass\n",
+        jax____init__="from . import random\n", jax__random="def PRNGKey(n): pass\ndef normal(key): pass\n",
+        sklearn____init__="", sklearn__cluster="class KMeans:\n    def __init__(self, n, random_state=None): pass\n",
+        train=imports
+        + "KMeans(3)\nrandom.random()\nnp.random.rand()\njax.random.normal(None)\nnp.random.default_rng()\n",
+        fine=imports
+        + "random.seed(1); np.random.seed(1); torch.manual_seed(1); tensorflow.random.set_seed(1); jax.random.PRNGKey(1)\n"
+        "KMeans(3)\nrandom.random()\nnp.random.rand()\njax.random.normal(None)\nnp.random.default_rng(1)\n",
+    )  # fmt: skip
+    found = probes.look("python", "train.py", imports=True)["imports"]
+    assert found["problems"] == [] and found["unseeded"] == [
+        ["jax", "train.py:10"], ["numpy", "train.py:9"], ["numpy.random.default_rng", "train.py:11"], ["random", "train.py:8"],
+        ["sklearn", "train.py:7"], ["tensorflow", "train.py:4"], ["torch", "train.py:3"],
+    ]  # fmt: skip
+    assert probes.look("python", "fine.py", imports=True)["imports"]["unseeded"] == []
