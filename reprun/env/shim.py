@@ -52,13 +52,20 @@ async def solve(channels: list[str], specs: list[str], locked: list[Any]) -> lis
     cache = os.environ.get("REPRUN_SOLVER_CACHE")
     records = await rattler.solve(
         [rattler.Channel(name) for name in channels],
-        [rattler.MatchSpec(spec) for spec in specs],
+        [rattler.MatchSpec(with_address(spec, channels)) for spec in specs],
         platforms=[rattler.Subdir(platform()), rattler.Subdir("noarch")],
         locked_packages=locked,
         virtual_packages=virtual_packages(),
         gateway=rattler.Gateway(cache_dir=Path(cache)) if cache else rattler.Gateway(),
     )
     return [record for record in records if not record.name.normalized.startswith("__")]
+
+
+def with_address(spec: str, channels: list[str]) -> str:
+    """`NAME::PACKAGE`, for a channel that is given by its address: conda-lock keeps only the end of that."""
+    name, mark, rest = spec.partition("::")
+    found = [url for url in channels if mark and "://" in url and url.rstrip("/").endswith(f"/{name}")]
+    return f"{found[0].rstrip('/')}::{rest}" if found else spec
 
 
 def action(record: Any) -> dict[str, Any]:

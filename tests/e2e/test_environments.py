@@ -99,8 +99,14 @@ def test_gc_leaves_the_environment_of_a_run_that_runs(project: Channel, repo: Pa
     assert not os.path.lexists(prefix)
 
 
-def test_a_lock_beside_the_code_is_checked_used_and_unlocked(project: Channel, repo: Path, reprun: Reprun) -> None:
-    locked = reprun("env", "lock", "--json").data
+def test_a_lock_beside_the_code_is_checked_used_and_unlocked(
+    project: Channel, repo: Path, reprun: Reprun, tmp_path: Path
+) -> None:
+    (pixi := tmp_path / "pixi").write_text("#!/bin/sh\necho pixi 0.59.0\n")
+    pixi.chmod(0o755)
+    locked = reprun("env", "lock", "--json", env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}).data
+    assert "pixi 0.59.0 is here" in locked["notes"][0] and locked["solver"].endswith("(found: pixi 0.59.0)")
+    assert f"solved by {locked['solver']}" in reprun("env", "check").stdout
     assert locked["written"] and {item["name"]: item["new"] for item in locked["changes"]}["dial"] == "1.1=h0_0"
     assert reprun("env", "lock", "--json").data["written"] is False
     first, environment, answer = launched(reprun)
