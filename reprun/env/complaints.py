@@ -29,6 +29,8 @@ def explain(names: str, platform: str, said: str, heard: Sequence[str]) -> Repru
     if not message:
         shown = _SHOWN.search(said)
         message = shown[1].strip() if shown else ""
+    if kind == "SilentError":
+        return ToolError(f"the channels of {names} do not answer: {show(message)}", hint=_OFFLINE)
     channel = _CHANNEL.search(message) or _ASKED.search(message)
     if kind == "GatewayError" or channel:
         return _channel(next(filter(None, channel.groups()), "") if channel else "", message)

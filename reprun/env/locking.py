@@ -22,6 +22,7 @@ from reprun.system.files import ensure_dir, find_bytes, remove_tree, write_atomi
 from reprun.system.long_process import Watch, run_watched
 
 _BACKEND, _BUILD = re.compile(rb"^\s*build-backend\s*=", re.MULTILINE), re.compile(rb"^\s*\[build-system\]", re.MULTILINE)
+_SILENCE = "5"  # seconds for one of its tries
 _STALE = "the lock does not fit the sources"
 _STUB = f"""#!/bin/sh
 case $1 in --version) echo conda 24.9.0; exit;; esac
@@ -149,6 +150,7 @@ def _run(
     argv += [word for path, _ in order.sources.files for word in ("--file", path)]
     env = {name: value for name, value in os.environ.items() if not name.startswith(("CONDA_OVERRIDE_", "CONDA_FLAGS", "PYTHON"))}
     env |= {"REPRUN_SOLVER_SAYS": says, "REPRUN_SOLVER_CACHE": order.cache, "PYTHONIOENCODING": "utf-8", "TMPDIR": folder}
+    env.setdefault("POETRY_REQUESTS_TIMEOUT", _SILENCE)  # conda-lock looks into indexes of pip as poetry does, six times
     done = run_watched(argv, work, env, Watch(order.seconds, lambda: _hear(says, tell)))
     heard = (find_bytes(says) or b"").decode("utf-8", "replace").splitlines()
     return (None, "", heard) if done is None else (done.returncode, done.stderr.decode("utf-8", "replace"), heard)

@@ -6,7 +6,7 @@
     shim list    -p PREFIX --json
 
 Variables: CONDA_SUBDIR and CONDA_OVERRIDE_… as conda-lock sets them; REPRUN_SOLVER_CACHE, a folder for what channels say;
-REPRUN_SOLVER_SAYS, a file for what is being done and why it failed.
+REPRUN_SOLVER_SAYS, a file for what is being done and why it failed; REPRUN_SOLVER_SILENCE, the seconds in which nothing may come.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from typing import Any
 
 import rattler
 
+from reprun.env.silence import unless_silent
+
 CONDA_VERSION = "24.9.0"  # the conda whose command line this is
+_SILENCE = 30.0  # seconds
 _OVERRIDE = "CONDA_OVERRIDE_"
 
 
@@ -50,7 +53,7 @@ async def solve(channels: list[str], specs: list[str], locked: list[Any]) -> lis
     """The records of an environment that has what the `specs` want."""
     tell(f"reading {len(channels)} channels for {platform()}, solving for {len(specs)} packages")
     cache = os.environ.get("REPRUN_SOLVER_CACHE")
-    records = await rattler.solve(
+    solving = rattler.solve(
         [rattler.Channel(name) for name in channels],
         [rattler.MatchSpec(with_address(spec, channels)) for spec in specs],
         platforms=[rattler.Subdir(platform()), rattler.Subdir("noarch")],
@@ -58,6 +61,7 @@ async def solve(channels: list[str], specs: list[str], locked: list[Any]) -> lis
         virtual_packages=virtual_packages(),
         gateway=rattler.Gateway(cache_dir=Path(cache)) if cache else rattler.Gateway(),
     )
+    records = await unless_silent(solving, float(os.environ.get("REPRUN_SOLVER_SILENCE") or _SILENCE))
     return [record for record in records if not record.name.normalized.startswith("__")]
 
 

@@ -6,6 +6,7 @@ import pytest
 from python_lab import a_python
 
 from reprun.core.errors import ReprunError, UsageError
+from reprun.env.pip_index import explain
 from reprun.env.requirements import Requirements, chosen, parse_requirements
 
 A, B = "a" * 64, "b" * 64
@@ -76,3 +77,32 @@ def test_two_versions_of_one_package() -> None:
 def test_files_that_name_each_other_without_end() -> None:
     read = {f"r{at}.txt": f"-r r{at + 1}.txt\n".encode() for at in range(3000)}
     assert not parse_requirements("r0.txt", read.get).items
+
+
+NO_MATCH = (
+    "ERROR: Could not find a version that satisfies x==1 (from versions: none)\nERROR: No matching distribution found for x==1\n"
+)
+SKIPPED = "2026-01-01T00:00:00,000 Could not fetch URL https://me:pw@h.example/simple/x/: %s - skipping\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "log", "words"),
+    [
+        (NO_MATCH, "", "no wheel of x==1 for Python 3.11.7"),
+        (NO_MATCH, SKIPPED % "404 Client Error: Not Found for url: https://me:pw@h.example/simple/x/", "no wheel of x==1"),
+        (NO_MATCH, SKIPPED % "401 Client Error: Unauthorized for url: https://me:pw@h.example/simple/x/",
+         "the index https://h.example/simple/x/ wants a name and password"),
+        (NO_MATCH, SKIPPED % "connection error: HTTPSConnectionPool(host='h.example', port=443): Read timed out.",
+         "cannot be asked: Read timed out"),
+        ("WARNING: The repository located at h.example is not a trusted or secure host and is being ignored.\n" + NO_MATCH, "",
+         "pip takes nothing from h.example"),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If\n"
+         "    x==1 from https://me:pw@h.example/x-1.whl#sha256=ab (from -r /tmp/requirements.txt (line 1)):\n", "",
+         "x==1 in the index is not the file of which requirements.txt has the hash: https://h.example/x-1.whl"),
+        ("ERROR: something with https://me:pw@h.example\n", "", "something with https://h.example"),
+        ("", "", "it says nothing"),
+    ],
+)  # fmt: skip
+def test_why_pip_found_nothing_is_said_and_no_password(said: str, log: str, words: str) -> None:
+    error = explain(said, log, a_python())
+    assert words in error.message and error.hint and "pw@" not in f"{error.message}{error.hint}"
