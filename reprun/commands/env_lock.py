@@ -12,7 +12,7 @@ from reprun.core.frozen import dataclass, replace
 from reprun.env.checking import check_sources
 from reprun.env.choosing import fits, read_plan
 from reprun.env.drift import Change, find_changes
-from reprun.env.lockfile import read_all, read_head
+from reprun.env.lockfile import read_all, read_head, read_names
 from reprun.env.solver import Solver, find_solver
 from reprun.env.sources import Sources, Wanted, key_of
 from reprun.env.virtual import assumed
@@ -71,7 +71,7 @@ def lock_environment(workspace: Workspace, request: LockRequest, tell: Tell) -> 
         if all(_fits(ground, sources, old, wanted, name) for name in platforms):
             return _result(path, old, old, wanted, notes)
     solver = find_solver(rules.solver, os.environ)
-    text = _solve(ground, sources, (platforms, wanted), old, (request, solver), tell)
+    text = _solve(ground, sources, (platforms, wanted), _usable(old), (request, solver), tell)
     return _write(ground, sources, path, (text, old), wanted, (*notes, *solver.notes))
 
 
@@ -103,8 +103,17 @@ def _virtual(platform: str, wanted: Wanted) -> dict[str, str]:
     return dict(wanted.virtual) if platform == wanted.platform else with_overrides(assumed(platform), wanted.overrides)
 
 
+def _usable(lock: bytes | None) -> bytes | None:
+    """A lock of which parts can be kept; what a merge or a full disk has left behind is made anew as if there were none."""
+    try:
+        return lock if lock is not None and read_head(lock).platforms and read_names(lock) else None
+    except ReprunError:
+        return None
+
+
 def _fits(ground: Ground, sources: Sources, lock: bytes, wanted: Wanted, platform: str) -> bool:
     try:
+        read_all(lock, platform)  # of a damaged one the head may be fine
         return not fits(lock, sources, replace(wanted, platform=platform), ground.cache, ground.rules)
     except ReprunError:  # it cannot even be read
         return False

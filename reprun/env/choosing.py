@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 
 from reprun.core.environment import EnvironmentRules
-from reprun.core.errors import RefusedError
+from reprun.core.errors import RefusedError, UsageError
 from reprun.core.frozen import dataclass, replace
 from reprun.core.text import show
 from reprun.env.checking import check_sources
@@ -78,7 +78,8 @@ def _read_pip_plan(text: bytes, wanted: Wanted, where: str, origin: str, notes: 
 
     lock, python = parse_pylock(text), dict(wanted.python or {})
     plan = make_plan(plan_rows(lock, python, where), wanted.platform, {}, names(python))
-    return Locked(digest_of(text), origin, lock.solver, {**plan, "kind": lock.kind}, notes)
+    members = {"members": list(lock.members)} if lock.members else {}
+    return Locked(digest_of(text), origin, lock.solver, {**plan, "kind": lock.kind, **members}, notes)
 
 
 def fits(lock: bytes, sources: Sources, wanted: Wanted, cache: str, rules: EnvironmentRules) -> str:
@@ -103,20 +104,23 @@ def _choose(
     choice: Choice, rules: EnvironmentRules, cache: str, tell: Callable[[str], None]
 ) -> tuple[Locked, bytes, tuple[str, ...]]:
     """The lock, its text, and what is to be said once of who has made it."""
+    from reprun.env.lockfile import DamagedLockError
     from reprun.env.locking import Order, make_lock
     from reprun.env.solver import find_solver
 
     lock, wanted, notes = choice.lock, choice.wanted, list[str]()
     if lock is not None:
         tell(f"comparing {show(rules.lock)} with {choice.sources.names or 'nothing'}")
-        why = fits(lock, choice.sources, wanted, cache, rules)
-        if not why:
-            try:
+        try:
+            why = fits(lock, choice.sources, wanted, cache, rules)
+            if not why:
                 return read_plan(lock, wanted, choice.where, "committed", tuple(notes)), lock, ()
-            except RefusedError as error:
-                if not choice.sources.files:
-                    raise
-                why = error.message
+        except DamagedLockError as error:  # nobody wants another environment for what a merge has left behind
+            raise UsageError(f"{show(rules.lock)} cannot be used: {error.message}", hint=error.hint) from None
+        except RefusedError as error:
+            if not choice.sources.files:
+                raise
+            why = error.message
         if not choice.sources.files:
             raise RefusedError(f"{show(rules.lock)} is not for this run: {why}", hint="reprun env lock")
         notes.append(f"{show(rules.lock)} was not used: {why}; it was solved anew for this run (reprun env lock writes it)")

@@ -142,6 +142,28 @@ def test_an_index_that_wants_a_password_gets_it_and_nothing_else_does(
         assert "machine 127.0.0.1 login NAME password PASSWORD" in again.stderr and "s3cr3t" not in again.stderr
 
 
+def test_members_of_a_workspace_come_from_the_worktree(wheels: list[Made], repo: Path, reprun: Reprun) -> None:
+    member = (
+        '\n[[package]]\nname = "lib"\nversion = "3"\nsource = { editable = "libs/lib" }\ndependencies = [{ name = "dialer" }]\n'
+    )
+    (repo / "uv.lock").write_text(uv_lock("demo", wheels, ["lib"]) + member)
+    (repo / "pyproject.toml").write_text(PROJECT.replace("dialer>=1", "lib"))
+    (repo / "libs/lib/src/lib").mkdir(parents=True)
+    (repo / "libs/lib/src/lib/__init__.py").write_text(
+        "def main():\n    import dialer\n    print(dialer.dial.VERSION, __file__)\n"
+    )
+    (repo / "libs/lib/pyproject.toml").write_text('[project]\nname = "lib"\nversion = "3"\nscripts.libtool = "lib:main"\n')
+    words = ("--", "sh", "-c", "libtool && python -c 'import importlib.metadata as m; print(m.version(\"lib\"))'")
+    answer = reprun("launch", "--follow", "--json", *words)
+    assert (
+        answer.data["outcome"]["exit_code"] == 0 and "1.0 " in answer.stderr and "/libs/lib/src/lib/__init__.py" in answer.stderr
+    )
+    environment = tomllib.loads(Path(answer.data["run_dir"], "manifest.toml").read_text())["environment"]
+    assert environment["members"] == ["libs/lib"] and environment["packages"] == ["dial==1.0", "dialer==2.0"]
+    assert str(repo) not in answer.stderr.partition("1.0 ")[2], "it is not the code of the dev tree"
+    assert reprun("reproduce", answer.data["run_id"], "--json").json["data"]["differences"] == []
+
+
 def test_an_upgraded_python_makes_the_environment_anew_and_a_missing_one_is_named(
     wheels: list[Made], repo: Path, home: Path, reprun: Reprun, tmp_path: Path
 ) -> None:
