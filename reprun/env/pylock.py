@@ -93,8 +93,11 @@ def plan_rows(lock: Pylock, python: Mapping[str, Any], where: str) -> list[dict[
         else:
             rows.append(row_of(package, wheel))
     if without:
+        what = f"no wheel for Python {python['markers']['python_full_version']} on {show(where)}: {show('; '.join(without[:10]))}"
+        if lock.kind == "requirements":
+            raise RefusedError(f"{what}: a lock of requirements.txt has the files for one kind of machine", hint=_RELOCK)
         raise RefusedError(
-            f"no wheel for Python {python['markers']['python_full_version']} on {show(where)}: {show('; '.join(without[:10]))}",
+            what,
             hint="only wheels give the same files everywhere: take versions that have one, or another [environment] python",
         )
     return rows

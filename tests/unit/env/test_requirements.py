@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from python_lab import a_python
 
-from reprun.core.errors import ReprunError, UsageError
+from reprun.core.errors import RefusedError, ReprunError, UsageError
 from reprun.env.pip_index import explain
+from reprun.env.pylock import Pylock, parse_pylock, plan_rows, render
 from reprun.env.requirements import Requirements, chosen, parse_requirements
+from reprun.env.wheels import Pinned, Wheel
 
 A, B = "a" * 64, "b" * 64
 GOOD = f"""\
@@ -106,3 +108,16 @@ SKIPPED = "2026-01-01T00:00:00,000 Could not fetch URL https://me:pw@h.example/s
 def test_why_pip_found_nothing_is_said_and_no_password(said: str, log: str, words: str) -> None:
     error = explain(said, log, a_python())
     assert words in error.message and error.hint and "pw@" not in f"{error.message}{error.hint}"
+
+
+def test_a_lock_of_requirements_is_for_one_kind_of_machine_and_says_so_on_another() -> None:
+    wheel = Wheel("x-1-cp311-cp311-manylinux_2_34_x86_64.whl", "https://h/x.whl", A)
+    here, old, arm = a_python(glibc="2.36"), a_python(glibc="2.28"), a_python(glibc="2.36", machine="aarch64")
+    lock = parse_pylock(render(Pylock("requirements", "3.11", {}, (Pinned("x", "1", (wheel,)),)), here))
+    assert [row["file"] for row in plan_rows(lock, here, "here")] == [wheel.file]
+    with pytest.raises(RefusedError, match="x 1 .its 1 wheels are for others.*has the files for one kind of machine") as error:
+        plan_rows(lock, old, "gpu1")
+    assert "launch again" in error.value.hint
+    with pytest.raises(RefusedError, match="the lock is not for gpu2: it is for platform_machine x86_64") as error:
+        plan_rows(lock, arm, "gpu2")
+    assert "launch again" in error.value.hint
