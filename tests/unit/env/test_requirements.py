@@ -115,7 +115,7 @@ def test_a_lock_of_requirements_is_for_one_kind_of_machine_and_says_so_on_anothe
     here, old, arm = a_python(glibc="2.36"), a_python(glibc="2.28"), a_python(glibc="2.36", machine="aarch64")
     lock = parse_pylock(render(Pylock("requirements", "3.11", {}, (Pinned("x", "1", (wheel,)),)), here))
     assert [row["file"] for row in plan_rows(lock, here, "here")] == [wheel.file]
-    with pytest.raises(RefusedError, match="x 1 .its 1 wheels are for others.*has the files for one kind of machine") as error:
+    with pytest.raises(RefusedError, match=r"x 1 .its 1 wheels are for others.*has the files for one kind of machine") as error:
         plan_rows(lock, old, "gpu1")
     assert "launch again" in error.value.hint
     with pytest.raises(RefusedError, match="the lock is not for gpu2: it is for platform_machine x86_64") as error:
