@@ -1,4 +1,4 @@
-"""Kills launches while their environment is made, at random moments, and has the next one finish: `python tests/env_kills.py 200`.
+"""Kills launches while their environment is made, at random moments: `python tests/env_kills.py 200`.
 
 Either only the launch is killed, and the maker goes on, or all that it has started. Whenever an environment is marked as complete
 afterwards it has to be whole. At the end twenty launches begin at once with nothing there: they make one environment.

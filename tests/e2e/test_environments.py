@@ -93,8 +93,19 @@ def test_gc_leaves_the_environment_of_a_run_that_runs(project: Channel, repo: Pa
     prefix = tomllib.loads(Path(launched["run_dir"], "manifest.toml").read_text())["environment"]["prefix"]
     assert reprun("gc", "--yes", "--keep", "0").rc == 0
     assert os.path.isdir(prefix)
+    # damaged after it was complete: made anew, but not under the feet of the run
+    damaged = next(Path(prefix, "conda-meta").glob("dialer*"))
+    damaged.parent.chmod(0o700)
+    damaged.unlink()
+    refused = reprun("launch", "--json", "--", "true")
+    assert (
+        refused.rc == 3
+        and f"is not as it was made, and cannot be made anew while a run is in it: {launched['run_id']}"
+        in str(refused.json["error"])
+    )
     (tmp_path / "go").touch()
     assert reprun("wait", launched["run_id"]).rc == 0
+    assert not damaged.exists() and reprun("launch", "--follow", "--json", "--", "true").data and damaged.exists()
     assert reprun("gc", "--yes", "--keep", "0").rc == 0
     assert not os.path.lexists(prefix)
 
