@@ -137,6 +137,11 @@ def test_a_lock_beside_the_code_is_checked_used_and_unlocked(
     assert changed["changes"] == [{"name": "dial", "old": "1.1=h0_0", "new": "1.0=h0_0"}]
     assert reprun("env", "check", "--json").rc == 0
     assert len(reprun("env", "ls", "--json").data) == 2
+    (repo / "conda-lock.yml").write_text("<<<<<<< HEAD\n")
+    refused = reprun("launch", *COMMAND)
+    assert refused.rc == 2 and "conda-lock.yml cannot be used" in refused.stderr, refused
+    assert "hint: reprun env lock" in refused.stderr and "resume" not in refused.stderr
+    assert len(reprun("ls", "--json").data) == 2
 
 
 def test_an_active_environment_that_drifted_is_said_refused_or_taken(project: Channel, repo: Path, reprun: Reprun) -> None:
@@ -231,11 +236,13 @@ def test_launches_at_the_same_time_solve_once(project: Channel, repo: Path, home
     log, solver = tmp_path / "asked", tmp_path / "mamba"
     solver.write_text(f'#!/bin/sh\necho "$1" >> {log}\nexec {sys.executable} -P -m reprun.env.shim "$@"\n')
     solver.chmod(0o755)
-    (repo / "reprun.toml").write_text(f'[environment]\nsolver = "{solver}"\n')
+    (repo / "reprun.toml").write_text(f'[environment]\nsolver = "{solver}"\noverrides = {{ __cuda = "12.4" }}\n')
     write_environment(repo, project, "dial")
     with ThreadPoolExecutor(3) as pool:
         answers = list(pool.map(lambda _: reprun("launch", "--json", "--", "true"), range(3)))
     manifests = [tomllib.loads(Path(answer.data["run_dir"], "manifest.toml").read_text()) for answer in answers]
     assert len({manifest["environment"]["digest"] for manifest in manifests}) == 1
     assert manifests[0]["environment"]["solver"] == "mamba 24.9.0"
+    assert manifests[0]["environment"]["overrides"] == {"__cuda": "12.4"}
+    assert manifests[0]["environment"]["virtual"]["__cuda"] == "12.4"
     assert log.read_text().split().count("create") == 1
