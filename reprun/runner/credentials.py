@@ -27,7 +27,7 @@ def open_address(url: str, seconds: float) -> BinaryIO:
     plain, secret = find_secret(url)
     request = Request(plain, headers={"User-Agent": "reprun"})  # noqa: S310  # http, or https
     if secret:
-        request.add_unredirected_header("Authorization", _basic(secret))
+        request.add_unredirected_header("Authorization", basic(secret))
     answer: BinaryIO = urlopen(request, timeout=seconds)  # noqa: S310
     return answer
 
@@ -86,7 +86,8 @@ def _from_netrc(host: str) -> str:
     return "%s:%s" % (known[0], known[2]) if known else ""
 
 
-def _basic(secret: str) -> str:
+def basic(secret: str) -> str:
+    """`NAME:PASSWORD` as a server wants to hear it."""
     from base64 import b64encode
 
     return "Basic " + b64encode(secret.encode()).decode()
