@@ -1,7 +1,7 @@
 # Everything here works on a fresh Debian or Ubuntu that has Python 3.11 or newer and make.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench crash kills setup clean
+.PHONY: help demo test lint bench crash kills env-kills setup clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -32,6 +32,9 @@ crash: setup ## the whole crash matrix: kill before, in and after every effect o
 
 kills: setup ## 1,000 launches killed at random instants (ARGS="200 --seed 7")
 	@$(BIN)/python tests/kills.py random $(or $(ARGS),1000)
+
+env-kills: setup ## launches killed at random instants while their environment is made (ARGS="50 --seed 7")
+	@$(BIN)/python tests/env_kills.py $(or $(ARGS),200)
 
 setup: ## what the tests need: system packages, .venv, Python packages
 	@scripts/setup.sh dev

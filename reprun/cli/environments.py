@@ -105,13 +105,14 @@ def check(
         "fine": result.is_fine, "lock": result.lock, "sources": list(result.sources), "why": result.why,
         "packages": result.packages, "prefix": result.prefix,
         "drift": [_change(item, "locked", "installed") for item in result.drift], "notes": list(result.notes),
+        "solver": result.solver,
     }  # fmt: skip
 
     def human() -> None:
         names = ", ".join(show(path) for path in result.sources) or "no sources"
-        print(
-            f"{'look' if result.why else 'ok  '}  lock   {show_block(result.why) or f'fits {names}: {result.packages} packages'}"
-        )
+        by = f", solved by {show(result.solver)}" if result.solver else ""
+        fine = f"fits {names}: {result.packages} packages{by}"
+        print(f"{'look' if result.why else 'ok  '}  lock   {show_block(result.why) or fine}")
         if result.why:
             say(f"      {show_block(result.remedy)}")
         if result.prefix:

@@ -9,11 +9,12 @@ from reprun.commands.env_wanted import HASHES, active_venv, find_kind, note_on_s
 from reprun.core.errors import NotFoundError, RefusedError, ReprunError, UsageError
 from reprun.core.frozen import dataclass
 from reprun.core.text import show
+from reprun.env.checking import check_sources
 from reprun.env.choosing import fits, read_plan
 from reprun.env.drift import Change, find_drift
 from reprun.env.installed import read_prefix, read_venv
 from reprun.env.kept import Locked
-from reprun.env.sources import Sources, Wanted, check_sources, key_of, read_sources
+from reprun.env.sources import Sources, Wanted, key_of, read_sources
 from reprun.system.files import find_bytes
 from reprun.workspace import Workspace
 
@@ -21,7 +22,7 @@ from reprun.workspace import Workspace
 @dataclass(frozen=True)
 class CheckResult:
     """What was found: the sources, the lock ("" when there is none), `why` it does not fit ("" when it does), the prefix that was
-    compared with it ("" when none is active) and how that differs."""
+    compared with it ("" when none is active) and how that differs; and who has solved the lock, where it says so."""
 
     sources: tuple[str, ...]
     lock: str
@@ -31,6 +32,7 @@ class CheckResult:
     drift: list[Change]
     notes: tuple[str, ...]
     remedy: str = "reprun env lock"
+    solver: str = ""
 
     @property
     def is_fine(self) -> bool:
@@ -58,7 +60,7 @@ def check_environment(workspace: Workspace, target: str, prefix: str, tell: Tell
     found, why = _compare(ground, sources, lock, wanted, (target, tell))
     drift = find_drift(found.plan, read_prefix(prefix)) if found and prefix else []
     count = len(found.plan["packages"]) if found else 0
-    return CheckResult(ground.paths, rules.lock, why, count, prefix, drift, notes)
+    return CheckResult(ground.paths, rules.lock, why, count, prefix, drift, notes, solver=found.solver if found else "")
 
 
 def _check_pip(workspace: Workspace, ground: Ground, target: str, kind: str, prefix: str) -> CheckResult:
@@ -70,7 +72,9 @@ def _check_pip(workspace: Workspace, ground: Ground, target: str, kind: str, pre
         return CheckResult(ground.paths, kind, error.message, 0, "", [], (), error.hint)
     drift = find_drift(locked.plan, read_venv(prefix)) if prefix else []
     sources = tuple(path for path, data in found.files.items() if data is not None)
-    return CheckResult(sources, found.paths[0], "", len(locked.plan["packages"]), prefix, drift, ())
+    return CheckResult(
+        sources, found.paths[0], "", len(locked.plan["packages"]), prefix, drift, locked.notes, solver=locked.solver
+    )
 
 
 def _compare(ground: Ground, sources: Sources, lock: bytes, wanted: Wanted, who: tuple[str, Tell]) -> tuple[Locked | None, str]:

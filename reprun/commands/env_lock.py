@@ -9,10 +9,12 @@ from reprun.commands.env_choosing import Ground, Tell, find_ground, get_sources,
 from reprun.commands.env_wanted import HASHES, find_kind
 from reprun.core.errors import ReprunError, UsageError
 from reprun.core.frozen import dataclass, replace
+from reprun.env.checking import check_sources
 from reprun.env.choosing import fits, read_plan
 from reprun.env.drift import Change, find_changes
-from reprun.env.lockfile import read_all, read_head
-from reprun.env.sources import Sources, Wanted, check_sources, key_of
+from reprun.env.lockfile import read_all, read_head, read_names
+from reprun.env.solver import Solver, find_solver
+from reprun.env.sources import Sources, Wanted, key_of
 from reprun.env.virtual import assumed
 from reprun.system.files import ensure_dir, explained, find_bytes, write_atomic
 from reprun.workspace import Workspace
@@ -68,8 +70,9 @@ def lock_environment(workspace: Workspace, request: LockRequest, tell: Tell) -> 
         tell(f"comparing {rules.lock} with {sources.names}")
         if all(_fits(ground, sources, old, wanted, name) for name in platforms):
             return _result(path, old, old, wanted, notes)
-    text = _solve(ground, sources, (platforms, wanted), old, request, tell)
-    return _write(ground, sources, path, (text, old), wanted, notes)
+    solver = find_solver(rules.solver, os.environ)
+    text = _solve(ground, sources, (platforms, wanted), _usable(old), (request, solver), tell)
+    return _write(ground, sources, path, (text, old), wanted, (*notes, *solver.notes))
 
 
 def _write(
@@ -100,8 +103,17 @@ def _virtual(platform: str, wanted: Wanted) -> dict[str, str]:
     return dict(wanted.virtual) if platform == wanted.platform else with_overrides(assumed(platform), wanted.overrides)
 
 
+def _usable(lock: bytes | None) -> bytes | None:
+    """A lock of which parts can be kept; what a merge or a full disk has left behind is made anew as if there were none."""
+    try:
+        return lock if lock is not None and read_head(lock).platforms and read_names(lock) else None
+    except ReprunError:
+        return None
+
+
 def _fits(ground: Ground, sources: Sources, lock: bytes, wanted: Wanted, platform: str) -> bool:
     try:
+        read_all(lock, platform)  # of a damaged one the head may be fine
         return not fits(lock, sources, replace(wanted, platform=platform), ground.cache, ground.rules)
     except ReprunError:  # it cannot even be read
         return False
@@ -112,16 +124,14 @@ def _solve(
     sources: Sources,
     what: tuple[dict[str, dict[str, str]], Wanted],
     old: bytes | None,
-    request: LockRequest,
+    how: tuple[LockRequest, Solver],
     tell: Tell,
 ) -> bytes:
     """A new lock. What the old one says of other platforms stays, unless all is to be made anew, or is from other channels."""
     from reprun.env.locking import ChannelsError, Order, make_lock
-    from reprun.env.solver import find_solver
 
-    (platforms, wanted), rules = what, ground.rules
+    (platforms, wanted), rules, (request, solver) = what, ground.rules, how
     order = Order(sources, platforms, ground.cache, rules.timeout, request.update, rules.lock, rules.pypi_names)
-    solver = find_solver(rules.solver, os.environ)
     if not request.force:
         try:
             return make_lock(order, solver, old, tell)

@@ -27,11 +27,12 @@ if TYPE_CHECKING:
     from reprun.env.wheels import Pinned
     from reprun.targets import Target
 
-_FORMAT = 1  # another one when the same files would give another lock or plan
+_FORMAT = 2  # another one when the same files would give another lock or plan
 _FILES = {"uv": ("uv.lock",), "requirements": ("requirements.txt",)}
 _NAMED = re.compile(rb"^\s*(?:-r|--requirement)[\s=]+(\S+)", re.MULTILINE)
 Choose = Callable[..., Mapping[str, Any]]  # the Python that is all that its arguments want
-Read = tuple[list["Pinned"], Mapping[str, Any], str]  # the packages, that Python, and what found them
+# The packages, that Python, what found them, and the folders of packages of the repository itself.
+Read = tuple[list["Pinned"], Mapping[str, Any], str, list[str]]
 _MOST = 100  # files that name each other
 _HASHES = "uv pip compile --generate-hashes, or pip-compile with it, writes them"
 
@@ -137,8 +138,9 @@ def _make(
         return python
 
     read = _read_uv if found.kind == "uv" else _read_requirements
-    packages, python, solver = read(ground, found, _pyproject(found), choose)
-    lock = Pylock(found.kind, str(python["markers"]["python_version"]), {}, tuple(packages), solver)
+    packages, python, solver, folders = read(ground, found, _pyproject(found), choose)
+    members = tuple(posixpath.join(found.beside, folder) for folder in folders)
+    lock = Pylock(found.kind, str(python["markers"]["python_version"]), {}, tuple(packages), solver, members)
     return render(lock, python), python, chosen_from
 
 
@@ -148,7 +150,8 @@ def _read_uv(ground: Ground, found: Found, pyproject: Mapping[str, Any], choose:
     lock = parse_uv_lock(found.files[found.paths[0]] or b"", found.paths[0])
     python = choose(lock.requires_python, _requires(pyproject))
     check_fresh(lock, pyproject, python["markers"])
-    return resolve(lock, python["markers"], ground.rules.categories), python, "uv"
+    packages, folders = resolve(lock, python["markers"], ground.rules.categories)
+    return packages, python, "uv", folders
 
 
 def _read_requirements(ground: Ground, found: Found, pyproject: Mapping[str, Any], choose: Choose) -> Read:
@@ -161,7 +164,7 @@ def _read_requirements(ground: Ground, found: Found, pyproject: Mapping[str, Any
         raise RefusedError(f"{show(found.paths[0])} does not pin {names} by version and hash", hint=_HASHES)
     python = choose(_requires(pyproject))
     packages, solver = locate(chosen(whole, python["markers"]), whole.options, python, ground.rules.timeout)
-    return packages, python, solver
+    return packages, python, solver, []
 
 
 def _parse(found: Found) -> Requirements:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from reprun.commands.env_choosing import read_files
 from reprun.core.errors import UsageError
@@ -23,11 +23,12 @@ _COMPILED = ("maturin", "mesonpy", "scikit_build_core", "setuptools_rust", "skbu
 _EXTENSIONS = "its compiled parts are not built, so the run gets only its Python files"
 
 
-def find_project(workspace: Workspace, spec: RunSpec, snapshot: Snapshot, is_locked: bool) -> dict[str, Any]:
+def find_project(workspace: Workspace, spec: RunSpec, snapshot: Snapshot, locked: Mapping[str, Any]) -> dict[str, Any]:
     """What a host is told of the project: `mode`, and what installing it would leave. Nothing where the path is enough.
 
-    A reproduction does what the run did that it reproduces.
+    The same of the `members` of its workspace. A reproduction does what the run did that it reproduces.
     """
+    is_locked = bool(locked)
     wanted = _recorded(workspace, spec) or str(workspace.settings.environment.get("project", "auto"))
     if wanted == "none" or (wanted == "auto" and not is_locked):
         return {"mode": "none"} if wanted == "none" and is_locked else {}
@@ -35,18 +36,33 @@ def find_project(workspace: Workspace, spec: RunSpec, snapshot: Snapshot, is_loc
         return {"mode": "path"} if wanted == "path" and not is_locked else {}
     data = read_files(workspace, snapshot.commit, [NAME])[0]
     table = read_project(data) if data is not None and (wanted == "install" or any(mark in data for mark in _MARKS)) else {}
-    if wanted == "install" and not table.get("name"):
+    members = _members(workspace, snapshot, locked.get("members", ()))
+    if wanted == "install" and not table.get("name") and not members:
         raise UsageError(
             f"{NAME} does not say what the project is called", hint='[project] name = "…", or [environment] project = "path"'
         )
     note = table.pop("note", "")
     if note:
         workspace.notes.append(note)
-    has_entries = bool(table.get("scripts") or table.get("entry_points"))
-    if wanted == "install" or (wanted == "auto" and has_entries and table.get("name")):
-        return {"mode": "install", **table}
+    more = {"members": members} if members else {}
+    if wanted == "install" or (wanted == "auto" and any(_has_entries(one) for one in (table, *members))):
+        return {"mode": "install", **table, **more}
     paths = {"python_path": table["python_path"]} if "python_path" in table else {}
-    return {"mode": "path", **paths} if paths or not is_locked else {}
+    return {"mode": "path", **paths, **more} if paths or more or not is_locked else {}
+
+
+def _has_entries(table: Mapping[str, Any]) -> bool:
+    return bool(table.get("name") and (table.get("scripts") or table.get("entry_points")))
+
+
+def _members(workspace: Workspace, snapshot: Snapshot, folders: Sequence[str]) -> list[dict[str, Any]]:
+    """What the pyproject.toml of each of these folders says, with its `path`."""
+    if not folders:
+        return []
+    texts = read_files(workspace, snapshot.commit, [posixpath.join(folder, NAME) for folder in folders])
+    found = [{**read_project(text or b""), "path": folder} for folder, text in zip(folders, texts, strict=True)]
+    workspace.notes.extend(note for note in (one.pop("note", "") for one in found) if note)
+    return found
 
 
 def read_project(data: bytes) -> dict[str, Any]:

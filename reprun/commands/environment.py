@@ -264,6 +264,8 @@ def _record(locked: Locked, wanted: Wanted, made: Mapping[str, Any], drift: list
         "origin": locked.origin, "platform": plan["platform"], "prefix": str(made["prefix"]), "solver": locked.solver,
         "installer": str(made["installer"]), "virtual": dict(wanted.virtual), "packages": texts(plan),
     }  # fmt: skip
+    if plan.get("members"):
+        record["members"] = list(plan["members"])
     if wanted.overrides:
         record["overrides"] = dict(wanted.overrides)
     if md5_only(plan):

@@ -91,7 +91,7 @@ def prepare(workspace: Workspace, target: Target, spec: RunSpec, ready: Ready, t
     if locked or workspace.settings.environment.get("project"):
         from reprun.commands.env_project import find_project
 
-        project = find_project(workspace, spec, snapshot, bool(locked))
+        project = find_project(workspace, spec, snapshot, locked)
         request.update({"project": project} if project else {})
     if wants_probes(workspace, spec):
         from reprun.commands.probing import probe_request

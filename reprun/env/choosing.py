@@ -6,14 +6,15 @@ A launch that finds all as it was loads nothing of what reads and makes locks.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from reprun.core.environment import EnvironmentRules
-from reprun.core.errors import RefusedError
+from reprun.core.errors import RefusedError, UsageError
 from reprun.core.frozen import dataclass, replace
 from reprun.core.text import show
+from reprun.env.checking import check_sources
 from reprun.env.kept import Kept, Locked, digest_of
-from reprun.env.sources import Sources, Wanted, check_sources, key_of
+from reprun.env.sources import Sources, Wanted, key_of
 
 _SHOWN = 5
 
@@ -43,9 +44,9 @@ def choose(kept: Kept, choice: Choice, rules: EnvironmentRules, cache: str, tell
         if known is not None:
             return known
         once = check_sources(choice.sources)
-        chosen, text = _choose(choice, rules, cache, tell)
+        chosen, text, by = _choose(choice, rules, cache, tell)
         kept.keep(key, chosen, text)
-        return replace(chosen, notes=(*once, *chosen.notes))
+        return replace(chosen, notes=(*once, *by, *chosen.notes))
 
 
 def read_plan(text: bytes, wanted: Wanted, where: str, origin: str, notes: tuple[str, ...] = ()) -> Locked:
@@ -77,7 +78,8 @@ def _read_pip_plan(text: bytes, wanted: Wanted, where: str, origin: str, notes: 
 
     lock, python = parse_pylock(text), dict(wanted.python or {})
     plan = make_plan(plan_rows(lock, python, where), wanted.platform, {}, names(python))
-    return Locked(digest_of(text), origin, lock.solver, {**plan, "kind": lock.kind}, notes)
+    members = {"members": list(lock.members)} if lock.members else {}
+    return Locked(digest_of(text), origin, lock.solver, {**plan, "kind": lock.kind, **members}, notes)
 
 
 def fits(lock: bytes, sources: Sources, wanted: Wanted, cache: str, rules: EnvironmentRules) -> str:
@@ -98,31 +100,33 @@ def fits(lock: bytes, sources: Sources, wanted: Wanted, cache: str, rules: Envir
     return "" if is_current(order, lock) else f"{sources.names} {'have' if len(sources.files) > 1 else 'has'} changed since"
 
 
-def _choose(choice: Choice, rules: EnvironmentRules, cache: str, tell: Callable[[str], None]) -> tuple[Locked, bytes]:
-    lock, wanted, notes = choice.lock, choice.wanted, list[str]()
-    if lock is not None:
-        tell(f"comparing {show(rules.lock)} with {choice.sources.names or 'nothing'}")
-        why = fits(lock, choice.sources, wanted, cache, rules)
-        if not why:
-            try:
-                return read_plan(lock, wanted, choice.where, "committed", tuple(notes)), lock
-            except RefusedError as error:
-                if not choice.sources.files:
-                    raise
-                why = error.message
-        if not choice.sources.files:
-            raise RefusedError(f"{show(rules.lock)} is not for this run: {why}", hint="reprun env lock")
-        notes.append(f"{show(rules.lock)} was not used: {why}; it was solved anew for this run (reprun env lock writes it)")
-    text = solve(choice.sources, {wanted.platform: wanted.virtual}, rules, cache, tell)
-    return read_plan(text, wanted, choice.where, "made", tuple(notes)), text
-
-
-def solve(
-    sources: Sources, platforms: Mapping[str, Mapping[str, str]], rules: EnvironmentRules, cache: str, tell: Callable[[str], None]
-) -> bytes:
-    """A lock that is made now, from nothing but the sources."""
+def _choose(
+    choice: Choice, rules: EnvironmentRules, cache: str, tell: Callable[[str], None]
+) -> tuple[Locked, bytes, tuple[str, ...]]:
+    """The lock, its text, and what is to be said once of who has made it."""
+    from reprun.env.lockfile import DamagedLockError
     from reprun.env.locking import Order, make_lock
     from reprun.env.solver import find_solver
 
+    lock, wanted, notes = choice.lock, choice.wanted, list[str]()
+    if lock is not None:
+        tell(f"comparing {show(rules.lock)} with {choice.sources.names or 'nothing'}")
+        try:
+            why = fits(lock, choice.sources, wanted, cache, rules)
+            if not why:
+                return read_plan(lock, wanted, choice.where, "committed", tuple(notes)), lock, ()
+        except DamagedLockError as error:  # nobody wants another environment for what a merge has left behind
+            raise UsageError(f"{show(rules.lock)} cannot be used: {error.message}", hint=error.hint) from None
+        except RefusedError as error:
+            if not choice.sources.files:
+                raise
+            why = error.message
+        if not choice.sources.files:
+            raise RefusedError(f"{show(rules.lock)} is not for this run: {why}", hint="reprun env lock")
+        notes.append(f"{show(rules.lock)} was not used: {why}; it was solved anew for this run (reprun env lock writes it)")
     solver = find_solver(rules.solver, os.environ)
-    return make_lock(Order(sources, platforms, cache, rules.timeout, lock=rules.lock, names=rules.pypi_names), solver, None, tell)
+    order = Order(
+        choice.sources, {wanted.platform: wanted.virtual}, cache, rules.timeout, lock=rules.lock, names=rules.pypi_names
+    )
+    text = make_lock(order, solver, None, tell)
+    return read_plan(text, wanted, choice.where, "made", tuple(notes)), text, solver.notes

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from reprun.core.errors import ReprunError, ToolError, UsageError
 from reprun.core.text import show, show_block
 from reprun.env.complaints_pip import explain_pip
+from reprun.env.uv_lock import plain
 
 _MOST = 12  # lines of an explanation
 _SHOWN = re.compile(r"^Could not lock the environment for platform \S+\n(.*?)(?:^ {4}Command: |\Z)", re.MULTILINE | re.DOTALL)
@@ -29,6 +31,8 @@ def explain(names: str, platform: str, said: str, heard: Sequence[str]) -> Repru
     if not message:
         shown = _SHOWN.search(said)
         message = shown[1].strip() if shown else ""
+    if kind == "SilentError":
+        return ToolError(f"the channels of {names} do not answer: {show(message)}", hint=_OFFLINE)
     channel = _CHANNEL.search(message) or _ASKED.search(message)
     if kind == "GatewayError" or channel:
         return _channel(next(filter(None, channel.groups()), "") if channel else "", message)
@@ -76,7 +80,11 @@ def _plain(message: str) -> str:
 def _channel(url: str, message: str) -> ReprunError:
     lines = [line for line in message.splitlines() if line.strip()]
     cause = show(lines[-1].removeprefix("Caused by: ")) if lines else "no reason is known"
-    where = f"the channel {show(url)}" if url else "a channel"
+    where = f"the channel {show(plain(url))}" if url else "a channel"
+    if re.search(r"\b40[137]\b", message):
+        host = show(urlsplit(url).hostname or "HOST")
+        what = f"{where} wants a name and password, or others than it was told"
+        return ToolError(what, hint=f"a line in ~/.netrc: machine {host} login NAME password PASSWORD")
     return ToolError(f"{where} cannot be read: {cause}", hint=_OFFLINE)
 
 

@@ -17,6 +17,10 @@ _ARCHIVE = re.compile(r"(.+)-([^-]+)-([^-]+)(\.conda|\.tar\.bz2)")
 _HEX = re.compile(r"[0-9a-f]+")
 
 
+class DamagedLockError(ToolError):
+    """The text is no lock, or not a whole one."""
+
+
 @dataclass(frozen=True)
 class Head:
     """What a lock says of itself. The last three only where reprun made it: by platform the virtual packages, and the digest of
@@ -40,7 +44,7 @@ def read_head(text: bytes) -> Head:
     data = _load(text[: cut.start()] if cut else text)
     meta = data.get("metadata")
     if data.get("version") != 1 or not isinstance(meta, dict):
-        raise ToolError("this is no conda-lock.yml of version 1", hint="reprun env lock makes one")
+        raise DamagedLockError("this is no conda-lock.yml of version 1", hint="reprun env lock makes one")
     own = meta.get("custom_metadata")
     own = own if isinstance(own, dict) else {}
     return Head(
@@ -98,19 +102,21 @@ def _package(row: Mapping[str, Any]) -> dict[str, Any]:
         digests = {kind: str(hashes.get(kind) or "") for kind in ("sha256", "md5")}
         depends = [f"{name} {spec}".strip() for name, spec in sorted((row.get("dependencies") or {}).items())]
     except (KeyError, AttributeError, TypeError):
-        raise ToolError(f"the lock has a package that is not whole: {show(str(row)[:200])}", hint="reprun env lock") from None
+        raise DamagedLockError(
+            f"the lock has a package that is not whole: {show(str(row)[:200])}", hint="reprun env lock"
+        ) from None
     if any(digest and not _HEX.fullmatch(digest) for digest in digests.values()):
-        raise ToolError(f"the lock has a wrong hash for {show(found['name'])}", hint="reprun env lock")
+        raise DamagedLockError(f"the lock has a wrong hash for {show(found['name'])}", hint="reprun env lock")
     from urllib.parse import unquote, urlsplit
 
     path = unquote(urlsplit(url).path)
     file = path.rpartition("/")[2]
     match = _ARCHIVE.fullmatch(file) if found["manager"] == "conda" else None
     if found["manager"] == "conda" and not match:
-        raise ToolError(f"the lock has an address that names no package: {show(url)}", hint="reprun env lock")
+        raise DamagedLockError(f"the lock has an address that names no package: {show(url)}", hint="reprun env lock")
     if match and (match[1].lower(), match[2]) != (found["name"].lower(), found["version"]):
         said = f"{found['name']} {found['version']}"
-        raise ToolError(f"the lock says {show(said)}, and its address is that of {show(file)}", hint="reprun env lock")
+        raise DamagedLockError(f"the lock says {show(said)}, and its address is that of {show(file)}", hint="reprun env lock")
     subdir = path.split("/")[-2] if match else ""
     return {
         **found, "build": match[3] if match else "", "subdir": subdir, "file": file, **digests, "size": 0, "depends": depends,
@@ -126,9 +132,9 @@ def _load(text: bytes) -> dict[str, Any]:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f" in line {mark.line + 1}" if mark else ""
-        raise ToolError(f"the lock is not valid YAML{line}", hint="reprun env lock makes it anew") from None
+        raise DamagedLockError(f"the lock is not valid YAML{line}", hint="reprun env lock makes it anew") from None
     if not isinstance(data, dict):
-        raise ToolError("this is no conda-lock.yml", hint="reprun env lock makes one")
+        raise DamagedLockError("this is no conda-lock.yml", hint="reprun env lock makes one")
     return data
 
 

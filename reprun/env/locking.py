@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -12,6 +13,7 @@ from typing import Any
 from reprun.core.errors import ToolError, UsageError
 from reprun.core.frozen import dataclass
 from reprun.core.text import is_recordable, show
+from reprun.env.checking import check_selectors
 from reprun.env.complaints import explain, too_slow
 from reprun.env.names import table_of_names
 from reprun.env.solver import Solver
@@ -19,6 +21,8 @@ from reprun.env.sources import LOCK, Sources
 from reprun.system.files import ensure_dir, find_bytes, remove_tree, write_atomic
 from reprun.system.long_process import Watch, run_watched
 
+_BACKEND, _BUILD = re.compile(rb"^\s*build-backend\s*=", re.MULTILINE), re.compile(rb"^\s*\[build-system\]", re.MULTILINE)
+_SILENCE = "5"  # seconds for one of its tries
 _STALE = "the lock does not fit the sources"
 _STUB = f"""#!/bin/sh
 case $1 in --version) echo conda 24.9.0; exit;; esac
@@ -53,6 +57,7 @@ def make_lock(order: Order, solver: Solver, old: bytes | None, tell: Callable[[s
 
     Raises `UsageError` for sources that cannot be solved, `ToolError` for a channel that cannot be read, or too late.
     """
+    check_selectors(order.sources)
     if order.update:
         _check_update(order, old)
     folder = make_folder(order.cache)
@@ -132,7 +137,7 @@ def _run(
     """conda-lock's exit status (None: it took too long), what it said, and what our solver let us hear."""
     work, says = os.path.join(folder, "work"), os.path.join(folder, "says")
     for path, data in order.sources.files:
-        _write(work, path, data)
+        _write(work, path, _with_backend(data) if path.endswith(".toml") else data)
     if old is not None:
         _write(work, order.lock, old)
     _write(folder, "virtual.json", json.dumps({"subdirs": _spec(order.platforms)}).encode())
@@ -145,9 +150,19 @@ def _run(
     argv += [word for path, _ in order.sources.files for word in ("--file", path)]
     env = {name: value for name, value in os.environ.items() if not name.startswith(("CONDA_OVERRIDE_", "CONDA_FLAGS", "PYTHON"))}
     env |= {"REPRUN_SOLVER_SAYS": says, "REPRUN_SOLVER_CACHE": order.cache, "PYTHONIOENCODING": "utf-8", "TMPDIR": folder}
+    env.setdefault("POETRY_REQUESTS_TIMEOUT", _SILENCE)  # conda-lock looks into indexes of pip as poetry does, six times
     done = run_watched(argv, work, env, Watch(order.seconds, lambda: _hear(says, tell)))
     heard = (find_bytes(says) or b"").decode("utf-8", "replace").splitlines()
     return (None, "", heard) if done is None else (done.returncode, done.stderr.decode("utf-8", "replace"), heard)
+
+
+def _with_backend(data: bytes) -> bytes:
+    """A pyproject.toml that names its build backend: conda-lock breaks at one that does not, though nothing is built."""
+    if _BACKEND.search(data):
+        return data
+    if _BUILD.search(data):
+        return _BUILD.sub(b"[build-system]\nbuild-backend = 'none'", data, count=1)
+    return data + b"\n[build-system]\nrequires = []\nbuild-backend = 'none'\n"
 
 
 def _hear(says: str, tell: Callable[[str], None]) -> None:

@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from reprun.core.errors import RefusedError, ToolError
 from reprun.core.text import show
@@ -21,9 +22,13 @@ from reprun.system.process import run
 
 _WORDS = (
     "install", "--dry-run", "--ignore-installed", "--no-deps", "--require-hashes", "--only-binary=:all:", "--no-input",
-    "--disable-pip-version-check", "--quiet",
+    "--disable-pip-version-check", "--quiet", "--timeout=15", "--retries=1",
 )  # fmt: skip
 _OLDEST = (22, 3)  # which can say what it would install
+_UNFETCHED = re.compile(r"Could not fetch URL (\S+): (.*?)(?: for url: \S+)? - skipping$", re.MULTILINE)
+_CAUSE = re.compile(r"(Connection refused|Read timed out|timed out|Name or service not known|certificate verify failed)")
+_UNTRUSTED = re.compile(r"The repository located at (\S+) is not a trusted or secure host")
+_OTHER_FILE = re.compile(r"^    (\S+) from (\S+?)(?:#\S*)?(?: \(from .*)?:$", re.MULTILINE)
 _NO_MATCH = re.compile(r"No matching distribution found for (\S+)")
 _SAYS = re.compile(r"//[^/\s@]+@")  # a name and password in an address
 
@@ -43,12 +48,13 @@ def locate(items: Sequence[Item], options: Sequence[str], python: Mapping[str, A
         wanted, report = os.path.join(folder, "requirements.txt"), os.path.join(folder, "report.json")
         lines = [*(f"{option}\n" for option in options), *map(_line, asked)]  # a password is not for a list of processes
         write_atomic(wanted, "".join(lines).encode(), durable=False)
-        argv = [*program, *_WORDS, *_for(python), "--target", folder, "--report", report, "-r", wanted]
+        log = os.path.join(folder, "log")
+        argv = [*program, *_WORDS, *_for(python), "--target", folder, "--report", report, "--log", log, "-r", wanted]
         done = run_watched(argv, folder, _environment(folder), Watch(seconds, lambda: None))
         if done is None:
             raise ToolError(f"pip took longer than {seconds:g} s to find packages", hint="[environment] timeout in reprun.toml")
         if done.returncode:
-            raise _explained(done.stderr.decode("utf-8", "replace"), python)
+            raise explain(done.stderr.decode("utf-8", "replace"), (find_bytes(log) or b"").decode("utf-8", "replace"), python)
         found = json.loads(find_bytes(report) or b"{}")
         return [*pinned, *(_pinned(row) for row in found["install"])], f"pip {version}"
     except (ValueError, KeyError, TypeError) as error:
@@ -93,16 +99,44 @@ def _environment(folder: str) -> dict[str, str]:
     return {**env, "PYTHONIOENCODING": "utf-8", "TMPDIR": folder}
 
 
-def _explained(said: str, python: Mapping[str, Any]) -> RefusedError | ToolError:
-    match = _NO_MATCH.search(said)
-    lines = [_SAYS.sub("//", line) for line in said.splitlines() if line.startswith("ERROR:")]
+def explain(said: str, log: str, python: Mapping[str, Any]) -> RefusedError | ToolError:
+    """The error for what pip `said`; in its `log` stands why it passed an index over in silence."""
+    match, other = _NO_MATCH.search(said), _OTHER_FILE.search(said)
+    if other and "DO NOT MATCH THE HASHES" in said:
+        what = f"{show(other[1])} in the index is not the file of which requirements.txt has the hash: {show(plain(other[2]))}"
+        return RefusedError(what, hint="uv pip compile --generate-hashes, or pip-compile with it, takes what is there now")
     if match:
+        passed_over = _index_error(match[1], said, log)
+        if passed_over:
+            return passed_over
         what = f"no wheel of {show(match[1])} for Python {python['markers']['python_full_version']} in the index"
         return RefusedError(what, hint="only wheels give the same files everywhere; pip config list says which index is asked")
+    lines = [_SAYS.sub("//", line) for line in said.splitlines() if line.startswith("ERROR:")]
     what = show(lines[0].removeprefix("ERROR: ")[:300]) if lines else "it says nothing"
     return ToolError(
         f"pip cannot find the packages of requirements.txt: {what}", hint="pip download -r requirements.txt shows more"
     )
+
+
+def _index_error(name: str, said: str, log: str) -> ToolError | None:
+    """Where an index was not read, what it has is not known."""
+    for address, why in _UNFETCHED.findall(log):
+        if why.startswith("404 "):
+            continue
+        host = show(urlsplit(address).hostname or address)
+        if why.startswith(("401 ", "403 ", "407 ")):
+            what = f"the index {show(plain(address))} wants a name and password, or others than it was told: {show(why[:60])}"
+            hint = f"a line in ~/.netrc: machine {host} login NAME password PASSWORD; or PIP_INDEX_URL with both"
+            return ToolError(what, hint=hint)
+        cause = _CAUSE.search(why)
+        reason = cause[1] if cause else show(_SAYS.sub("//", why)[:200])
+        what = f"{show(name)} is looked for in {show(plain(address))}, which cannot be asked: {reason}"
+        return ToolError(what, hint="pip config list says which index is asked; PIP_INDEX_URL names another one")
+    untrusted = _UNTRUSTED.search(said)
+    if untrusted:
+        what = f"pip takes nothing from {show(untrusted[1])}, whose address is not https"
+        return ToolError(what, hint=f"pip config set global.trusted-host {show(untrusted[1])}")
+    return None
 
 
 def _pinned(row: Mapping[str, Any]) -> Pinned:

@@ -32,6 +32,7 @@ class Pylock:
     markers: dict[str, str]
     packages: tuple[Pinned, ...]
     solver: str = ""
+    members: tuple[str, ...] = ()  # folders of the repository with other packages of it, which come from the worktree
     full: str = ""  # the very Python that the first run had, `3.11.7`: another patch of it is the next best
 
 
@@ -46,13 +47,16 @@ def render(lock: Pylock, python: Mapping[str, Any]) -> bytes:
 
     version, full = version_of(python), str(python["markers"]["python_full_version"])
     markers = {name: str(python["markers"][name]) for name in _MARKERS}
+    own: dict[str, Any] = {"kind": lock.kind, "python": lock.python, "full": full, "solver": lock.solver}
+    if lock.members:
+        own["members"] = list(lock.members)
     data = {
         "lock-version": "1.0",
         "environments": [" and ".join(f'{name} == "{value}"' for name, value in markers.items())],
         "requires-python": f"=={lock.python}.*",
         "created-by": "reprun",
         "packages": [_row(package, version) for package in sorted(lock.packages, key=lambda one: one.name)],
-        "tool": {"reprun": {"kind": lock.kind, "python": lock.python, "full": full, "solver": lock.solver, "markers": markers}},
+        "tool": {"reprun": {**own, "markers": markers}},
     }
     return _HEAD + lock.kind.encode() + b". It is a pylock.toml as PEP 751 says.\n" + tomli_w.dumps(data).encode()
 
@@ -66,9 +70,8 @@ def parse_pylock(text: bytes) -> Pylock:
         own = data["tool"]["reprun"]
         markers = {name: str(own["markers"][name]) for name in _MARKERS}
         packages = tuple(_package(row) for row in data["packages"])
-        return Pylock(
-            str(own["kind"]), str(own["python"]), markers, packages, str(own.get("solver", "")), str(own.get("full", ""))
-        )
+        solver, members = str(own.get("solver", "")), tuple(str(path) for path in own.get("members", ()))
+        return Pylock(str(own["kind"]), str(own["python"]), markers, packages, solver, members, str(own.get("full", "")))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ToolError(f"the lock is not whole: {show(str(error)[:200])}", hint=_RELOCK) from None
 
@@ -90,8 +93,11 @@ def plan_rows(lock: Pylock, python: Mapping[str, Any], where: str) -> list[dict[
         else:
             rows.append(row_of(package, wheel))
     if without:
+        what = f"no wheel for Python {python['markers']['python_full_version']} on {show(where)}: {show('; '.join(without[:10]))}"
+        if lock.kind == "requirements":
+            raise RefusedError(f"{what}: a lock of requirements.txt has the files for one kind of machine", hint=_RELOCK)
         raise RefusedError(
-            f"no wheel for Python {python['markers']['python_full_version']} on {show(where)}: {show('; '.join(without[:10]))}",
+            what,
             hint="only wheels give the same files everywhere: take versions that have one, or another [environment] python",
         )
     return rows

@@ -6,7 +6,7 @@
     shim list    -p PREFIX --json
 
 Variables: CONDA_SUBDIR and CONDA_OVERRIDE_… as conda-lock sets them; REPRUN_SOLVER_CACHE, a folder for what channels say;
-REPRUN_SOLVER_SAYS, a file for what is being done and why it failed.
+REPRUN_SOLVER_SAYS, a file for what is being done and why it failed; REPRUN_SOLVER_SILENCE, the seconds in which nothing may come.
 """
 
 from __future__ import annotations
@@ -19,10 +19,16 @@ import re
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import rattler
+from rattler.networking import AddHeadersMiddleware, Client
+
+from reprun.env.silence import unless_silent
+from reprun.runner.credentials import basic, find_secret
 
 CONDA_VERSION = "24.9.0"  # the conda whose command line this is
+_SILENCE = 30.0  # seconds
 _OVERRIDE = "CONDA_OVERRIDE_"
 
 
@@ -46,19 +52,34 @@ def virtual_packages() -> list[Any]:
     return found or list(rattler.VirtualPackage.detect())
 
 
+def client_for(channels: list[str]) -> Any:
+    """Asks servers with the passwords that ~/.netrc has for them; None where it has none of these channels."""
+    known = {urlsplit(url).hostname or "": find_secret(url)[1] for url in channels if "://" in url and "@" not in url}
+    headers = {host: {"Authorization": basic(secret)} for host, secret in known.items() if secret}
+    return Client([AddHeadersMiddleware(lambda host, path: headers.get(host))]) if headers else None
+
+
 async def solve(channels: list[str], specs: list[str], locked: list[Any]) -> list[Any]:
     """The records of an environment that has what the `specs` want."""
     tell(f"reading {len(channels)} channels for {platform()}, solving for {len(specs)} packages")
     cache = os.environ.get("REPRUN_SOLVER_CACHE")
-    records = await rattler.solve(
+    solving = rattler.solve(
         [rattler.Channel(name) for name in channels],
-        [rattler.MatchSpec(spec) for spec in specs],
+        [rattler.MatchSpec(with_address(spec, channels)) for spec in specs],
         platforms=[rattler.Subdir(platform()), rattler.Subdir("noarch")],
         locked_packages=locked,
         virtual_packages=virtual_packages(),
-        gateway=rattler.Gateway(cache_dir=Path(cache)) if cache else rattler.Gateway(),
+        gateway=rattler.Gateway(cache_dir=Path(cache) if cache else None, client=client_for(channels)),
     )
+    records = await unless_silent(solving, float(os.environ.get("REPRUN_SOLVER_SILENCE") or _SILENCE))
     return [record for record in records if not record.name.normalized.startswith("__")]
+
+
+def with_address(spec: str, channels: list[str]) -> str:
+    """`NAME::PACKAGE`, for a channel that is given by its address: conda-lock keeps only the end of that."""
+    name, mark, rest = spec.partition("::")
+    found = [url for url in channels if mark and "://" in url and url.rstrip("/").endswith(f"/{name}")]
+    return f"{found[0].rstrip('/')}::{rest}" if found else spec
 
 
 def action(record: Any) -> dict[str, Any]:

@@ -14,23 +14,33 @@ from reprun.system.files import write_atomic
 from reprun.system.process import run
 
 OURS = "py-rattler"
-_PROGRAMS = ("micromamba", "mamba", "conda")  # pixi's solver is py-rattler's, and it has no command line that conda-lock knows
-_VARIABLES = {"MAMBA_EXE": "micromamba", "CONDA_EXE": "conda"}  # set where `conda` is a function of the shell
+_PROGRAMS = ("micromamba", "mamba", "conda")
+_PIXI = "pixi"  # has no command line that conda-lock knows: the library that it solves with does its work
+_VARIABLES = {"MAMBA_EXE": "micromamba", "CONDA_EXE": "conda", "PIXI_EXE": _PIXI}  # set where they are functions of the shell
 _SECONDS = 60
 
 
 @dataclass(frozen=True)
 class Solver:
-    """A solver: its name and version as they are recorded, and the program; empty for py-rattler."""
+    """A solver: its name and version as they are recorded, and the program; empty for py-rattler. `found` is the tool of the user
+    whose library solves in its place."""
 
     name: str
     version: str
     path: str = ""
+    found: str = ""
 
     @property
     def words(self) -> str:
-        """For people and records: `py-rattler 0.28.0`."""
-        return f"{self.name} {self.version}"
+        """For people and records: `py-rattler 0.28.0`, `py-rattler 0.28.0 (found: pixi 0.59.0)`."""
+        return f"{self.name} {self.version}" + (f" (found: {self.found})" if self.found else "")
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What should be said of it when it has solved something."""
+        if not self.found:
+            return ()
+        return (f"{self.found} is here: the lock is solved by {self.name} {self.version}, the library that pixi solves with",)
 
     def program(self, folder: str) -> str:
         """The program to give to conda-lock; our own one is written into `folder`."""
@@ -49,9 +59,11 @@ def find_solver(wanted: str, environ: Mapping[str, str]) -> Solver:
 
     Raises `UsageError` when it is not there.
     """
-    names = _PROGRAMS if wanted == "auto" else () if wanted == OURS else (wanted,)
+    names = (*_PROGRAMS, _PIXI) if wanted == "auto" else () if wanted == OURS else (wanted,)
     for name in names:
         path = _which(name, environ)
+        if path and os.path.basename(path) == _PIXI:
+            return Solver(OURS, own_version(), found=f"{_PIXI} {_version(path)}")
         if path:
             return Solver(os.path.basename(path), _version(path), path)
     if wanted not in ("auto", OURS):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from reprun.core.errors import RefusedError, ToolError, UsageError
+from reprun.core.errors import RefusedError, UsageError
 from reprun.core.frozen import dataclass
 from reprun.core.text import show
 from reprun.env.installed import normalized
@@ -39,23 +40,33 @@ class UvLock:
 
 
 def parse_uv_lock(text: bytes, path: str = "uv.lock") -> UvLock:
-    """The lock. Raises `ToolError` for what is none, or is of a version that came later."""
+    """The lock. Raises `UsageError` for what is none, or is of a version that came later."""
     data = _load(text, path)
     if data.get("version") != 1:
-        raise ToolError(f"{show(path)} is of version {show(str(data.get('version')))}: 1 is known here", hint=_RELOCK)
+        raise UsageError(f"{show(path)} is of version {show(str(data.get('version')))}: 1 is known here", hint=_RELOCK)
     packages: dict[str, list[Row]] = {}
     for row in _rows(data.get("package")):
         packages.setdefault(normalized(str(row.get("name"))), []).append(row)
     roots = [row for rows in packages.values() for row in rows if _is_here(row)]
-    if len(roots) != 1:
-        raise ToolError(f"{show(path)} does not say which of its packages is the project at its side", hint=_RELOCK)
-    return UvLock(packages, roots[0], str(data.get("requires-python") or ""))
+    root = roots[0] if len(roots) == 1 else None if roots else _root_of_workspace(data, packages)
+    if root is None:
+        raise UsageError(f"{show(path)} does not say which of its packages is the project at its side", hint=_RELOCK)
+    return UvLock(packages, root, str(data.get("requires-python") or ""))
 
 
-def resolve(lock: UvLock, markers: Mapping[str, str], categories: Sequence[str]) -> list[Pinned]:
+def _root_of_workspace(data: Row, packages: Mapping[str, list[Row]]) -> Row | None:
+    """A workspace whose top is no project needs all of its members, as for `uv sync`."""
+    manifest = data.get("manifest")
+    named = manifest.get("members") if isinstance(manifest, dict) else None
+    names = [normalized(str(name)) for name in named] if isinstance(named, list) else []
+    edges = [{"name": name} for name in names if name in packages]
+    return {"name": "", "dependencies": edges} if edges else None
+
+
+def resolve(lock: UvLock, markers: Mapping[str, str], categories: Sequence[str]) -> tuple[list[Pinned], list[str]]:
     """The packages for a machine with these markers; of the project those that the `categories` (`main`, extras, groups) need.
 
-    Packages that lie in the repository itself are left out: they come from the worktree.
+    And the folders, beside the lock, of the packages among them that lie in the repository itself: they come from the worktree.
     """
     direct, name = lock.direct, normalized(str(lock.root.get("name")))
     strange = [one for one in categories if one not in direct]
@@ -68,7 +79,11 @@ def resolve(lock: UvLock, markers: Mapping[str, str], categories: Sequence[str])
     walk = _Walk(lock, dict(markers), frozenset(chosen))
     for one in categories:
         walk.follow(direct[one])
-    return [_pinned(row) for row in walk.found() if not _is_local(row)]
+    found = list(walk.found())
+    members = [
+        _local(row) for row in found if "virtual" not in row["source"]
+    ]  # which is no package, only a list of what it needs
+    return [_pinned(row) for row in found if not _local(row)], sorted(filter(None, members))
 
 
 class _Walk:
@@ -102,7 +117,7 @@ class _Walk:
         names = [normalized(str(row.get("name"))) for row in rows.values()]
         twice = next((name for name in names if names.count(name) > 1), "") if len(set(names)) < len(names) else ""
         if twice:
-            raise ToolError(f"uv.lock wants two versions of {show(twice)} here", hint=_RELOCK)
+            raise UsageError(f"uv.lock wants two versions of {show(twice)} here", hint=_RELOCK)
         yield from rows.values()
 
     def _target(self, edge: Row) -> Row:
@@ -114,7 +129,7 @@ class _Walk:
         if len(rows) > 1:
             rows = [row for row in rows if self._any_holds(row.get("resolution-markers"))]
         if len(rows) != 1:
-            raise ToolError(f"uv.lock names {show(name)}, and has {len(rows) or 'none'} of it", hint=_RELOCK)
+            raise UsageError(f"uv.lock names {show(name)}, and has {len(rows) or 'none'} of it", hint=_RELOCK)
         return rows[0]
 
     def _any_holds(self, markers: Any) -> bool:
@@ -136,7 +151,7 @@ class _Walk:
         try:
             return Marker(_CHOSEN.sub(chosen, marker)).evaluate(self.markers)
         except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName, RecursionError):
-            raise ToolError(f"uv.lock has a marker that cannot be read: {show(marker[:200])}", hint=_RELOCK) from None
+            raise UsageError(f"uv.lock has a marker that cannot be read: {show(marker[:200])}", hint=_RELOCK) from None
 
 
 def check_fresh(lock: UvLock, project: Mapping[str, Any], markers: Mapping[str, str]) -> None:
@@ -205,23 +220,24 @@ def _is_here(row: Row) -> bool:
     return isinstance(source, dict) and any(source.get(kind) == "." for kind in ("editable", "virtual", "directory"))
 
 
-def _is_local(row: Row) -> bool:
-    """A member of the same workspace: its code is in the worktree."""
+def _local(row: Row) -> str:
+    """The folder of a member of the same workspace, or of another package in the repository; empty for none."""
     source = row.get("source")
     kinds = source if isinstance(source, dict) else {}
-    path = next((str(kinds[kind]) for kind in ("editable", "virtual") if kind in kinds), "")
-    return bool(path) and not path.startswith(("/", ".."))
+    path = next((str(kinds[kind]) for kind in ("editable", "virtual", "directory") if kind in kinds), "")
+    inside = posixpath.normpath(path) if path else ""
+    return "" if not inside or inside.startswith(("/", "..")) or "\0" in inside else inside
 
 
 def _load(text: bytes, path: str) -> dict[str, Any]:
     import tomllib
 
     if len(text) > _MOST:
-        raise ToolError(f"{show(path)} is larger than any lock: {len(text) >> 20} MiB", hint=_RELOCK)
+        raise UsageError(f"{show(path)} is larger than any lock: {len(text) >> 20} MiB", hint=_RELOCK)
     try:
         return tomllib.loads(text.decode())
     except (ValueError, RecursionError) as error:
-        raise ToolError(f"{show(path)} is not valid TOML: {show(str(error)[:200])}", hint=_RELOCK) from None
+        raise UsageError(f"{show(path)} is not valid TOML: {show(str(error)[:200])}", hint=_RELOCK) from None
 
 
 def _rows(value: Any) -> list[Row]:

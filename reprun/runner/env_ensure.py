@@ -16,7 +16,7 @@ import time
 from typing import Any, Dict, Optional, Set
 
 from reprun.runner.env_plan import check_plan
-from reprun.runner.env_record import find_record
+from reprun.runner.env_record import MARK, find_record
 from reprun.runner.errors import RunnerError
 from reprun.runner.files import ensure_dir, read_json, read_text
 from reprun.runner.paths import Home
@@ -91,10 +91,21 @@ class _Wait:
             if len(self.awaited) >= _TRIES:
                 said = read_text(self.prefix + ".log").strip().splitlines()[-1:] or ["it was killed"]
                 raise RunnerError("tool", "the process that makes the environment ends without a result: %s" % said[0])
+            self._check_unused()
             self._begin(fd)
             return None
         finally:
             os.close(fd)
+
+    def _check_unused(self) -> None:
+        """What is damaged is made anew, but not under the feet of those that still run in it."""
+        from reprun.runner.env_gc import in_use
+
+        if os.path.lexists(os.path.join(self.prefix, MARK)):
+            run_id = in_use(self.home, ("starting", "running")).get(os.path.basename(self.prefix))
+            if run_id:
+                what = "the environment %s is not as it was made, and cannot be made anew while a run is in it: %s"
+                raise RunnerError("refused", what % (self.prefix, run_id), "reprun wait %s, then the same command again" % run_id)
 
     def _begin(self, fd: int) -> None:
         """Starts the maker, which inherits the lock: it is free again when that process ends, however that ends."""

@@ -20,8 +20,9 @@ Package = Dict[str, Any]
 _PAUSES = (0.3, 1.0, 3.0)  # seconds before a server is asked again
 _SECONDS = 20  # of silence: then the server hangs
 _BLOCK = 1 << 20
-_RELOCK = "reprun env lock"
+_RELOCK = "reprun env lock --force takes what is there now; of packages of pip: the tool that has made their lock"
 _LOST = "reprun env unpack FILE, which reprun env pack RUN makes where the run has been; reprun env lock takes what is there now"
+_DENIED = "a line in ~/.netrc: machine %s login NAME password PASSWORD; or PIP_INDEX_URL with both, then the same command again"
 _SHOWN = 5
 
 
@@ -33,6 +34,12 @@ class UnfetchedError(RunnerError):
 
 class AwayError(UnfetchedError):
     """There is no way to the server, as on a host without internet."""
+
+
+class DeniedError(UnfetchedError):
+    """The server wants to know who asks, and does not take what it was told."""
+
+    passes = False
 
 
 class GoneError(UnfetchedError):
@@ -176,9 +183,11 @@ def _fetch(home: Home, package: Package) -> str:
 
 
 def _open(package: Package) -> BinaryIO:
+    from http.client import InvalidURL
     from urllib.error import HTTPError, URLError
     from urllib.parse import unquote, urlsplit
-    from urllib.request import Request, urlopen
+
+    from reprun.runner.credentials import find_secret, open_address
 
     url = package["url"]
     parts = urlsplit(url)
@@ -190,12 +199,18 @@ def _open(package: Package) -> BinaryIO:
     if parts.scheme not in ("http", "https"):
         raise RunnerError("refused", "%s cannot be fetched from %s" % (package["file"], url), _RELOCK)
     try:
-        answer: BinaryIO = urlopen(Request(url, headers={"User-Agent": "reprun"}), timeout=_SECONDS)  # noqa: S310  # http
-        return answer
+        return open_address(url, _SECONDS)
     except HTTPError as error:
         if error.code in (404, 410):
             raise _gone(package, "HTTP %d" % error.code) from None
-        raise UnfetchedError("tool", "%s cannot be fetched: HTTP %d (%s)" % (package["file"], error.code, url)) from None
+        plain, secret = find_secret(url)
+        what = "%s cannot be fetched: HTTP %d (%s)" % (package["file"], error.code, plain)
+        if error.code in (401, 403, 407):
+            who = "another name and password than those in ~/.netrc or pip's settings" if secret else "a name and password"
+            raise DeniedError("tool", "%s: the server wants %s" % (what, who), _DENIED % parts.hostname) from None
+        raise UnfetchedError("tool", what) from None
+    except InvalidURL as error:
+        raise RunnerError("refused", "%s has no proper address: %s" % (package["file"], error), _RELOCK) from None
     except (URLError, OSError) as error:
         why = getattr(error, "reason", error)
         raise AwayError("tool", "%s cannot be fetched: %s (%s)" % (package["file"], why, url)) from None

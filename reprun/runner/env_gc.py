@@ -12,7 +12,7 @@ from reprun.runner.state import find_state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterator, List, Sequence, Set
+    from typing import Any, Dict, Iterator, List, Sequence
 
 _NAME = re.compile(r"[0-9a-f]{32}")
 _BESIDE = (".work", ".doing", ".failed", ".log", ".boots", ".room")
@@ -37,7 +37,7 @@ def list_spare(home: Home, keep: int) -> List[Dict[str, Any]]:
 def remove(home: Home, names: Sequence[str]) -> List[str]:
     """Removes environments that no unfinished run uses and nobody makes; then what was unpacked for them alone."""
     removed: List[str] = []
-    used = in_use(home) if names else set()
+    used = in_use(home) if names else {}
     for name in names:
         prefix = os.path.join(home.envs, name)
         if not _NAME.fullmatch(name) or name in used or not os.path.isdir(prefix):
@@ -55,9 +55,9 @@ def remove(home: Home, names: Sequence[str]) -> List[str]:
     return removed
 
 
-def in_use(home: Home) -> Set[str]:
-    """The names of the environments of all runs that have not ended."""
-    used = set()
+def in_use(home: Home, states: Sequence[str] = ("starting", "running", "unstarted", "unknown")) -> Dict[str, str]:
+    """The names of the environments of all runs that have not ended, each with one of these."""
+    used = {}
     for run_id in list_names(home.runs):
         run = home.run(run_id)
         if os.path.lexists(run.outcome):
@@ -67,8 +67,8 @@ def in_use(home: Home) -> Set[str]:
                 plan = read_json(path) or {}
             except ValueError:
                 plan = {}
-            if plan.get("environment") and find_state(run)["state"] in ("starting", "running", "unstarted", "unknown"):
-                used.add(str(plan["environment"])[:32])
+            if plan.get("environment") and find_state(run)["state"] in states:
+                used[str(plan["environment"])[:32]] = run_id
     return used
 
 

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 MARK = ".reprun-complete"
 FILES = ".reprun-files"
 PLAN = ".reprun-plan.json"
+_SEEN = 64  # boots and changes that are remembered
 
 
 def find_record(home: Home, digest: str) -> Optional[Dict[str, Any]]:
     """The record of an environment that is here as it was made; None for one that is not, or only half.
 
     What a machine has written just before it lost power may not be on its disk, so after each boot all names and sizes are
-    looked at once.
+    looked at once; and whenever the folders are not as they were left in which somebody might remove or add something.
     """
     prefix = home.prefix(digest)
     try:
@@ -36,12 +37,36 @@ def find_record(home: Home, digest: str) -> Optional[Dict[str, Any]]:
         return None
     if "base" in record and has_changed(record["base"]):
         return None
-    seen, boot = prefix + ".boots", boot_id()
-    if boot not in (record["boot"], *read_text(seen).split()):
+    seen, boot, changes = prefix + ".boots", boot_id(), _changes(prefix, record.get("folders", {}))
+    known = read_text(seen).split()
+    if boot not in (record["boot"], *known) or not (changes == "" or changes in known):
         if not is_whole(prefix, record):
             return None
-        write_atomic(seen, ("%s\n%s\n" % (read_text(seen).strip(), boot)).encode(), durable=False)
+        text = "\n".join(dict.fromkeys([*known[-_SEEN:], boot, *filter(None, [changes])]))
+        write_atomic(seen, text.encode(), durable=False)
     return record
+
+
+def _changes(prefix: str, folders: Dict[str, int]) -> str:
+    """What is different about some folders from what it was; empty for nothing. A launch has no time to look at every file."""
+    now = []
+    for name, then in folders.items():
+        try:
+            found = os.stat(os.path.join(prefix, name)).st_mtime_ns
+        except OSError:
+            found = 0
+        if found != then:
+            now.append("%s=%d" % (name.replace(" ", "_"), found))
+    return ",".join(now)
+
+
+def _folders(prefix: str) -> Dict[str, int]:
+    from glob import escape, glob
+
+    lib = os.path.join(prefix, "lib")
+    paths = [os.path.join(prefix, "bin"), lib, os.path.join(prefix, "conda-meta")]
+    paths += glob(os.path.join(escape(lib), "python3*", "site-packages"))
+    return {os.path.relpath(path, prefix): os.stat(path).st_mtime_ns for path in paths if os.path.isdir(path)}
 
 
 def has_changed(base: Dict[str, Any]) -> bool:
@@ -65,6 +90,7 @@ def seal(prefix: str, record: Dict[str, Any]) -> Dict[str, Any]:
     make_read_only(prefix)
     names = b"\n".join(sorted(list_files(prefix)))
     whole = {"schema_version": 1, **record, "prefix": prefix, "boot": boot_id(), "listing": sha256(names).hexdigest()}
+    whole["folders"] = _folders(prefix)
     os.chmod(prefix, 0o700)
     write_atomic(os.path.join(prefix, FILES), zlib.compress(names, 1), mode=0o400)
     write_atomic(os.path.join(prefix, MARK), json.dumps(whole, indent=1).encode(), mode=0o400)

@@ -39,12 +39,19 @@ def project_paths(home: Home, request: Mapping[str, Any], worktree: str) -> Tupl
         return [], ""
     parts = project.get("python_path") or request.get("python_path") or _usual(worktree)
     folders = [os.path.normpath(os.path.join(worktree, part)) for part in parts]
+    folders += [folder for member in project.get("members", ()) for folder in _folders_of(member, worktree)]
     if project.get("mode") != "install":
         return folders, ""
     digest = request.get("environment")
     python = os.path.join(home.prefix(digest), "bin", "python") if digest else ""
     site, programs = lay_over(home.run(request["run_id"]).path, project, worktree, request["commit"], python)
     return [site, *folders] if site else folders, programs
+
+
+def _folders_of(member: Mapping[str, Any], worktree: str) -> List[str]:
+    """Where the packages of a member of the workspace are."""
+    top = os.path.normpath(os.path.join(worktree, str(member["path"])))
+    return [os.path.normpath(os.path.join(top, part)) for part in member.get("python_path") or _usual(top)]
 
 
 def _usual(worktree: str) -> List[str]:
@@ -59,23 +66,34 @@ def lay_over(run_path: str, project: Mapping[str, Any], worktree: str, commit: s
 
     `python` is what its programs run with. What has no proper name is left out.
     """
-    top = os.path.join(run_path, "overlay")
-    name, version = str(project.get("name", "")), str(project.get("version") or "0+" + commit[:12])
-    if not _NAME.fullmatch(name) or not _VERSION.fullmatch(version):
+    named = [one for one in (project, *project.get("members", ())) if _NAME.fullmatch(str(one.get("name", "")))]
+    named = [one for one in named if _VERSION.fullmatch(_version(one, commit))]
+    if not named:
         return "", ""
+    top = os.path.join(run_path, "overlay")
     aside = top + ".tmp"
     remove_tree(aside)
     site, programs = ensure_dir(os.path.join(aside, "site")), ensure_dir(os.path.join(aside, "bin"))
-    files = _metadata(project, name, version, worktree)
+    for one in reversed(named):  # the project itself comes last: a program of its own wins
+        _lay(one, site, os.path.normpath(os.path.join(worktree, str(one.get("path", "")))), _version(one, commit))
+        for program, text in _programs(one, python).items():
+            write_atomic(os.path.join(programs, program), text.encode(), 0o700, durable=False)
+    remove_tree(top)
+    os.rename(aside, top)
+    return os.path.join(top, "site"), os.path.join(top, "bin")
+
+
+def _version(project: Mapping[str, Any], commit: str) -> str:
+    return str(project.get("version") or "0+" + commit[:12])
+
+
+def _lay(project: Mapping[str, Any], site: str, folder: str, version: str) -> None:
+    name = str(project["name"])
+    files = _metadata(project, name, version, folder)
     info = "%s-%s.dist-info" % (re.sub(r"[-_.]+", "_", name), version.replace("-", "_"))
     files["RECORD"] = "".join("%s/%s,,\n" % (info, file) for file in sorted([*files, "RECORD"]))
     for file, text in files.items():
         write_atomic(os.path.join(ensure_dir(os.path.join(site, info)), file), text.encode(), durable=False)
-    for program, text in _programs(project, python).items():
-        write_atomic(os.path.join(programs, program), text.encode(), 0o700, durable=False)
-    remove_tree(top)
-    os.rename(aside, top)
-    return os.path.join(top, "site"), os.path.join(top, "bin")
 
 
 def _metadata(project: Mapping[str, Any], name: str, version: str, worktree: str) -> Dict[str, str]:

@@ -93,14 +93,31 @@ def test_gc_leaves_the_environment_of_a_run_that_runs(project: Channel, repo: Pa
     prefix = tomllib.loads(Path(launched["run_dir"], "manifest.toml").read_text())["environment"]["prefix"]
     assert reprun("gc", "--yes", "--keep", "0").rc == 0
     assert os.path.isdir(prefix)
+    # damaged after it was complete: made anew, but not under the feet of the run
+    damaged = next(Path(prefix, "conda-meta").glob("dialer*"))
+    damaged.parent.chmod(0o700)
+    damaged.unlink()
+    refused = reprun("launch", "--json", "--", "true")
+    assert (
+        refused.rc == 3
+        and f"is not as it was made, and cannot be made anew while a run is in it: {launched['run_id']}"
+        in str(refused.json["error"])
+    )
     (tmp_path / "go").touch()
     assert reprun("wait", launched["run_id"]).rc == 0
+    assert not damaged.exists() and reprun("launch", "--follow", "--json", "--", "true").data and damaged.exists()
     assert reprun("gc", "--yes", "--keep", "0").rc == 0
     assert not os.path.lexists(prefix)
 
 
-def test_a_lock_beside_the_code_is_checked_used_and_unlocked(project: Channel, repo: Path, reprun: Reprun) -> None:
-    locked = reprun("env", "lock", "--json").data
+def test_a_lock_beside_the_code_is_checked_used_and_unlocked(
+    project: Channel, repo: Path, reprun: Reprun, tmp_path: Path
+) -> None:
+    (pixi := tmp_path / "pixi").write_text("#!/bin/sh\necho pixi 0.59.0\n")
+    pixi.chmod(0o755)
+    locked = reprun("env", "lock", "--json", env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}).data
+    assert "pixi 0.59.0 is here" in locked["notes"][0] and locked["solver"].endswith("(found: pixi 0.59.0)")
+    assert f"solved by {locked['solver']}" in reprun("env", "check").stdout
     assert locked["written"] and {item["name"]: item["new"] for item in locked["changes"]}["dial"] == "1.1=h0_0"
     assert reprun("env", "lock", "--json").data["written"] is False
     first, environment, answer = launched(reprun)
@@ -120,6 +137,11 @@ def test_a_lock_beside_the_code_is_checked_used_and_unlocked(project: Channel, r
     assert changed["changes"] == [{"name": "dial", "old": "1.1=h0_0", "new": "1.0=h0_0"}]
     assert reprun("env", "check", "--json").rc == 0
     assert len(reprun("env", "ls", "--json").data) == 2
+    (repo / "conda-lock.yml").write_text("<<<<<<< HEAD\n")
+    refused = reprun("launch", *COMMAND)
+    assert refused.rc == 2 and "conda-lock.yml cannot be used" in refused.stderr, refused
+    assert "hint: reprun env lock" in refused.stderr and "resume" not in refused.stderr
+    assert len(reprun("ls", "--json").data) == 2
 
 
 def test_an_active_environment_that_drifted_is_said_refused_or_taken(project: Channel, repo: Path, reprun: Reprun) -> None:
@@ -214,11 +236,13 @@ def test_launches_at_the_same_time_solve_once(project: Channel, repo: Path, home
     log, solver = tmp_path / "asked", tmp_path / "mamba"
     solver.write_text(f'#!/bin/sh\necho "$1" >> {log}\nexec {sys.executable} -P -m reprun.env.shim "$@"\n')
     solver.chmod(0o755)
-    (repo / "reprun.toml").write_text(f'[environment]\nsolver = "{solver}"\n')
+    (repo / "reprun.toml").write_text(f'[environment]\nsolver = "{solver}"\noverrides = {{ __cuda = "12.4" }}\n')
     write_environment(repo, project, "dial")
     with ThreadPoolExecutor(3) as pool:
         answers = list(pool.map(lambda _: reprun("launch", "--json", "--", "true"), range(3)))
     manifests = [tomllib.loads(Path(answer.data["run_dir"], "manifest.toml").read_text()) for answer in answers]
     assert len({manifest["environment"]["digest"] for manifest in manifests}) == 1
     assert manifests[0]["environment"]["solver"] == "mamba 24.9.0"
+    assert manifests[0]["environment"]["overrides"] == {"__cuda": "12.4"}
+    assert manifests[0]["environment"]["virtual"]["__cuda"] == "12.4"
     assert log.read_text().split().count("create") == 1

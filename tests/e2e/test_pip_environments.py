@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from lab import Answer, Run
+from pypi_index import PypiIndex
 from remote_lab import PLACE, describe
 from ssh_lab import SshHost
 from wheel_lab import Made, requirements, uv_lock, write_wheel
@@ -114,6 +115,53 @@ def test_a_run_gets_what_requirements_with_hashes_say(wheels: list[Made], repo: 
     (repo / "requirements.txt").write_text(requirements(wheels[0]).replace("dial==1.0", "dial==9.9"))
     refused = reprun("launch", *COMMAND)
     assert refused.rc == 3 and "no wheel of dial==9.9" in refused.stderr
+
+
+@pytest.mark.parametrize("where", ["netrc", "variable"])
+def test_an_index_that_wants_a_password_gets_it_and_nothing_else_does(
+    repo: Path, home: Path, reprun: Reprun, private_home: Path, tmp_path: Path, where: str
+) -> None:
+    with PypiIndex(tmp_path / "wheels", "me:s3cr3t") as index:
+        digest, address = index.add("tally"), index.url.removeprefix("http://")
+        (repo / "requirements.txt").write_text(f"tally==1.0 --hash=sha256:{digest}\n")
+        (repo / "train.py").write_text("import tally\n")
+        env = {"PIP_INDEX_URL": index.url, "PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": "", "PIP_CONFIG_FILE": os.devnull}
+        if where == "netrc":
+            (private_home / ".netrc").write_text("machine 127.0.0.1 login me password s3cr3t\n")
+            (private_home / ".netrc").chmod(0o600)
+        else:
+            env["PIP_INDEX_URL"] = f"http://me:s3cr3t@{address}"
+        _, environment, answer = launched(reprun, env=env)
+        assert environment["packages"] == ["tally==1.0"] and "s3cr3t" not in answer.stdout + answer.stderr
+        assert not index.told, "no process had it in its command line"
+        files = [path for top in (home, repo) for path in top.rglob("*") if path.is_file()]
+        assert len(files) > 50 and not [path for path in files if b"s3cr3t" in path.read_bytes()]
+        index.secret = "me:other"
+        again = reprun("launch", *COMMAND, env={**env, "REPRUN_HOME": str(tmp_path / "other")})
+        assert again.rc == 5 and "another name and password than those in" in again.stderr, again
+        assert "machine 127.0.0.1 login NAME password PASSWORD" in again.stderr and "s3cr3t" not in again.stderr
+
+
+def test_members_of_a_workspace_come_from_the_worktree(wheels: list[Made], repo: Path, reprun: Reprun) -> None:
+    member = (
+        '\n[[package]]\nname = "lib"\nversion = "3"\nsource = { editable = "libs/lib" }\ndependencies = [{ name = "dialer" }]\n'
+    )
+    (repo / "uv.lock").write_text(uv_lock("demo", wheels, ["lib"]) + member)
+    (repo / "pyproject.toml").write_text(PROJECT.replace("dialer>=1", "lib"))
+    (repo / "libs/lib/src/lib").mkdir(parents=True)
+    (repo / "libs/lib/src/lib/__init__.py").write_text(
+        "def main():\n    import dialer\n    print(dialer.dial.VERSION, __file__)\n"
+    )
+    (repo / "libs/lib/pyproject.toml").write_text('[project]\nname = "lib"\nversion = "3"\nscripts.libtool = "lib:main"\n')
+    words = ("--", "sh", "-c", "libtool && python -c 'import importlib.metadata as m; print(m.version(\"lib\"))'")
+    answer = reprun("launch", "--follow", "--json", *words)
+    assert (
+        answer.data["outcome"]["exit_code"] == 0 and "1.0 " in answer.stderr and "/libs/lib/src/lib/__init__.py" in answer.stderr
+    )
+    environment = tomllib.loads(Path(answer.data["run_dir"], "manifest.toml").read_text())["environment"]
+    assert environment["members"] == ["libs/lib"] and environment["packages"] == ["dial==1.0", "dialer==2.0"]
+    assert str(repo) not in answer.stderr.partition("1.0 ")[2], "it is not the code of the dev tree"
+    assert reprun("reproduce", answer.data["run_id"], "--json").json["data"]["differences"] == []
 
 
 def test_an_upgraded_python_makes_the_environment_anew_and_a_missing_one_is_named(

@@ -63,6 +63,11 @@ def listed(text: str) -> list[str]:
     return sorted(line for line in text.splitlines() if "://" in line)
 
 
+def files(prefix: Path) -> set[str]:
+    """All files, but for those that Python compiles when it likes."""
+    return {str(path.relative_to(prefix)) for path in prefix.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+
+
 def plan_of(text: bytes) -> dict[str, Any]:
     return make_plan(read_packages(text, PLATFORM, ("main",)), PLATFORM, VIRTUAL)
 
@@ -85,3 +90,5 @@ def test_conda_lock_installs_our_lock_and_the_export_of_what_it_installed_is_the
 
     again = install(tmp_path / "four", exported.exported.text)
     assert find_drift(plan_of(exported.exported.text), read_prefix(str(again))) == []
+    told = [[(one.manager, one.name, one.version, one.url) for one in read_prefix(str(path))] for path in (prefix, again)]
+    assert told[0] == told[1] and files(prefix) == files(again)

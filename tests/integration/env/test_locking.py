@@ -79,6 +79,22 @@ def test_a_comment_is_no_other_environment_and_a_package_is(locked: tuple[Order,
     assert not is_current(other, text)
 
 
+def test_what_other_people_write_is_locked(conda_channel: Channel, tmp_path: Path) -> None:
+    """A channel in front of a package, and a pyproject.toml without a build backend, at which conda-lock would break."""
+    name = conda_channel.root.name
+    text = (
+        f"name: x\nprefix: /home/x\nchannels: ['{conda_channel.url}', nodefaults]\ndependencies:\n- {name}::antique # [linux]\n"
+    )
+    project = f"[project]\nname = 'x'\n[tool.conda-lock]\nchannels = ['{conda_channel.url}']\n"
+    files = (
+        ("environment.yml", text.encode()),
+        ("pyproject.toml", f"{project}[tool.conda-lock.dependencies]\ndial = '1.0'".encode()),
+    )
+    order = Order(Sources(files), {PLATFORM: VIRTUAL}, str(tmp_path / "cache"), 120)
+    plan = make_plan(read_packages(make_lock(order, solver(), None, lambda said: None), PLATFORM, ("main",)), PLATFORM, {})
+    assert set(texts(plan)) == {"antique==1.0=h0_0", "dial==1.0=h0_0"}
+
+
 def test_an_update_moves_one_package(locked: tuple[Order, bytes, list[str]], conda_channel: Channel) -> None:
     order, text, _ = locked
     old = text.replace(b"dial-1.1-", b"dial-1.0-").replace(b"version: '1.1'", b"version: '1.0'")
@@ -143,7 +159,16 @@ def test_a_solver_of_the_user_comes_first(tmp_path: Path) -> None:
     environ = {"PATH": str(tmp_path), "CONDA_EXE": "/nowhere/conda"}
     assert find_solver("auto", environ) == Solver("micromamba", "2.0.5", str(program))
     assert find_solver(str(program), {}).version == "2.0.5"
+    (tmp_path / "pixi").write_text("#!/bin/sh\necho pixi 0.59.0\n")
+    (tmp_path / "pixi").chmod(0o755)
+    assert find_solver("auto", environ).name == "micromamba"
     assert find_solver(OURS, environ).path == ""
     assert find_solver("auto", {"PATH": "/nowhere"}).name == OURS
+    program.unlink()
+    for wanted in ("auto", "pixi", str(tmp_path / "pixi")):  # which conda-lock cannot call
+        found = find_solver(wanted, {"PATH": str(tmp_path)})
+        assert found.path == "" and found.words == f"{find_solver(OURS, {}).words} (found: pixi 0.59.0)"
+        assert "pixi 0.59.0 is here" in found.notes[0]
+    assert find_solver("auto", {"PATH": "/nowhere", "PIXI_EXE": str(tmp_path / "pixi")}).found == "pixi 0.59.0"
     with pytest.raises(UsageError, match="the solver mamba is not there"):
         find_solver("mamba", environ)

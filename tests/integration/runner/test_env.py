@@ -21,7 +21,7 @@ from lab import end_processes_of, unprivileged, until
 
 from reprun.runner.env_activate import activated
 from reprun.runner.env_archives import find_archive
-from reprun.runner.env_record import is_whole
+from reprun.runner.env_record import find_record, is_whole
 from reprun.runner.errors import RunnerError
 from reprun.runner.files import try_locked
 from reprun.runner.identity import start_time
@@ -194,6 +194,29 @@ def test_after_a_boot_it_is_looked_at_and_made_anew_where_files_were_lost(conda_
     file.write_text("")
     again = make(home, plan)
     assert again["boot"] == record["boot"] and file.read_text() == "2.0\n"
+
+
+def test_what_was_damaged_after_it_was_complete_is_made_anew_and_what_python_compiles_is_no_damage(
+    conda_channel: Channel, home: Path
+) -> None:
+    record = make(home, conda_channel.plan("python", "greeter"))
+    prefix = Path(record["prefix"])
+    module = next(prefix.glob("lib/python3*/site-packages/greeter.py"))
+    for folder in (prefix, module.parent, prefix / "bin"):
+        folder.chmod(0o700)
+    (module.parent / "__pycache__" / "greeter.other.pyc").parent.mkdir(exist_ok=True)
+    (module.parent / "__pycache__").chmod(0o700)
+    (module.parent / "__pycache__" / "greeter.other.pyc").touch()
+    os.utime(module.parent)
+    assert find_record(Home(str(home)), record["digest"]) == record, "looked at as a whole"
+    looked = Path(f"{prefix}.boots").read_text()
+    assert find_record(Home(str(home)), record["digest"]) == record and Path(f"{prefix}.boots").read_text() == looked
+    for damage in (module.unlink, lambda: (prefix / "bin").rename(prefix / "lib" / "bin")):
+        for folder in (prefix, module.parent, prefix / "lib", prefix / "bin"):
+            folder.chmod(0o700)
+        damage()
+        assert find_record(Home(str(home)), record["digest"]) is None
+        assert make(home, conda_channel.plan("python", "greeter"))["made"] > record["made"] and module.exists()
 
 
 @pytest.mark.parametrize(

@@ -76,3 +76,23 @@ def test_where_packages_are(tmp_path: Path) -> None:
     assert paths == [([f"{worktree}/src", str(worktree)], ""), ([], ""), ([f"{worktree}/lib", str(worktree)], "")]
     (worktree / "src" / "__init__.py").touch()
     assert project_paths(home, {}, str(worktree)) == ([str(worktree)], "")
+
+
+def test_members_of_a_workspace_are_installed_too_and_come_behind(tmp_path: Path) -> None:
+    worktree, home = tmp_path / "w", Home(str(tmp_path / "home"))
+    write_project(worktree)
+    (worktree / "libs/one/src/one").mkdir(parents=True)
+    (worktree / "libs/one/pyproject.toml").touch()
+    (worktree / "libs/two/python").mkdir(parents=True)
+    members = [
+        {"path": "libs/one", "name": "one", "version": "3", "scripts": {"demo-train": "one:no", "one": "one:main"}},
+        {"path": "libs/two", "name": "../two", "python_path": ["python", ""]},
+    ]
+    request = {"run_id": "r1", "commit": "c" * 40, "project": {**PROJECT, "members": members}}
+    (site, *folders), programs = project_paths(home, request, str(worktree))
+    assert folders == [str(worktree / path) for path in ("src", "", "libs/one/src", "libs/one", "libs/two/python", "libs/two")]
+    assert sorted(path.name for path in Path(site).iterdir()) == ["My_demo-1.2.dist-info", "one-3.dist-info"]
+    assert "demo.cli" in (Path(programs) / "demo-train").read_text() and (Path(programs) / "one").exists()
+    origin = json.loads((Path(site) / "one-3.dist-info/direct_url.json").read_text())
+    assert origin["url"] == (worktree / "libs/one").as_uri()
+    assert project_paths(home, {"project": {"mode": "path", "members": members}}, str(worktree)) == (folders, "")

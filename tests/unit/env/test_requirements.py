@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 from python_lab import a_python
 
-from reprun.core.errors import ReprunError, UsageError
+from reprun.core.errors import RefusedError, ReprunError, UsageError
+from reprun.env.pip_index import explain
+from reprun.env.pylock import Pylock, parse_pylock, plan_rows, render
 from reprun.env.requirements import Requirements, chosen, parse_requirements
+from reprun.env.wheels import Pinned, Wheel
 
 A, B = "a" * 64, "b" * 64
 GOOD = f"""\
@@ -76,3 +79,45 @@ def test_two_versions_of_one_package() -> None:
 def test_files_that_name_each_other_without_end() -> None:
     read = {f"r{at}.txt": f"-r r{at + 1}.txt\n".encode() for at in range(3000)}
     assert not parse_requirements("r0.txt", read.get).items
+
+
+NO_MATCH = (
+    "ERROR: Could not find a version that satisfies x==1 (from versions: none)\nERROR: No matching distribution found for x==1\n"
+)
+SKIPPED = "2026-01-01T00:00:00,000 Could not fetch URL https://me:pw@h.example/simple/x/: %s - skipping\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "log", "words"),
+    [
+        (NO_MATCH, "", "no wheel of x==1 for Python 3.11.7"),
+        (NO_MATCH, SKIPPED % "404 Client Error: Not Found for url: https://me:pw@h.example/simple/x/", "no wheel of x==1"),
+        (NO_MATCH, SKIPPED % "401 Client Error: Unauthorized for url: https://me:pw@h.example/simple/x/",
+         "the index https://h.example/simple/x/ wants a name and password"),
+        (NO_MATCH, SKIPPED % "connection error: HTTPSConnectionPool(host='h.example', port=443): Read timed out.",
+         "cannot be asked: Read timed out"),
+        ("WARNING: The repository located at h.example is not a trusted or secure host and is being ignored.\n" + NO_MATCH, "",
+         "pip takes nothing from h.example"),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If\n"
+         "    x==1 from https://me:pw@h.example/x-1.whl#sha256=ab (from -r /tmp/requirements.txt (line 1)):\n", "",
+         "x==1 in the index is not the file of which requirements.txt has the hash: https://h.example/x-1.whl"),
+        ("ERROR: something with https://me:pw@h.example\n", "", "something with https://h.example"),
+        ("", "", "it says nothing"),
+    ],
+)  # fmt: skip
+def test_why_pip_found_nothing_is_said_and_no_password(said: str, log: str, words: str) -> None:
+    error = explain(said, log, a_python())
+    assert words in error.message and error.hint and "pw@" not in f"{error.message}{error.hint}"
+
+
+def test_a_lock_of_requirements_is_for_one_kind_of_machine_and_says_so_on_another() -> None:
+    wheel = Wheel("x-1-cp311-cp311-manylinux_2_34_x86_64.whl", "https://h/x.whl", A)
+    here, old, arm = a_python(glibc="2.36"), a_python(glibc="2.28"), a_python(glibc="2.36", machine="aarch64")
+    lock = parse_pylock(render(Pylock("requirements", "3.11", {}, (Pinned("x", "1", (wheel,)),)), here))
+    assert [row["file"] for row in plan_rows(lock, here, "here")] == [wheel.file]
+    with pytest.raises(RefusedError, match=r"x 1 .its 1 wheels are for others.*has the files for one kind of machine") as error:
+        plan_rows(lock, old, "gpu1")
+    assert "launch again" in error.value.hint
+    with pytest.raises(RefusedError, match="the lock is not for gpu2: it is for platform_machine x86_64") as error:
+        plan_rows(lock, arm, "gpu2")
+    assert "launch again" in error.value.hint

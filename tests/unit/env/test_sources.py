@@ -6,8 +6,9 @@ import pytest
 
 from reprun.core.errors import ReprunError, ToolError, UsageError
 from reprun.core.frozen import replace
+from reprun.env.checking import check_selectors, check_sources
 from reprun.env.complaints import explain
-from reprun.env.sources import Sources, Wanted, check_sources, key_of, key_of_tree
+from reprun.env.sources import Sources, Wanted, key_of, key_of_tree
 from reprun.env.virtual import with_overrides
 
 YAML = b"channels: [conda-forge]\ndependencies: [python=3.11, numpy]\n"
@@ -47,6 +48,18 @@ def test_what_conda_lock_reads_is_let_through(name: str, text: bytes) -> None:
         ("environment.yml", b"category: 5\ndependencies: [python]", "the category"),
         ("environment.yml", b"a: &a [*a]\ndependencies: *a", "a dependency that is no text"),
         ("environment.yml", BOMB, "a dependency that is no text"),
+        ("environment.yml", b"", "is empty"), ("environment.yml", b"# later", "is empty"),
+        ("environment.yml", b"dependencies:\n\t- dial\n", "not valid YAML in line 2"),
+        ("environment.yml", b"dependencies: [dial: 1.1]", "a dependency that is no text: {'dial': 1.1}"),
+        ("environment.yml", b"dependencies: [dial]\ndependencies: [antique]", "says dependencies twice"),
+        ("environment.yml", b"dependencies: [" * 3000, "nested too deeply"),
+        ("environment.yml", b"dependencies: [{pip: [-r requirements.txt]}]", "an option under pip"),
+        ("environment.yml", b"dependencies: [{pip: [--index-url=https://x.example/simple]}]", "an option under pip"),
+        ("environment.yml", b"dependencies: [{pip: ['.[dev]']}]", "a folder under pip: .\\[dev]"),
+        ("environment.yml", b"dependencies: [{pip: ['x @ git+https://me:secret@x.example/x']}]", "https://x.example/x"),
+        ("pyproject.toml", b"[project]\nname = 'x'\n[tool.pixi.dependencies]\ndial = '*'", "as pixi does"),
+        ("pixi.toml", b"[workspace]\nchannels = []\n[dependencies]\ndial = '*'", "as pixi does"),
+        ("pyproject.toml", b"[project]\nname = 'x'\ndynamic = ['dependencies']", "computed by its build"),
     ],
 )  # fmt: skip
 def test_what_it_could_not_read_is_said_before_it_is_asked(name: str, text: bytes, message: str) -> None:
@@ -58,6 +71,20 @@ def test_a_pip_section_and_missing_channels_are_worth_a_warning() -> None:
     notes = check_sources(sources(b"dependencies: [python, {pip: [tomli, six]}]\n"))
     assert "a pip section (2 packages)" in notes[0]
     assert "names no channels" in notes[1]
+    text = b"channels: [x]\ndependencies: [python, {pip: [-e ., -e ./lib]}]\nvariables: {LEVEL: 3}\n"
+    lies, sets = check_sources(sources(text))
+    assert "wants ./lib as it lies there" in lies and "sets variables (LEVEL), which are in no lock" in sets
+
+
+@pytest.mark.parametrize("line", [b"- dial # [not win]", b"- dial # [linux and x86_64]", b"- dial  # see [1]"])
+def test_a_line_that_conda_lock_would_leave_out_everywhere_is_no_lock(line: bytes) -> None:
+    with pytest.raises(UsageError, match="selector in line 2 that conda-lock does not know"):
+        check_selectors(sources(b"dependencies:\n" + line + b"\n"))
+
+
+def test_lines_for_other_platforms_and_other_brackets_are_fine() -> None:
+    text = b"# [all]\ndependencies:\n- dial # [linux]\n- winthing # [win]\n- \"dial[version='>=1']\" # the best\n"
+    check_selectors(sources(text))
 
 
 def test_the_key_changes_with_everything_that_decides_about_the_lock() -> None:

@@ -7,7 +7,7 @@ import tomllib
 import pytest
 from python_lab import a_python
 
-from reprun.core.errors import RefusedError, ReprunError
+from reprun.core.errors import RefusedError, ReprunError, UsageError
 from reprun.env.pylock import Pylock, parse_pylock, plan_rows, render
 from reprun.env.uv_lock import check_fresh, parse_uv_lock, resolve
 
@@ -59,7 +59,7 @@ LOCK = (
 
 
 def names(lock: bytes, version: str = "3.11.7", categories: tuple[str, ...] = ("main",)) -> set[str]:
-    found = resolve(parse_uv_lock(lock), a_python(version)["markers"], categories)
+    found, _ = resolve(parse_uv_lock(lock), a_python(version)["markers"], categories)
     return {f"{one.name}={one.version}" for one in found}
 
 
@@ -80,8 +80,9 @@ def test_the_lock_of_a_run_is_a_pylock_that_others_read_and_gives_the_plan() -> 
     from packaging.pylock import Pylock as Standard
 
     python = a_python()
-    packages = resolve(parse_uv_lock(LOCK), python["markers"], ("main",))
-    text = render(Pylock("uv", "3.11", {}, tuple(packages), "uv"), python)
+    packages, members = resolve(parse_uv_lock(LOCK), python["markers"], ("main",))
+    text = render(Pylock("uv", "3.11", {}, tuple(packages), "uv", tuple(members)), python)
+    assert tuple(members) == parse_pylock(text).members == ("members/a",)
     standard = Standard.from_dict(tomllib.loads(text.decode()))
     assert {str(one.name) for one in standard.packages} == {one.name for one in packages}
     assert all(marker.evaluate(python["markers"]) for marker in standard.environments or [])
@@ -106,7 +107,7 @@ def test_what_is_no_wheel_is_refused_by_name(source: str, why: str) -> None:
     root = '[[package]]\nname = "demo"\nversion = "0"\nsource = { virtual = "." }\ndependencies = [{ name = "x" }]\n'
     text = f'{HEAD}{root}\n[[package]]\nname = "x"\nversion = "1.0"\n{source}\n'.encode()
     python = a_python()
-    packages = resolve(parse_uv_lock(text), python["markers"], ("main",))
+    packages, _ = resolve(parse_uv_lock(text), python["markers"], ("main",))
     with pytest.raises(RefusedError, match=rf"x 1\.0 \(.*{why}"):
         plan_rows(Pylock("uv", "3.11", python["markers"], tuple(packages)), python, "gpu1")
 
@@ -150,3 +151,23 @@ def test_a_lock_that_lacks_what_pyproject_says_is_stale(wanted: list[str], why: 
 def test_a_lock_of_a_stranger_that_is_damaged_gives_no_traceback(text: bytes) -> None:
     with pytest.raises(ReprunError, match="not whole"):
         parse_pylock(text)
+
+
+def test_a_workspace_without_a_project_at_its_top_needs_all_its_members() -> None:
+    members = "".join(
+        f'\n[[package]]\nname = "{name}"\nversion = "0"\nsource = {{ {kind} = "{path}" }}\n'
+        f'dependencies = [{{ name = "{needs}" }}]\n'
+        for name, kind, path, needs in (
+            ("one", "editable", "packages/./one", "both"),
+            ("two", "virtual", "two", "one"),
+            ("three", "editable", "x/3", "deep"),
+        )
+    )
+    text = HEAD + '[manifest]\nmembers = ["one", "two"]\n' + members + package("both") + package("deep")
+    found, folders = resolve(parse_uv_lock(text.encode()), a_python()["markers"], ("main",))
+    assert [one.name for one in found] == ["both"] and folders == ["packages/one"]
+    elsewhere = text.replace("packages/./one", "../one").encode()
+    found, folders = resolve(parse_uv_lock(elsewhere), a_python()["markers"], ("main",))
+    assert folders == [] and {one.name: one.problem for one in found}["one"] == "it comes from editable"
+    with pytest.raises(UsageError, match="does not say which"):
+        parse_uv_lock((HEAD + members).encode())
