@@ -18,7 +18,8 @@ from reprun.core.text import show
 from reprun.repo import refs
 from reprun.repo.direct import has_ref
 from reprun.repo.pruning import await_gc, has_all_objects, keep_blob
-from reprun.repo.snapshot import Wish, take_snapshot
+from reprun.repo.same import find_same
+from reprun.repo.wish import Wish
 from reprun.schedulers.base import Submission
 from reprun.store.manifests import parse_manifest, render_manifest
 from reprun.workspace import Workspace
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from reprun.commands.launch_hooks import LaunchHooks
     from reprun.preflight.base import Cleared
+    from reprun.repo.discover import Repository
     from reprun.targets import Target
 
 
@@ -143,9 +145,15 @@ def ensure_snapshot(workspace: Workspace, spec: RunSpec, attempt: Attempt, agree
             accept=settings.filters == "committed", keep=lambda found: journal.write("conversions", conversions=found),
             agree=agree,
         )  # fmt: skip
-        snapshot = take_snapshot(repository, wish)
+        snapshot = find_same(repository, wish) or _take(repository, wish)
     journal.write("snapshot", snapshot=vars(snapshot))
     return snapshot
+
+
+def _take(repository: Repository, wish: Wish) -> Snapshot:
+    from reprun.repo.snapshot import take_snapshot
+
+    return take_snapshot(repository, wish)
 
 
 def _snapshot(receipt: Mapping[str, Any] | None, known: Snapshot) -> Snapshot:

@@ -8,7 +8,9 @@ from reprun.core.errors import RefusedError, ToolError, UsageError
 from reprun.core.frozen import dataclass, field
 from reprun.core.text import show
 from reprun.repo.git_config import git_folders, lfs_settings, read_texts
+from reprun.repo.last import find_last
 from reprun.repo.listing import ask_listing
+from reprun.repo.looks import Looks
 from reprun.runner.git import environment, trust_git
 from reprun.runner.process import spawn
 from reprun.system.clock import ticks
@@ -17,11 +19,14 @@ from reprun.system.process import Git, Process, translated
 
 @dataclass(frozen=True)
 class Asked:
-    """What git was asked before anything else: where the repository is, and what differs from the index; `since` when (ticks)."""
+    """What git was asked before anything else: where the repository is, and what differs from the index; `since` when (ticks).
+
+    Where the files may be as at the last snapshot, `looks` find out instead of `listing`."""
 
     place: Process[bytes]
     listing: Process[bytes] | None
     since: float
+    looks: Looks | None = None
 
 
 @dataclass(frozen=True)
@@ -72,12 +77,15 @@ _NEWER = "conda install -c conda-forge git   # or a newer one from whoever runs 
 def ask_repository(cwd: str, files: bool = False) -> Asked:
     """Lets git find the repository around `cwd` while the caller does other work; with `files`, where this may be its top,
     also look at the files."""
-    git = Git(cwd, settings={**_sight(cwd), **lfs_settings(read_texts(*git_folders(cwd)))})
+    folders = git_folders(cwd)
+    git = Git(cwd, settings={**_sight(cwd), **lfs_settings(read_texts(*folders))})
     since = ticks()
     with translated():
         place = _ask_place(cwd, "--git-path", "hooks")
-        listing = ask_listing(git) if files and os.path.lexists(os.path.join(cwd, ".git")) else None
-    return Asked(place, listing, since)
+        if not files or not os.path.lexists(os.path.join(cwd, ".git")):
+            return Asked(place, None, since)
+        last = find_last(cwd, *folders)
+        return Asked(place, None, since, Looks(git, last)) if last is not None else Asked(place, ask_listing(git), since)
 
 
 def _ask_place(cwd: str, *first: str) -> Process[bytes]:
@@ -114,6 +122,8 @@ def find_repository(cwd: str, asked: Asked | None = None) -> Repository:
     texts = read_texts(git_dir, common_dir)
     own = Git(top, where, {**_sight(top), **lfs_settings(texts)})
     early = asked if top == cwd else None
+    if early is not None and early.looks is not None:
+        early.looks.go_on()
     return Repository(top, git_dir, common_dir, prefix.rstrip("/"), object_format, head, branch, own, early, texts, hooks_dir)
 
 

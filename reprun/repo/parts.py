@@ -24,6 +24,7 @@ class Part:
 
     `listing` is what git found when it last looked, `flagged` what it found first, `before` the second in which that began.
     `operation` is the merge or rebase that is not finished, `inner` are the paths of the submodules in it that are parts too.
+    `added` are the files that went into the scratch index when that took one try, `index_state` the user's index at that time.
     """
 
     repository: Repository
@@ -36,6 +37,8 @@ class Part:
     operation: str = ""
     inner: list[str] = field(default_factory=list)
     tree: str = ""
+    added: dict[str, os.stat_result] | None = None
+    index_state: tuple[int, ...] = ()
 
     @property
     def writing(self) -> Git:

@@ -14,7 +14,8 @@ from reprun.core.errors import RefusedError
 from reprun.core.spec import Snapshot
 from reprun.repo.discover import ask_repository, find_repository
 from reprun.repo.refs import list_refs, objects_dir
-from reprun.repo.snapshot import Wish, take_snapshot
+from reprun.repo.snapshot import take_snapshot
+from reprun.repo.wish import Wish
 from reprun.runner import worktree
 from reprun.runner.checkout import Place
 from reprun.runner.files import remove_tree

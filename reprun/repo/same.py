@@ -1,0 +1,104 @@
+"""The snapshot of a dev tree that is as it was at the last one: two looks say so, and nothing is hashed, guarded or written anew.
+
+A dozen runs of one state are the usual thing. What was looked at by the guard under these rules is known file by file, by the
+stats that git itself relies on; files whose time is too young for that are read by git (see `looking_again`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+
+from reprun import __version__
+from reprun.core.frozen import replace
+from reprun.core.spec import Snapshot
+from reprun.core.text import show
+from reprun.repo import refs
+from reprun.repo.direct import has_ref, is_plain
+from reprun.repo.discover import Repository
+from reprun.repo.git_at_work import find_busy, index_state
+from reprun.repo.last import Last, find_last, keep_last, user_index
+from reprun.repo.states import find_operation
+from reprun.repo.wish import Wish
+from reprun.runner.digests import sha256
+from reprun.runner.files import find_bytes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from reprun.repo.parts import Part
+
+
+def find_same(repository: Repository, wish: Wish) -> Snapshot | None:
+    """The last snapshot under a ref of this run, when the dev tree is as it was then; None when it has to be looked at in full.
+
+    Between the two looks lies a moment at which each file was as the kept index says, and no other file was there.
+    """
+    asked = repository.asked
+    if asked is None or asked.looks is None or not _is_usual(wish) or not is_plain(repository):
+        return None
+    find_operation(repository, wish.during_operation)
+    looks, last, before = asked.looks, asked.looks.last, index_state(repository)
+    if last.key != _key(repository, wish) or not looks.agree() or not _still(repository, last):
+        return None
+    if find_busy(repository, before):
+        return None
+    return _again(repository, wish, last)
+
+
+def keep(part: Part, wish: Wish, snapshot: Snapshot) -> None:
+    """Remembers a snapshot for `find_same`, where nothing but its files decided about it."""
+    repository, found = part.repository, part.flagged
+    odd = found.assumed or found.skipped or found.unmerged or found.links or found.attributes or snapshot.conversions
+    if part.added is None or odd or not _is_usual(wish) or not is_plain(repository):
+        return
+    index = part.git.where["GIT_INDEX_FILE"] + ".check"  # dated so that git reads again what may have been written since
+    with suppress(OSError):  # a memo harms nothing where it is missing
+        data = find_bytes(index)
+        memo = {"user_index": user_index(repository.git_dir), "key": _key(repository, wish), "snapshot": vars(snapshot)}
+        if data is not None and index_state(repository) == part.index_state:
+            keep_last(repository.state_dir, index, sha256(data).hexdigest()[:16], memo, part.added)
+
+
+def _is_usual(wish: Wish) -> bool:
+    return wish.auto_commit == "ref" and not wish.require_clean and not wish.during_operation
+
+
+def _key(repository: Repository, wish: Wish) -> str:
+    """Names all that a snapshot depends on besides files and index."""
+    git, rules = repository.git, wish.rules
+    parts = [__version__, repository.top, repository.head, git.where, git.settings, vars(rules), wish.accept]
+    text = json.dumps(parts, sort_keys=True).encode() + repository.config_texts
+    return sha256(text).hexdigest()
+
+
+def _still(repository: Repository, last: Last) -> bool:
+    """Whether no more than the files was looked at: nothing is converted, replaced, or younger than git can see."""
+    from reprun.repo.conversions import converts_nothing
+    from reprun.repo.index_copy import replaces_objects
+
+    found = find_last(repository.top, repository.git_dir, repository.common_dir)
+    return found == last and converts_nothing(repository) and not replaces_objects(repository)
+
+
+def _again(repository: Repository, wish: Wish, last: Last) -> Snapshot | None:
+    """The last snapshot, kept by another ref; None when its objects may be gone, because its own ref is."""
+    branch = show(repository.branch.removeprefix("refs/heads/"))
+    try:
+        known = Snapshot(**{**last.snapshot, "branch": branch})
+    except TypeError:
+        return None
+    snapshot = replace(known, ref=refs.run_ref(wish.run_id))
+    if not _names(repository, known.ref, snapshot.commit):
+        return None
+    wish.agree(snapshot)
+    refs.create_ref(repository, snapshot.ref, snapshot.commit)
+    if _names(repository, known.ref, snapshot.commit):  # nothing took it, and its objects, before there was another
+        return snapshot
+    refs.delete_ref(repository, snapshot.ref)
+    return None
+
+
+def _names(repository: Repository, ref: str, commit: str) -> bool:
+    said = find_bytes(os.path.join(repository.common_dir, ref))
+    return has_ref(repository, ref) if said is None else said == commit.encode("ascii") + b"\n"
