@@ -47,10 +47,14 @@ def _run(words: list[str]) -> int:
 
 
 def _launch(read: Read) -> int:
+    from reprun.commands.early import start_early
+
+    early = start_early() if read.is_local() else ""
     from reprun.repo.discover import ask_repository
     from reprun.workspace import current_folder
 
     asked = ask_repository(current_folder(), files="dry_run" not in read.flags)  # git looks while the rest is imported
+    asked.early.extend([early] if early else [])
     from reprun.cli.launch_answer import answer_launch
 
     return answer_launch(read.request(), asked)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 def begin(workspace: Workspace, spec: RunSpec) -> Attempt:
     """Names the run and writes down what was asked for, before anything is done about it."""
-    run_id = new_run_id()
+    asked = workspace.repository.asked
+    run_id = asked.early.pop() if asked is not None and asked.early else new_run_id()
     workspace.journal(run_id).write("begin", created=iso_now(), spec=spec_data(spec), process=own())
     return Attempt(run_id, first=True)
 

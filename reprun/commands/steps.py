@@ -283,14 +283,16 @@ def start_request(
     }
 
 
-def remember(workspace: Workspace, spec: RunSpec, sealed: Sealed) -> None:
+def remember(workspace: Workspace, target: Target, spec: RunSpec, sealed: Sealed) -> None:
     """Adds the run to the index, and what was read of the settings to its memo."""
+    from reprun.commands.early import expect_here
     from reprun.core.dotted import flatten
     from reprun.store.rows import flat_json, row_of
 
     values = flat_json(flatten(spec.config.values)) if spec.config else "{}"
     workspace.note(row_of(sealed.manifest, values))
     workspace.remember_settings()
+    expect_here(workspace.repository.state_dir, target.host.is_here and target.scheduler.name == "tmux")
 
 
 def get_spec(workspace: Workspace, run_id: str) -> RunSpec:

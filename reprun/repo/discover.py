@@ -21,12 +21,14 @@ from reprun.system.process import Git, Process, translated
 class Asked:
     """What git was asked before anything else: where the repository is, and what differs from the index; `since` when (ticks).
 
-    Where the files may be as at the last snapshot, `looks` find out instead of `listing`."""
+    Where the files may be as at the last snapshot, `looks` find out instead of `listing`. `early` is the id of a run
+    whose supervisor waits already, until somebody takes it."""
 
     place: Process[bytes]
     listing: Process[bytes] | None
     since: float
     looks: Looks | None = None
+    early: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
