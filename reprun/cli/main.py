@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 def main() -> NoReturn:
     """Runs `reprun` with the words of this process and ends it with a documented exit status."""
     words = sys.argv[1:]
+    sys.setswitchinterval(0.001)  # a thread that only loads something must not hold the one that works
     gc.disable()  # importing makes many objects and no garbage: looking for it takes some milliseconds
     _open_streams()
     if words == ["--version"]:

@@ -22,6 +22,7 @@ from reprun.repo.same import find_same
 from reprun.repo.wish import Wish
 from reprun.schedulers.base import Submission
 from reprun.store.manifests import parse_manifest, render_manifest
+from reprun.system.process import beside
 from reprun.workspace import Workspace
 
 TYPE_CHECKING = False
@@ -257,7 +258,9 @@ def start(workspace: Workspace, target: Target, spec: RunSpec, prepared: Mapping
     machine = {name: prepared["host"][name] for name in ("machine_id", "hostname")}
     journal.write("submit", run_dir=prepared["run_dir"], **machine)  # from here on it may have started, whatever else is lost
     answer = prepared[BEGUN].answer if BEGUN in prepared else None
-    answer = answer or target.host.ask(start_request(workspace, target, spec, prepared, sealed))
+    if answer is None:
+        with beside(load_index):  # nobody waits for that, while the target starts the job
+            answer = target.host.ask(start_request(workspace, target, spec, prepared, sealed))
     state = state_of(answer)
     if state.state == "unstarted":
         raise ToolError(
@@ -283,16 +286,24 @@ def start_request(
     }
 
 
+def load_index() -> None:
+    """What a launch needs when its job runs: it takes as long to load as the host to start a job."""
+    import reprun.store.rows
+    import reprun.store.scan  # noqa: F401
+
+
 def remember(workspace: Workspace, target: Target, spec: RunSpec, sealed: Sealed) -> None:
     """Adds the run to the index, and what was read of the settings to its memo."""
-    from reprun.commands.early import expect_here
     from reprun.core.dotted import flatten
     from reprun.store.rows import flat_json, row_of
 
     values = flat_json(flatten(spec.config.values)) if spec.config else "{}"
     workspace.note(row_of(sealed.manifest, values))
     workspace.remember_settings()
-    expect_here(workspace.repository.state_dir, target.host.is_here and target.scheduler.name == "tmux")
+    if target.name == "local":
+        from reprun.commands.early import note_local
+
+        note_local(workspace.repository.state_dir, target.host.is_here and target.scheduler.name == "tmux")
 
 
 def get_spec(workspace: Workspace, run_id: str) -> RunSpec:

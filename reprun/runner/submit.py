@@ -100,10 +100,10 @@ def _environment() -> Dict[str, str]:
 
 def _confirm(run: RunDir, seconds: float) -> Dict[str, Any]:
     until = time.monotonic() + seconds
-    pause = 0.001
+    pause = 0.0003
     while True:
         state = find_state(run)
         if state["state"] not in ("unstarted", "starting") or time.monotonic() > until:
             return state
         time.sleep(pause)
-        pause = min(pause * 1.2, 0.003)
+        pause = min(pause * 1.05, 0.003)
