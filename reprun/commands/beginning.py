@@ -30,7 +30,8 @@ def warm(workspace: Workspace, target: Target, attempt: Attempt) -> None:
     Only at the first attempt: an earlier try may have left its plan, and a supervisor that comes early would start it at once.
     """
     if attempt.first:
-        target.host.warm({"key": workspace.key, **submission_of(target, attempt.run_id)})
+        about = {"key": workspace.key, "object_format": workspace.repository.object_format}
+        target.host.warm({**about, **submission_of(target, attempt.run_id)})
 
 
 def submission_of(target: Target, run_id: str) -> dict[str, Any]:

@@ -55,11 +55,6 @@ def find_rules(repository: Repository, in_tree: bool) -> Rules:
     return Rules(settings, outside, in_tree)
 
 
-def converts_nothing(repository: Repository) -> bool:
-    """True where nothing is converted, and nothing was at the last snapshot; there are no attributes in the index."""
-    return not find_rules(repository, False) and find_bytes(os.path.join(repository.state_dir, "conversions")) == _NONE
-
-
 def find_conversions(repository: Repository, git: Git, in_tree: bool, accept: bool, inner: Sequence[Inner] = ()) -> Conversions:
     """How the files of the snapshot, which is in the (scratch) index of `git`, have to be written to be those of the dev tree.
 

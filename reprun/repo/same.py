@@ -18,6 +18,7 @@ from reprun.repo import refs
 from reprun.repo.direct import has_ref, is_plain
 from reprun.repo.discover import Repository
 from reprun.repo.git_at_work import find_busy, index_state
+from reprun.repo.git_config import may_set_conversions, read_attributes
 from reprun.repo.last import Last, find_last, keep_last, user_index
 from reprun.repo.states import find_operation
 from reprun.repo.wish import Wish
@@ -35,7 +36,7 @@ def find_same(repository: Repository, wish: Wish) -> Snapshot | None:
     Between the two looks lies a moment at which each file was as the kept index says, and no other file was there.
     """
     asked = repository.asked
-    if asked is None or asked.looks is None or not _is_usual(wish) or not is_plain(repository):
+    if asked is None or asked.looks is None or not _is_usual(repository, wish):
         return None
     find_operation(repository, wish.during_operation)
     looks, last, before = asked.looks, asked.looks.last, index_state(repository)
@@ -50,7 +51,7 @@ def keep(part: Part, wish: Wish, snapshot: Snapshot) -> None:
     """Remembers a snapshot for `find_same`, where nothing but its files decided about it."""
     repository, found = part.repository, part.flagged
     odd = found.assumed or found.skipped or found.unmerged or found.links or found.attributes or snapshot.conversions
-    if part.added is None or odd or not _is_usual(wish) or not is_plain(repository):
+    if part.added is None or odd or not _is_usual(repository, wish):
         return
     index = part.git.where["GIT_INDEX_FILE"] + ".check"  # dated so that git reads again what may have been written since
     with suppress(OSError):  # a memo harms nothing where it is missing
@@ -60,25 +61,25 @@ def keep(part: Part, wish: Wish, snapshot: Snapshot) -> None:
             keep_last(repository.state_dir, index, sha256(data).hexdigest()[:16], memo, part.added)
 
 
-def _is_usual(wish: Wish) -> bool:
-    return wish.auto_commit == "ref" and not wish.require_clean and not wish.during_operation
+def _is_usual(repository: Repository, wish: Wish) -> bool:
+    is_simple = wish.auto_commit == "ref" and not wish.require_clean and not wish.during_operation
+    return is_simple and is_plain(repository) and not may_set_conversions(repository.config_texts)
 
 
 def _key(repository: Repository, wish: Wish) -> str:
-    """Names all that a snapshot depends on besides files and index."""
+    """Names all that a snapshot depends on besides files and index, and whether anything is converted too."""
     git, rules = repository.git, wish.rules
     parts = [__version__, repository.top, repository.head, git.where, git.settings, vars(rules), wish.accept]
-    text = json.dumps(parts, sort_keys=True).encode() + repository.config_texts
-    return sha256(text).hexdigest()
+    texts = [json.dumps(parts, sort_keys=True).encode(), repository.config_texts, read_attributes(repository.common_dir)]
+    return sha256(b"\0".join(texts)).hexdigest()
 
 
 def _still(repository: Repository, last: Last) -> bool:
-    """Whether no more than the files was looked at: nothing is converted, replaced, or younger than git can see."""
-    from reprun.repo.conversions import converts_nothing
+    """Whether the changed files are at rest, to the nanosecond, which git does not see, and no object stands for another."""
     from reprun.repo.index_copy import replaces_objects
 
     found = find_last(repository.top, repository.git_dir, repository.common_dir)
-    return found == last and converts_nothing(repository) and not replaces_objects(repository)
+    return found == last and not replaces_objects(repository)
 
 
 def _again(repository: Repository, wish: Wish, last: Last) -> Snapshot | None:
