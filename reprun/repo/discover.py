@@ -9,7 +9,6 @@ from reprun.core.frozen import dataclass, field
 from reprun.core.text import show
 from reprun.repo.git_config import git_folders, lfs_settings, read_texts
 from reprun.repo.last import find_last
-from reprun.repo.listing import ask_listing
 from reprun.repo.looks import Looks
 from reprun.runner.git import environment, trust_git
 from reprun.runner.process import spawn
@@ -21,13 +20,12 @@ from reprun.system.process import Git, Process, translated
 class Asked:
     """What git was asked before anything else: where the repository is, and what differs from the index; `since` when (ticks).
 
-    Where the files may be as at the last snapshot, `looks` find out instead of `listing`. `early` is the id of a run
-    whose supervisor waits already, until somebody takes it."""
+    `early` is the id of a run whose supervisor waits already, until somebody takes it.
+    """
 
     place: Process[bytes]
-    listing: Process[bytes] | None
+    looks: Looks | None
     since: float
-    looks: Looks | None = None
     early: list[str] = field(default_factory=list)
 
 
@@ -86,8 +84,7 @@ def ask_repository(cwd: str, files: bool = False) -> Asked:
         place = _ask_place(cwd, "--git-path", "hooks")
         if not files or not os.path.lexists(os.path.join(cwd, ".git")):
             return Asked(place, None, since)
-        last = find_last(cwd, *folders)
-        return Asked(place, None, since, Looks(git, last)) if last is not None else Asked(place, ask_listing(git), since)
+        return Asked(place, Looks(git, find_last(cwd, *folders)), since)
 
 
 def _ask_place(cwd: str, *first: str) -> Process[bytes]:

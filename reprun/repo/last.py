@@ -18,16 +18,17 @@ if TYPE_CHECKING:
 
 _MEMO = "last.json"
 _INDEX = "last-index-"
-_MOST = 200  # files that differ from the user's index, whose stats are compared here to the nanosecond
+_MOST = 200  # files that differ from the user's index, and are compared here one by one
 
 
 @dataclass(frozen=True)
 class Last:
-    """`index` is the path of the kept index, `user_index` the state of the user's from which it was made, `files` the stats
-    of what it has and the user's has not. `snapshot` and `key` are for `same` to judge."""
+    """`index` is the path of the kept index, `user_index` the state of the user's from which it was made, `listing` what was
+    new, changed and gone then, and `files` the stats of the first two. `snapshot` and `key` are for `same` to judge."""
 
     index: str
     user_index: list[object]
+    listing: list[list[str]]
     files: dict[str, list[int]]
     key: str
     snapshot: dict[str, Any]
@@ -40,7 +41,7 @@ def find_last(top: str, git_dir: str, common_dir: str) -> Last | None:
         with open(os.path.join(folder, _MEMO), "rb") as file:
             data = json.loads(file.read())
         index = os.path.join(folder, _INDEX + str(data["index"]))
-        last = Last(index, data["user_index"], data["files"], data["key"], data["snapshot"])
+        last = Last(index, data["user_index"], data["listing"], data["files"], data["key"], data["snapshot"])
         stays = last.user_index == user_index(git_dir) and _is_at_rest(top, last)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
@@ -68,11 +69,27 @@ def stats(found: os.stat_result) -> list[int]:
     return [found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_mode]
 
 
+def is_whole(last: Last) -> bool:
+    """Whether the kept index is as it was written; git reads one that was cut short without complaint."""
+    try:
+        with open(last.index, "rb") as file:
+            return last.index.endswith(_INDEX + name_of(file.read()))
+    except OSError:
+        return False
+
+
+def name_of(index: bytes) -> str:
+    """What the kept index is called by."""
+    from zlib import crc32
+
+    return f"{crc32(index):08x}{len(index):x}"
+
+
 def keep_last(folder: str, index: str, name: str, data: dict[str, Any], files: dict[str, os.stat_result]) -> None:
     """Moves the finished `index` into reprun's folder of the repository, called after what is in it. Failing harms nothing."""
     from reprun.runner.files import write_json
 
-    if len(files) > _MOST:
+    if sum(map(len, data["listing"])) > _MOST:
         return
     known = {path: stats(found) for path, found in files.items()}
     with suppress(OSError, UnicodeError):

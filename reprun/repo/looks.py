@@ -1,37 +1,47 @@
-"""Two looks at the dev tree with the index of the last snapshot, one after the other, beside other work."""
+"""Looks at the dev tree beside other work: with the user's index, and then with that of the last snapshot."""
 
 from __future__ import annotations
 
 from reprun.core.errors import ReprunError
 from reprun.repo.last import Last
-from reprun.repo.listing import Listing, ask_listing, read_listing
-from reprun.system.process import Git, Process
+from reprun.repo.listing import Listing, ask_listing, parse_listing
+from reprun.system.process import Completed, Git, Process
 
 
 class Looks:
-    """Begins with the first. `go_on` begins the second when the first found that nothing differs; `agree` collects it."""
+    """Begins with the first look, at `git`. Where there is a `last` snapshot, `go_on` begins the second after the first."""
 
-    def __init__(self, git: Git, last: Last) -> None:
+    def __init__(self, git: Git, last: Last | None) -> None:
         self.last = last
-        self._git = git.at(GIT_INDEX_FILE=last.index)
-        self._asked: Process[bytes] | None = ask_listing(self._git)
-        self._done = 0
+        self._git = git
+        self._asked = ask_listing(git)
+        self._done: Completed | None = None
+        self._second: Process[bytes] | None = None
+
+    def first(self) -> Listing:
+        """What the first look found, as often as it is asked for. Raises what `parse_listing` raises."""
+        if self._done is None:
+            self._done = self._git.finish(self._asked, "ls-files", check=False)
+        return parse_listing(self._git, self._done)
 
     def go_on(self) -> None:
-        """Collects a look; another one follows when it was the first and found nothing."""
-        asked, self._asked = self._asked, None
-        if asked is not None and self._is_empty(asked):
-            self._done += 1
-            self._asked = ask_listing(self._git) if self._done == 1 else None
+        """Begins the second look where the first found what it found at the last snapshot."""
+        try:
+            if self.last is not None and self._second is None and self.first() == Listing(*self.last.listing):
+                self._second = ask_listing(self._at(self.last))
+        except (ReprunError, TypeError):  # or the memo is damaged
+            return  # whoever wants the first look is told
 
     def agree(self) -> bool:
-        """Whether both found that the files are as the last snapshot says."""
-        while self._asked is not None:
-            self.go_on()
-        return self._done == 2
-
-    def _is_empty(self, asked: Process[bytes]) -> bool:
+        """Whether nothing differs from the last snapshot, and the index of the user says nothing else than it did."""
+        second, self._second = self._second, None
+        if self.last is None or second is None:
+            return False
+        git = self._at(self.last)
         try:
-            return read_listing(self._git, asked) == Listing()
+            return parse_listing(git, git.finish(second, "ls-files", check=False)) == Listing()
         except ReprunError:
-            return False  # the look that follows explains it
+            return False
+
+    def _at(self, last: Last) -> Git:
+        return self._git.at(GIT_INDEX_FILE=last.index)

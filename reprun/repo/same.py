@@ -19,7 +19,7 @@ from reprun.repo.direct import has_ref, is_plain
 from reprun.repo.discover import Repository
 from reprun.repo.git_at_work import find_busy, index_state
 from reprun.repo.git_config import may_set_conversions, read_attributes
-from reprun.repo.last import Last, find_last, keep_last, user_index
+from reprun.repo.last import Last, find_last, is_whole, keep_last, name_of, user_index
 from reprun.repo.states import find_operation
 from reprun.repo.wish import Wish
 from reprun.runner.digests import sha256
@@ -33,10 +33,11 @@ if TYPE_CHECKING:
 def find_same(repository: Repository, wish: Wish) -> Snapshot | None:
     """The last snapshot under a ref of this run, when the dev tree is as it was then; None when it has to be looked at in full.
 
-    Between the two looks lies a moment at which each file was as the kept index says, and no other file was there.
+    The first look says that the user's index, and what is ignored, mean what they meant, the second that each file is as it was.
+    Between them lies a moment at which all was as it was then.
     """
     asked = repository.asked
-    if asked is None or asked.looks is None or not _is_usual(repository, wish):
+    if asked is None or asked.looks is None or asked.looks.last is None or not _is_usual(repository, wish):
         return None
     find_operation(repository, wish.during_operation)
     looks, last, before = asked.looks, asked.looks.last, index_state(repository)
@@ -56,9 +57,11 @@ def keep(part: Part, wish: Wish, snapshot: Snapshot) -> None:
     index = part.git.where["GIT_INDEX_FILE"] + ".check"  # dated so that git reads again what may have been written since
     with suppress(OSError):  # a memo harms nothing where it is missing
         data = find_bytes(index)
-        memo = {"user_index": user_index(repository.git_dir), "key": _key(repository, wish), "snapshot": vars(snapshot)}
+        listing = [found.new, found.changed, found.gone]
+        key, state = _key(repository, wish), user_index(repository.git_dir)
+        memo = {"user_index": state, "listing": listing, "key": key, "snapshot": vars(snapshot)}
         if data is not None and index_state(repository) == part.index_state:
-            keep_last(repository.state_dir, index, sha256(data).hexdigest()[:16], memo, part.added)
+            keep_last(repository.state_dir, index, name_of(data), memo, part.added)
 
 
 def _is_usual(repository: Repository, wish: Wish) -> bool:
@@ -79,7 +82,7 @@ def _still(repository: Repository, last: Last) -> bool:
     from reprun.repo.index_copy import replaces_objects
 
     found = find_last(repository.top, repository.git_dir, repository.common_dir)
-    return found == last and not replaces_objects(repository)
+    return found == last and is_whole(last) and not replaces_objects(repository)
 
 
 def _again(repository: Repository, wish: Wish, last: Last) -> Snapshot | None:

@@ -206,9 +206,8 @@ class Place:
         for capture in re.findall(r'^capture = "(\w+)"', "\n".join(manifests), re.MULTILINE):
             allowed += [f"refs/reprun/locks/{capture}", f"reprun/captures/{capture}"]
         own = self.repo / ".git"
-        pattern = re.compile(
-            "|".join([*allowed, r"reprun/index\.sqlite(-journal|-wal|-shm)?", r"reprun/(conversions|settings\.json)"])
-        )
+        memos = (r"reprun/index\.sqlite(-journal|-wal|-shm)?", r"reprun/(conversions|settings\.json|last\.json|last-index-\w+)")
+        pattern = re.compile("|".join([*allowed, *memos]))
         names = [str(path.relative_to(own)) for path in own.rglob("*") if not path.is_dir()]
         found = [name for name in names if name.startswith(("reprun/", "refs/reprun/")) and not pattern.fullmatch(name)]
         found += [name for name in names if name.endswith(".lock")]
