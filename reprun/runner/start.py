@@ -38,6 +38,7 @@ def warm(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     """
     collect_early(request["run_id"])
     is_old()  # who was not told has to ask git
+    check_home(home)
     ensure_store(home, request["key"], "", request["object_format"])
     place = Place(home.store(request["key"]), home.trees(request["key"]))
     if os.path.exists(place.lock):
