@@ -27,9 +27,9 @@ class Looks:
     def go_on(self) -> None:
         """Begins the second look where the first found what it found at the last snapshot."""
         try:
-            if self.last is not None and self._second is None and self.first() == Listing(*self.last.listing):
+            if self.last is not None and self._second is None and self.first() == _expected(self.last):
                 self._second = ask_listing(self._at(self.last))
-        except (ReprunError, TypeError):  # or the memo is damaged
+        except (ReprunError, TypeError, ValueError):  # or the memo is damaged
             return  # whoever wants the first look is told
 
     def agree(self) -> bool:
@@ -45,3 +45,8 @@ class Looks:
 
     def _at(self, last: Last) -> Git:
         return self._git.at(GIT_INDEX_FILE=last.index)
+
+
+def _expected(last: Last) -> Listing:
+    new, changed, gone = last.listing
+    return Listing(new, changed, gone)
