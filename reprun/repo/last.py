@@ -10,6 +10,7 @@ import os
 from contextlib import suppress
 
 from reprun.core.frozen import dataclass
+from reprun.runner.digests import sha1
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,9 +81,7 @@ def is_whole(last: Last) -> bool:
 
 def name_of(index: bytes) -> str:
     """What the kept index is called by."""
-    from zlib import crc32
-
-    return f"{crc32(index):08x}{len(index):x}"
+    return sha1(index).hexdigest()
 
 
 def keep_last(folder: str, index: str, name: str, data: dict[str, Any], files: dict[str, os.stat_result]) -> None:

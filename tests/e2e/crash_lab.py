@@ -335,7 +335,7 @@ def _finish(place: Place, played: Played, answers: dict[str, Answer]) -> None:
 def _judge(place: Place, played: Played, states: dict[str, str], answers: dict[str, Answer]) -> None:
     """Executed exactly once, or refused; a supervisor or job that was killed may not have got to its first instruction."""
     whose = place.cell.who != "launch"
-    fine = {"finished": (1,), "lost": (1,) if whose else (), "": (0,), "failed": (0, 1) if whose else ()}
+    fine = {"finished": (1,), "lost": (0, 1) if whose else (), "": (0,), "failed": (0, 1) if whose else ()}
     _check(played, f"{played.state or 'forgotten'}, executed {played.count} times", played.count in fine.get(played.state, ()))
     for run_id, state in states.items():
         if state == "finished":
