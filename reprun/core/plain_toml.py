@@ -20,7 +20,7 @@ _ARRAY = rf"\[\](?=\n)|\[\n(?:    (?:{_TEXT}|{_NUMBER}),\n)++\]"
 _NAME = r"[A-Za-z0-9_-]+"
 _LINE = re.compile(
     rf"\n*+(?:(?P<key>{_NAME}) = (?:(?P<plain>{_TEXT}|{_NUMBER}|true|false)|(?P<array>{_ARRAY})|(?P<long>{_LONG}))"
-    rf"|\[(?P<table>{_NAME}(?:\.{_NAME})*+)\]|\[\[(?P<entry>{_NAME})\]\])(?:\n|\Z)"
+    rf"|\[(?P<table>{_NAME}(?:\.{_NAME}){{0,15}}+)\]|\[\[(?P<entry>{_NAME})\]\])(?:\n|\Z)"
 )
 
 
