@@ -47,6 +47,7 @@ class Workspace:
     together: Together = field(default_factory=Together, repr=False, compare=False)
     seen: dict[str, tuple[Row, RunState]] = field(default_factory=dict, repr=False, compare=False)  # found to be over, elsewhere
 
+    tells: list[Tell] = field(default_factory=list, repr=False, compare=False)  # who hears what takes long
     ended: dict[str, RunState] = field(default_factory=dict, repr=False, compare=False)  # of own runs that were found to be over
 
     @property
@@ -240,6 +241,7 @@ class Workspace:
             parse_config=lambda text, fmt: parse(text, fmt, "a recorded config"),
             now_ns=now_ns,
             pause=pause,
+            tell=lambda text: [tell(text) for tell in self.tells],
         )
 
 

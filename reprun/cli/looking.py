@@ -9,6 +9,7 @@ import typer
 from reprun.cli.envelope import answer, say
 from reprun.cli.notes import say_backup, say_notes, say_troubles
 from reprun.cli.options import As_json, Offline, Run
+from reprun.cli.progress import progress
 from reprun.cli.seen import after_seeing
 from reprun.cli.table import print_table
 from reprun.commands.listing import Listed
@@ -62,7 +63,10 @@ def list_runs(
         limit,
     )
     workspace = open_workspace()
-    listed = find(workspace, wanted, offline)
+    with progress() as tell:
+        tell("looking at the runs")
+        workspace.tells.append(tell)
+        listed = find(workspace, wanted, offline)
     say_troubles(workspace)
     status = answer([_row_data(item) for item in listed], lambda: _print_runs(listed))
     after_seeing(workspace)
@@ -104,7 +108,10 @@ def status(offline: Offline = False, json: As_json = False) -> int:
     from reprun.commands.listing import unfinished_runs
 
     workspace = open_workspace()
-    listed = unfinished_runs(workspace, offline)
+    with progress() as tell:
+        tell("looking at the runs")
+        workspace.tells.append(tell)
+        listed = unfinished_runs(workspace, offline)
     say_backup(workspace)
     say_troubles(workspace)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 def main() -> NoReturn:
     """Runs `reprun` with the words of this process and ends it with a documented exit status."""
     words = sys.argv[1:]
+    sys.setswitchinterval(0.001)  # a thread that only loads something must not hold the one that works
     gc.disable()  # importing makes many objects and no garbage: looking for it takes some milliseconds
     _open_streams()
     if words == ["--version"]:
@@ -47,10 +48,14 @@ def _run(words: list[str]) -> int:
 
 
 def _launch(read: Read) -> int:
+    from reprun.commands.early import start_early
+
+    early = start_early() if read.is_local() else ""
     from reprun.repo.discover import ask_repository
     from reprun.workspace import current_folder
 
     asked = ask_repository(current_folder(), files="dry_run" not in read.flags)  # git looks while the rest is imported
+    asked.early.extend([early] if early else [])
     from reprun.cli.launch_answer import answer_launch
 
     return answer_launch(read.request(), asked)

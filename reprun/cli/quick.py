@@ -34,6 +34,10 @@ class Read:
     flags: set[str]
     argv: tuple[str, ...]
 
+    def is_local(self) -> bool:
+        """Whether a run is to be started, and no target is named."""
+        return "target" not in self.values and "dry_run" not in self.flags
+
     def request(self) -> LaunchRequest:
         """What `answer_launch` takes."""
         from reprun.cli.launch_answer import LaunchRequest

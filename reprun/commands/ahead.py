@@ -59,7 +59,7 @@ class Ahead:
     def prepare(self, request: dict[str, Any], tell: Callable[[str], None]) -> dict[str, Any]:
         """Asks for the worktree; what the host answers, with `BEGUN` where the manifest that was sealed ahead stands."""
         snapshot, host = self.ready.snapshot, self.target.host
-        behind = Behind(lambda: self._start(snapshot, request), _load_index)
+        behind = Behind(lambda: self._start(snapshot, request), steps.load_index)
         answer = ask_with_code(self.workspace, host, snapshot, request, tell, behind if self.attempt.first else None)
         if "lacks_environment" in answer:  # then the host has started nothing either
             if self.sealed is not None:
@@ -125,12 +125,6 @@ class Ahead:
         manifest = parse_manifest(text, self.attempt.run_id)
         self.sealed = Sealed(manifest, text.decode(), clear(self.attempt, self.spec, prepared))
         self.expects = expects
-
-
-def _load_index() -> None:
-    """What a launch needs when the host has answered: it takes as long to load as the host to start a job."""
-    import reprun.store.rows
-    import reprun.store.scan  # noqa: F401
 
 
 def foreseen_by(workspace: Workspace, run_id: str) -> str:

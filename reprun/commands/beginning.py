@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 def begin(workspace: Workspace, spec: RunSpec) -> Attempt:
     """Names the run and writes down what was asked for, before anything is done about it."""
-    run_id = new_run_id()
+    asked = workspace.repository.asked
+    run_id = asked.early.pop() if asked is not None and asked.early else new_run_id()
     workspace.journal(run_id).write("begin", created=iso_now(), spec=spec_data(spec), process=own())
     return Attempt(run_id, first=True)
 
@@ -29,7 +30,8 @@ def warm(workspace: Workspace, target: Target, attempt: Attempt) -> None:
     Only at the first attempt: an earlier try may have left its plan, and a supervisor that comes early would start it at once.
     """
     if attempt.first:
-        target.host.warm({"key": workspace.key, **submission_of(target, attempt.run_id)})
+        about = {"key": workspace.key, "object_format": workspace.repository.object_format}
+        target.host.warm({**about, **submission_of(target, attempt.run_id)})
 
 
 def submission_of(target: Target, run_id: str) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def launch(workspace: Workspace, spec: RunSpec, run_id: str = "", tell: Tell = i
         sealed = steps.ensure_manifest(workspace, target, spec, snapshot, prepared, cleared)
         tell("starting the job")
         job = steps.start(workspace, target, spec, prepared, sealed)
-        steps.remember(workspace, spec, sealed)
+        steps.remember(workspace, target, spec, sealed)
     if hooks is not None:
         hooks.after(spec, snapshot, job)
     if workspace.settings.push:

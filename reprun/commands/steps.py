@@ -18,9 +18,11 @@ from reprun.core.text import show
 from reprun.repo import refs
 from reprun.repo.direct import has_ref
 from reprun.repo.pruning import await_gc, has_all_objects, keep_blob
-from reprun.repo.snapshot import Wish, take_snapshot
+from reprun.repo.same import find_same
+from reprun.repo.wish import Wish
 from reprun.schedulers.base import Submission
 from reprun.store.manifests import parse_manifest, render_manifest
+from reprun.system.process import beside
 from reprun.workspace import Workspace
 
 TYPE_CHECKING = False
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from reprun.commands.launch_hooks import LaunchHooks
     from reprun.preflight.base import Cleared
+    from reprun.repo.discover import Repository
     from reprun.targets import Target
 
 
@@ -143,9 +146,15 @@ def ensure_snapshot(workspace: Workspace, spec: RunSpec, attempt: Attempt, agree
             accept=settings.filters == "committed", keep=lambda found: journal.write("conversions", conversions=found),
             agree=agree,
         )  # fmt: skip
-        snapshot = take_snapshot(repository, wish)
+        snapshot = find_same(repository, wish) or _take(repository, wish)
     journal.write("snapshot", snapshot=vars(snapshot))
     return snapshot
+
+
+def _take(repository: Repository, wish: Wish) -> Snapshot:
+    from reprun.repo.snapshot import take_snapshot
+
+    return take_snapshot(repository, wish)
 
 
 def _snapshot(receipt: Mapping[str, Any] | None, known: Snapshot) -> Snapshot:
@@ -249,7 +258,9 @@ def start(workspace: Workspace, target: Target, spec: RunSpec, prepared: Mapping
     machine = {name: prepared["host"][name] for name in ("machine_id", "hostname")}
     journal.write("submit", run_dir=prepared["run_dir"], **machine)  # from here on it may have started, whatever else is lost
     answer = prepared[BEGUN].answer if BEGUN in prepared else None
-    answer = answer or target.host.ask(start_request(workspace, target, spec, prepared, sealed))
+    if answer is None:
+        with beside(load_index):  # nobody waits for that, while the target starts the job
+            answer = target.host.ask(start_request(workspace, target, spec, prepared, sealed))
     state = state_of(answer)
     if state.state == "unstarted":
         raise ToolError(
@@ -275,7 +286,13 @@ def start_request(
     }
 
 
-def remember(workspace: Workspace, spec: RunSpec, sealed: Sealed) -> None:
+def load_index() -> None:
+    """What a launch needs when its job runs: it takes as long to load as the host to start a job."""
+    import reprun.store.rows
+    import reprun.store.scan  # noqa: F401
+
+
+def remember(workspace: Workspace, target: Target, spec: RunSpec, sealed: Sealed) -> None:
     """Adds the run to the index, and what was read of the settings to its memo."""
     from reprun.core.dotted import flatten
     from reprun.store.rows import flat_json, row_of
@@ -283,6 +300,10 @@ def remember(workspace: Workspace, spec: RunSpec, sealed: Sealed) -> None:
     values = flat_json(flatten(spec.config.values)) if spec.config else "{}"
     workspace.note(row_of(sealed.manifest, values))
     workspace.remember_settings()
+    if target.name == "local":
+        from reprun.commands.early import note_local
+
+        note_local(workspace.repository.state_dir, target.host.is_here and target.scheduler.name == "tmux")
 
 
 def get_spec(workspace: Workspace, run_id: str) -> RunSpec:

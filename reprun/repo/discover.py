@@ -9,7 +9,9 @@ from reprun.core.errors import RefusedError, ToolError, UsageError
 from reprun.core.frozen import dataclass, field
 from reprun.core.text import show
 from reprun.repo.git_config import git_folders, lfs_settings, may_say_of_hooks, read_texts
+from reprun.repo.last import find_last
 from reprun.repo.listing import ask_listing
+from reprun.repo.looks import Looks
 from reprun.runner.git import environment, trust_git
 from reprun.runner.process import spawn
 from reprun.system.clock import ticks
@@ -22,11 +24,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Asked:
-    """What git was asked before anything else: where the repository is, and what differs from the index; `since` when (ticks)."""
+    """What git was asked before anything else: where the repository is, and what differs from the index; `since` when (ticks).
+
+    `early` is the id of a run whose supervisor waits already, until somebody takes it.
+    """
 
     place: Process[bytes]
-    listing: Process[bytes] | None
+    looks: Looks | None
     since: float
+    early: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -86,12 +92,14 @@ _NEWER = "conda install -c conda-forge git   # or a newer one from whoever runs 
 def ask_repository(cwd: str, files: bool = False) -> Asked:
     """Lets git find the repository around `cwd` while the caller does other work; with `files`, where this may be its top,
     also look at the files."""
-    git = Git(cwd, settings={**_sight(cwd), **lfs_settings(read_texts(*git_folders(cwd)))})
+    folders = git_folders(cwd)
+    git = Git(cwd, settings={**_sight(cwd), **lfs_settings(read_texts(*folders))})
     since = ticks()
     with translated():
         place = _ask_place(cwd, "--git-path", "hooks")
-        listing = ask_listing(git) if files and os.path.lexists(os.path.join(cwd, ".git")) else None
-    return Asked(place, listing, since)
+        if not files or not os.path.lexists(os.path.join(cwd, ".git")):
+            return Asked(place, None, since)
+        return Asked(place, Looks(git, find_last(cwd, *folders)), since)
 
 
 def _ask_place(cwd: str, *first: str) -> Process[bytes]:
@@ -133,6 +141,8 @@ def find_repository(cwd: str, asked: Asked | None = None) -> Repository:
 
         hooks_dir, known = look_closer(own, texts, hooks_dir)
     early = asked if top == cwd else None
+    if early is not None and early.looks is not None:
+        early.looks.go_on()
     prefix = prefix.rstrip("/")
     return Repository(top, git_dir, common_dir, prefix, object_format, head, branch, own, early, texts, hooks_dir, known)
 

@@ -59,6 +59,12 @@ def user_attributes(environ: Mapping[str, str] = os.environ) -> str:
     return os.path.join(_user_folders(environ)[1], "attributes")
 
 
+def read_attributes(common_dir: str) -> bytes:
+    """The files of attributes that stand outside of the tree, where no setting names others."""
+    files = [f"{common_dir}/info/attributes", user_attributes(), *(f"{folder}/gitattributes" for folder in system_folders())]
+    return b"\0".join(_read(path) for path in files)
+
+
 def may_set_conversions(texts: bytes) -> bool:
     """Whether git has to be asked for line endings and attribute files."""
     return _ELSEWHERE in texts or any(word in texts for word in _WORDS)

@@ -11,7 +11,7 @@ from reprun.core.errors import RefusedError, ToolError
 from reprun.core.frozen import dataclass, field
 from reprun.core.text import show, show_some
 from reprun.repo.failed_filter import refuse_failed_filter
-from reprun.system.process import Git, Process
+from reprun.system.process import Completed, Git, Process
 
 _FOLDER = rb"\t([^\0]*)/"
 _WORDS = ("ls-files", "-v", "-s", "-z", "--cached", "--modified", "--deleted", "--others", "--exclude-standard")
@@ -44,7 +44,11 @@ def ask_listing(git: Git) -> Process[bytes]:
 def read_listing(git: Git, asked: Process[bytes]) -> Listing:
     """Tags as in git-ls-files(1): `?` others, `C` changed, `R` removed, `S` skip-worktree, `M` unmerged, lower case
     assume-unchanged. Raises `RefusedError` for folders that git cannot read."""
-    done = git.finish(asked, "ls-files", check=False)
+    return parse_listing(git, git.finish(asked, "ls-files", check=False))
+
+
+def parse_listing(git: Git, done: Completed) -> Listing:
+    """As `read_listing`, when git has answered."""
     if done.stderr or done.returncode:
         _explain(done.stderr, done.returncode)
     found = Listing(attributes=b".gitattributes\0" in done.stdout)

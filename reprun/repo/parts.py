@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 from reprun.core.frozen import dataclass, field, replace
@@ -15,7 +15,7 @@ from reprun.repo.parent import Parent, ask_parent
 from reprun.repo.states import CONFLICT, as_on_disk, find_operation, refuse_conflict
 from reprun.repo.tree_diff import Entry, comparing
 from reprun.system.clock import ticks
-from reprun.system.process import Git, Process
+from reprun.system.process import Git
 
 
 @dataclass
@@ -24,6 +24,7 @@ class Part:
 
     `listing` is what git found when it last looked, `flagged` what it found first, `before` the second in which that began.
     `operation` is the merge or rebase that is not finished, `inner` are the paths of the submodules in it that are parts too.
+    `added` are the files that went into the scratch index when that took one try, `index_state` the user's index at that time.
     """
 
     repository: Repository
@@ -36,6 +37,8 @@ class Part:
     operation: str = ""
     inner: list[str] = field(default_factory=list)
     tree: str = ""
+    added: dict[str, os.stat_result] | None = None
+    index_state: tuple[int, ...] = ()
 
     @property
     def writing(self) -> Git:
@@ -60,12 +63,12 @@ class Opening:
 def opened_part(repository: Repository, prefix: str, opening: Opening, where: Mapping[str, str]) -> Iterator[Part]:
     """Looks at one repository for the first time. `where` is added to its git."""
     operation = find_operation(repository, opening.during_operation)
-    asked, since = _first_look(repository)
+    look, since = _first_look(repository)
     with scratch_index(repository, opening.name, opening.folder) as scratch:
         git = scratch.at(**where)
         before = _second_of(opening.folder, since)
         with ask_parent(repository) as parent:  # git reads the commit while the files are looked through
-            listing = read_listing(repository.git, asked)
+            listing = look()
         flagged = listing
         if not opening.during_operation:
             refuse_conflict(listing)
@@ -77,13 +80,14 @@ def opened_part(repository: Repository, prefix: str, opening: Opening, where: Ma
         yield Part(repository, prefix, git, parent, listing, flagged, before, operation)
 
 
-def _first_look(repository: Repository) -> tuple[Process[bytes], float]:
-    """The listing that was asked for before the rest of us was loaded, or a new one; and when it began."""
+def _first_look(repository: Repository) -> tuple[Callable[[], Listing], float]:
+    """The look that was asked for before the rest of us was loaded, or a new one; and when it began."""
     early = repository.asked
-    if early is not None and early.listing is not None:
-        return early.listing, early.since
+    if early is not None and early.looks is not None:
+        return early.looks.first, early.since
     since = ticks()
-    return ask_listing(repository.git), since
+    asked = ask_listing(repository.git)
+    return lambda: read_listing(repository.git, asked), since
 
 
 def _second_of(folder: str, since: float) -> int:

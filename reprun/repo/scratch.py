@@ -17,5 +17,6 @@ def find_stale_scratch(repository: Repository) -> list[str]:
     folder = os.path.join(repository.state_dir, "tmp")
     found = ((name, re.fullmatch(_NAME, name)) for name in list_dir(folder))
     scratch = [os.path.join(folder, name) for name, match in found if match and start_time(int(match[1])) is None]
-    state = repository.state_dir
-    return scratch + [os.path.join(state, name) for name in list_dir(state) if name.endswith(".tmp") and is_orphan(name)]
+    written = [repository.state_dir, os.path.join(repository.state_dir, "captures")]
+    names = [(place, name) for place in written for name in list_dir(place)]
+    return scratch + [os.path.join(place, name) for place, name in names if name.endswith(".tmp") and is_orphan(name)]

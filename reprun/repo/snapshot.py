@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from reprun.core.errors import RefusedError
-from reprun.core.frozen import dataclass
-from reprun.core.guarded import Rules
 from reprun.core.spec import Conversions, Snapshot
 from reprun.core.text import show, show_some
 from reprun.repo.conversions import find_conversions, refuse_differing
@@ -30,34 +26,20 @@ from reprun.repo.parts import (
     together,
 )
 from reprun.repo.refs import create_ref, run_ref
+from reprun.repo.same import keep
 from reprun.repo.states import refuse_branch
 from reprun.repo.tree_diff import Entry
+from reprun.repo.wish import Wish
 from reprun.system.process import translated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from reprun.core.guarded import Rules
+
 _ATTEMPTS = 3
 _IDENTITY = "reprun <reprun@localhost>"
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What kind of snapshot is asked for: `auto_commit` is `ref` or `branch`; `title` names the run on a branch; `rules`
-    are what the guard lets in; `during_operation` takes the files of an unfinished merge or rebase as they are. `accept`: files
-    may be other bytes in a checkout. `keep` is told of conversions before there is a ref: whoever finds the ref after a
-    crash must know them. `agree` sees the snapshot before a branch does, and may raise."""
-
-    run_id: str
-    auto_commit: str = "ref"
-    require_clean: bool = False
-    title: str = ""
-    rules: Rules = Rules()
-    during_operation: bool = False
-    accept: bool = False
-    keep: Callable[[dict[str, Any]], object] = id
-    agree: Callable[[Snapshot], object] = id
 
 
 def take_snapshot(repository: Repository, wish: Wish) -> Snapshot:
@@ -90,6 +72,7 @@ def take_snapshot(repository: Repository, wish: Wish) -> Snapshot:
             submodules, conversions,
         )  # fmt: skip
         wish.agree(snapshot)
+        keep(outer, wish, snapshot)
         if wish.auto_commit == "branch" and commit != repository.head:
             from reprun.repo.branch import put_on_branch
 
@@ -125,12 +108,14 @@ def _commit_stable_tree(parts: list[Part], wish: Wish, guard: Guard) -> tuple[st
     that the guard has not seen: only what was listed and looked at is added.
     """
     new: set[str] = set()
-    for _ in range(_ATTEMPTS):
+    for attempt in range(_ATTEMPTS):
         additions = sort_out_all(parts)
         new.update(new_in(parts))
         guard.check(together(parts, additions), new)
         apply_all(parts, additions)
         before = [index_state(part.repository) for part in parts]
+        parts[0].added = None if attempt else additions[0].files
+        parts[0].index_state = before[0]
         with looking_at_all_again(parts), comparing_all(parts) as entries:
             for part in parts:
                 part.tree = part.write_tree()

@@ -133,7 +133,8 @@ def _leftovers(home: Home, place: Place) -> Iterator[str]:
                 is_building = True
     admins = [place.admin(name) for name in list_names(os.path.join(place.store, "worktrees"))]
     info = os.path.join(place.store, "objects", "info")
-    folders = [home.repos, home.runners, place.store, info, os.path.join(home.cache, "interpreters"), home.cache, *admins]
+    cached = [os.path.join(home.cache, name) for name in ("interpreters", "captures")]
+    folders = [home.repos, home.runners, place.store, info, *cached, home.cache, *admins]
     for folder in [*folders, os.path.join(home.packages, "tmp")]:
         for name in list_names(folder):
             path = os.path.join(folder, name)

@@ -41,10 +41,13 @@ if TYPE_CHECKING:
 def warm(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     """What of a launch can begin before its snapshot is there, for a `prepare` and a `start` that follow in this process.
 
-    The worktree that the launch will most likely start in or build on is verified, while the supervisor starts.
+    The store is made, and the worktree that the launch will most likely start in or build on is verified, while the supervisor
+    starts.
     """
     collect_early(request["run_id"])
     is_old()  # who was not told has to ask git
+    check_home(home)
+    ensure_store(home, request["key"], "", request["object_format"])
     place = Place(home.store(request["key"]), home.trees(request["key"]))
     if os.path.exists(place.lock):
         verify_newest(place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from _thread import allocate_lock
 
 from reprun.runner.errors import RunnerError
 from reprun.runner.files import ensure_dir, find_bytes, read_text, remove_tree, write_atomic
@@ -12,6 +13,9 @@ from reprun.runner.paths import Home
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict
+
+
+_MAKING = allocate_lock()  # a thread may begin with it before the launch comes to that
 
 
 def sees_objects(request: Dict[str, Any]) -> bool:
@@ -25,8 +29,9 @@ def ensure_store(home: Home, key: str, objects: str, object_format: str) -> str:
     """The bare repository for dev repository `key`; where the folder `objects` of the dev repository is on this machine, its
     objects are borrowed."""
     store = home.store(key)
-    if not os.path.isdir(os.path.join(store, "objects", "info")):
-        _make(store, object_format)
+    with _MAKING:
+        if not os.path.isdir(os.path.join(store, "objects", "info")):
+            _make(store, object_format)
     if not objects:
         return store
     alternates = os.path.join(store, "objects", "info", "alternates")

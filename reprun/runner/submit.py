@@ -34,6 +34,8 @@ def submit_early(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     Starting Python takes as long as the snapshot, and can happen beside it. A failure here means nothing: the launch will
     submit in its turn, and say what is wrong.
     """
+    if request["run_id"] in _starting:
+        return {}
     check_home(home)
     check_socket(home.socket())
     ensure_dir(home.root)
@@ -98,10 +100,10 @@ def _environment() -> Dict[str, str]:
 
 def _confirm(run: RunDir, seconds: float) -> Dict[str, Any]:
     until = time.monotonic() + seconds
-    pause = 0.001
+    pause = 0.0003
     while True:
         state = find_state(run)
         if state["state"] not in ("unstarted", "starting") or time.monotonic() > until:
             return state
         time.sleep(pause)
-        pause = min(pause * 1.2, 0.003)
+        pause = min(pause * 1.05, 0.003)

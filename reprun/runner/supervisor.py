@@ -82,8 +82,13 @@ def _await_plan(run: RunDir, launcher: Dict[str, Any]) -> Optional[Dict[str, Any
             pass
         if over:
             return None
-        time.sleep(0.001 if count < 2000 else 0.02)  # a launch of a huge tree may take minutes
+        time.sleep(_pause(count))
         count += 1
+
+
+def _pause(count: int) -> float:
+    """How long to wait for a plan before the next look: a launch takes hundredths of a second, one of a huge tree minutes."""
+    return 0.0003 if count < 1000 else 0.001 if count < 3000 else 0.02
 
 
 def _fork(run: RunDir, plan: Dict[str, Any]) -> "tuple[int, int]":

@@ -24,13 +24,18 @@ def digest_of(text: bytes) -> str:
 
 def parse_manifest(text: bytes, what: str) -> Manifest:
     """Reads a sealed manifest. Raises `DamagedError` when the seal, the TOML or a field is wrong."""
-    import tomllib
-
-    from reprun.core.toml_cost import is_costly
+    from reprun.core.plain_toml import read_plain
 
     body = open_seal(text, what)
     try:
         decoded = body.decode("utf-8")
+        data = read_plain(decoded)
+        if data is not None:
+            return check(data, what)
+        import tomllib
+
+        from reprun.core.toml_cost import is_costly
+
         if is_costly(decoded):
             raise DamagedError(f"the manifest of {what} has keys of too many parts")
         return check(tomllib.loads(decoded), what)

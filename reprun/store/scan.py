@@ -33,6 +33,7 @@ class Sources:
     parse_config: ParseConfig
     now_ns: Callable[[], int]
     pause: Callable[[float], None]
+    tell: Callable[[str], object] = id  # hears how far a long reading is
 
 
 @dataclass(frozen=True)
@@ -130,8 +131,11 @@ def _write_news(index: Index, common_dir: str, sources: Sources) -> None:
     loose = list_loose(common_dir).manifests
     news, refs = _find_news(index, common_dir, sources)
     rows = _make_rows(index, news, refs, sources)
+    done, whole = 0, len(news.missing) + len(news.ended)
     while batch := list(islice(rows, _BATCH)):  # a fill that is killed half way goes on from here the next time
         index.add(*batch)
+        done += len(batch)
+        sources.tell(f"reading the records of runs, {done:,} of {whole:,}")
     if news.dropped:
         index.drop(news.dropped)
     index.set_meta("loose", " ".join([_NONE, *loose]) if len(loose) <= MAX_LOOSE else "")

@@ -152,7 +152,7 @@ def test_a_remedy_that_is_a_setting_names_the_target(host: Host) -> None:
 
 
 def test_what_is_said_ahead_disturbs_nothing(host: Host, home: Path) -> None:
-    host.warm({"key": "nobody", "run_id": RUN_ID, "submit": ["true"], "python": ""})
+    host.warm({"key": "nobody", "object_format": "sha1", "run_id": RUN_ID, "submit": ["true"], "python": ""})
     assert host.ask({"op": "state", "run_ids": [RUN_ID]})["runs"][RUN_ID]["state"] == "unstarted"
 
 

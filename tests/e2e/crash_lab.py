@@ -221,9 +221,8 @@ class Place:
         for capture in re.findall(r'^capture = "(\w+)"', "\n".join(manifests), re.MULTILINE):
             allowed += [f"refs/reprun/locks/{capture}", f"reprun/captures/{capture}"]
         own = self.repo / ".git"
-        pattern = re.compile(
-            "|".join([*allowed, r"reprun/index\.sqlite(-journal|-wal|-shm)?", r"reprun/(conversions|settings\.json)"])
-        )
+        memos = (r"reprun/index\.sqlite(-journal|-wal|-shm)?", r"reprun/(conversions|settings\.json|last\.json|last-index-\w+)")
+        pattern = re.compile("|".join([*allowed, *memos]))
         names = [str(path.relative_to(own)) for path in own.rglob("*") if not path.is_dir()]
         found = [name for name in names if name.startswith(("reprun/", "refs/reprun/")) and not pattern.fullmatch(name)]
         found += [name for name in names if name.endswith(".lock")]
@@ -351,7 +350,7 @@ def _finish(place: Place, played: Played, answers: dict[str, Answer]) -> None:
 def _judge(place: Place, played: Played, states: dict[str, str], answers: dict[str, Answer]) -> None:
     """Executed exactly once, or refused; a supervisor or job that was killed may not have got to its first instruction."""
     whose = place.cell.who != "launch"
-    fine = {"finished": (1,), "lost": (1,) if whose else (), "": (0,), "failed": (0, 1) if whose else ()}
+    fine = {"finished": (1,), "lost": (0, 1) if whose else (), "": (0,), "failed": (0, 1) if whose else ()}
     _check(played, f"{played.state or 'forgotten'}, executed {played.count} times", played.count in fine.get(played.state, ()))
     _judge_hooks(place, played)
     for run_id, state in states.items():

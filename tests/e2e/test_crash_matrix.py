@@ -32,6 +32,8 @@ STEPS = {
     "the scratch index written": ("git-*:rename:REPO/.git/reprun/tmp/index-RUN-PID#1", "before", "all", False, OWN),
     "the tree": ("git-write-tree:write:REPO/.git/objects/*tmp_obj*#1", "half", "self", False, REF),
     "the commit": ("reprun:rename:REPO/.git/objects/XX/HASH#1", "before", "launch", True, REF),
+    "the last snapshot's index": ("reprun:rename:REPO/.git/reprun/last-index-HASH#1", "after", "launch", True, REF),
+    "the last snapshot": ("reprun:write:REPO/.git/reprun/last.json.*#1", "half", "launch", False, REF),
     "the ref's lock": ("reprun:write:REPO/.git/refs/reprun/runs/RUN.lock#1", "half", "launch", False, REF),
     "the ref": ("reprun:rename:REPO/.git/refs/reprun/runs/RUN#1", "after", "launch", True, REF),
     "git's lock on the index": ("reprun:link:REPO/.git/index.lock#1", "after", "launch", False, BRANCH),

@@ -205,6 +205,15 @@ def test_an_index_far_behind_is_filled_once(repository: Repository, monkeypatch:
     assert (repository.fingerprint(), repository.conversations) == (before, asked)
 
 
+def test_a_long_reading_says_how_far_it_is(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scan, "_BATCH", 2)
+    for second in range(3):
+        repository.run(ID(second))
+    told: list[str] = []
+    scan.sync(repository.path, repository.git_dir, replace(repository.sources, tell=told.append))
+    assert told == [f"reading the records of runs, {done} of 3" for done in (2, 3)]
+
+
 def test_no_folder_for_the_index_is_no_obstacle(repository: Repository) -> None:
     repository.run(ID(1), "finished")
     Path(repository.git_dir, "reprun").write_text("in the way")

@@ -11,10 +11,13 @@ from snapshot_lab import IDS, Faithful, Refused, sacred, tree_of, tree_on_disk
 from submodule_lab import LIB, add, make_lib
 
 from reprun.core.errors import RefusedError
+from reprun.core.frozen import replace
 from reprun.core.spec import Snapshot
 from reprun.repo.discover import ask_repository, find_repository
 from reprun.repo.refs import list_refs, objects_dir
-from reprun.repo.snapshot import Wish, take_snapshot
+from reprun.repo.same import find_same
+from reprun.repo.snapshot import take_snapshot
+from reprun.repo.wish import Wish
 from reprun.runner import worktree
 from reprun.runner.checkout import Place
 from reprun.runner.files import remove_tree
@@ -47,6 +50,9 @@ def faithful(git: Run, host: Path) -> Faithful:
             seen = {**tree_on_disk(top, ignored, repository.object_format), **(unseen or {})}
             asked = find_repository(where, ask_repository(where, files=True))  # as a launch does it
             snapshot = take_snapshot(asked, Wish(next(IDS), **wish))  # type: ignore[arg-type]
+            asked = find_repository(where, ask_repository(where, files=True))
+            again = find_same(asked, Wish(next(IDS), **wish))  # type: ignore[arg-type]
+        assert again is None or replace(again, ref=snapshot.ref) == snapshot
         assert tree_of(repository.git.text, snapshot.commit) == seen
         assert (
             repository.git.text("rev-parse", snapshot.commit + "^{tree}", snapshot.ref) == f"{snapshot.tree}\n{snapshot.commit}"

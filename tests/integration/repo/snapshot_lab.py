@@ -12,7 +12,8 @@ from pathlib import Path
 from reprun.core.errors import RefusedError
 from reprun.core.spec import Snapshot
 from reprun.repo.discover import find_repository
-from reprun.repo.snapshot import Wish, take_snapshot
+from reprun.repo.snapshot import take_snapshot
+from reprun.repo.wish import Wish
 
 Faithful = Callable[..., Snapshot]  # the fixture `faithful`
 Refused = Callable[..., RefusedError]  # the fixture `refused`

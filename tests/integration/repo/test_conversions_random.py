@@ -12,7 +12,8 @@ from snapshot_lab import IDS
 
 from reprun.core.errors import RefusedError
 from reprun.repo.discover import find_repository
-from reprun.repo.snapshot import Wish, take_snapshot
+from reprun.repo.snapshot import take_snapshot
+from reprun.repo.wish import Wish
 from reprun.runner.checkout import Place
 from reprun.runner.errors import RunnerError
 from reprun.runner.expected import differing

@@ -118,7 +118,8 @@ def test_an_index_that_git_cannot_read(repo: Path, git: Run) -> None:
 
 def test_a_ref_that_is_there_is_never_moved(repo: Path, git: Run) -> None:
     run_id = "20260101-000000-aaaaaa"
-    from reprun.repo.snapshot import Wish, take_snapshot
+    from reprun.repo.snapshot import take_snapshot
+    from reprun.repo.wish import Wish
 
     first = take_snapshot(find_repository("."), Wish(run_id))
     assert take_snapshot(find_repository("."), Wish(run_id)).commit == first.commit

@@ -15,7 +15,8 @@ from reprun.core.guarded import Rules
 from reprun.repo.discover import find_repository
 from reprun.repo.explain import explain_snapshot
 from reprun.repo.refs import list_refs
-from reprun.repo.snapshot import Wish, take_snapshot
+from reprun.repo.snapshot import take_snapshot
+from reprun.repo.wish import Wish
 
 
 def in_progress(lib: Path, git: Run) -> None:
