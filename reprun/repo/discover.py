@@ -10,7 +10,6 @@ from reprun.core.frozen import dataclass, field
 from reprun.core.text import show
 from reprun.repo.git_config import git_folders, lfs_settings, may_say_of_hooks, read_texts
 from reprun.repo.last import find_last
-from reprun.repo.listing import ask_listing
 from reprun.repo.looks import Looks
 from reprun.runner.git import environment, trust_git
 from reprun.runner.process import spawn
