@@ -20,7 +20,9 @@ from pathlib import Path
 
 sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)), os.path.join(os.path.dirname(os.path.abspath(__file__)), "e2e")]
 
-from crash_lab import SETTINGS, Cell, Played, chosen, effects, free_folder, memory_folder, play, random_cell, usual_time  # noqa: E402
+from crash_cells import chosen, free_folder, random_cell, usual_time  # noqa: E402
+from crash_lab import effects, memory_folder, play  # noqa: E402
+from crash_place import SETTINGS, Cell, Played  # noqa: E402
 
 _FOLDER = tempfile.mkdtemp(prefix="kills-", dir=memory_folder())
 

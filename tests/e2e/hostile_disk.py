@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
-from crash_lab import Cell, Place  # noqa: E402
+from crash_place import Cell, Place  # noqa: E402
 
 FREE_KIB = (0, 16, 80)  # a launch needs some 200
 SIZE = {"project": "3m", "home": "40m"}  # a launch is refused where less than 32 MiB are free for the run

@@ -13,7 +13,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
-from crash_lab import SETTINGS, Cell, Place, effects, memory_folder, play
+from crash_lab import effects, memory_folder, play
+from crash_place import SETTINGS, Cell, Place
 
 import reprun
 from reprun.runner.files import locked, remove_tree

@@ -56,7 +56,7 @@ def ask(reprun: Reprun, host: SshHost, sentence: str) -> str:
 @pytest.fixture
 def gpu1(repo: Path, home: Path, ssh_host: SshHost) -> SshHost:
     (repo / "reprun.toml").write_text('[targets.gpu1]\nhost = "gpu1"\n')
-    return ssh_host.meet()
+    return ssh_host
 
 
 def ssh(host: SshHost) -> str:
