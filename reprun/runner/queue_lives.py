@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import json
 import os
 import select
-import socket
-import sys
 import time
 
 from reprun.runner.files import read_json
 from reprun.runner.identity import is_alive
 from reprun.runner.paths import RunDir
-from reprun.runner.queue_supervisor import MOST, stand_by
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional, Tuple
 
+    from reprun.runner.queue_hands import Hand
+
 READY, GIVEN, RUNNING, ENDING = "ready", "given", "running", "ending"
 
 
 class Live:
-    """One such run. `line` leads to its supervisor where this worker forked that; else `signs` become readable when the job or
-    the supervisor ends."""
+    """One such run. `hand` is its supervisor where this worker forked that; of one that was found `signs` become readable when
+    the job or the supervisor ends."""
 
     def __init__(self, run: RunDir, entry: Dict[str, Any], phase: str) -> None:
         self.run = run
@@ -35,8 +32,8 @@ class Live:
         self.gpus: Tuple[str, ...] = ()
         self.since = time.time()
         self.is_written = False  # that the worker has it; nothing starts before that
-        self.pid = 0
-        self.line: Optional[socket.socket] = None
+        self.hand: Optional[Hand] = None
+        self.is_found = False
         self.signs: List[int] = []
         self.started: Dict[str, Any] = {}
 
@@ -52,45 +49,12 @@ class Live:
 
     def give(self, slots: Tuple[str, ...], gpus: Tuple[str, ...], env: Dict[str, str]) -> bool:
         """Opens its gate; False when nobody is behind it any more."""
-        assert self.line is not None
-        told = {"slot": {"name": "+".join(slots), "names": list(slots), "gpus": list(gpus)}, "env": env}
-        try:
-            self.line.send(json.dumps(told).encode())
-        except OSError:
+        assert self.hand is not None
+        slot = {"name": "+".join(slots), "names": list(slots), "gpus": list(gpus)}
+        if not self.hand.tell({"slot": slot, "env": env}):
             return False
         self.phase, self.slots, self.gpus, self.since = GIVEN, slots, gpus, time.time()
         return True
-
-    def hear(self) -> "Optional[List[str]]":
-        """A word of its supervisor and what it says of it; None when that has ended, and was collected."""
-        assert self.line is not None
-        try:
-            told = self.line.recv(MOST)
-        except BlockingIOError:
-            return []
-        except OSError:
-            told = b""
-        if told:
-            return told.decode("utf-8", "replace").split(" ", 1)
-        self.line.close()
-        self.line = None
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.pid, 0)
-        return None
-
-    def take_back(self) -> None:
-        """Lets go of one that has not got a slot."""
-        assert self.line is not None
-        with contextlib.suppress(OSError):
-            self.line.shutdown(socket.SHUT_WR)
-        self.hear_out()
-
-    def hear_out(self) -> None:
-        """Waits for the end of a supervisor that starts nothing."""
-        assert self.line is not None
-        self.line.setblocking(True)
-        while self.hear() is not None:
-            pass
 
     def is_over(self) -> bool:
         """Of one that was found: whether its job has ended. Looks."""
@@ -112,7 +76,7 @@ class Live:
 
     def is_unseen(self) -> bool:
         """Whether nothing tells of what comes next: it has to be looked at."""
-        if self.pid:
+        if not self.is_found:
             return False
         return not self.signs or (self.phase == RUNNING and not is_alive(self.started.get("job")))
 
@@ -130,39 +94,10 @@ class Live:
         self.signs = []
 
 
-def fork_ready(run: RunDir, entry: Dict[str, Any], host: Dict[str, Any], undecided: str, parted: "List[int]") -> Live:
-    """Forks a supervisor that waits for a slot. It keeps none of the descriptors of this process: a gate closes with us."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    lock = os.open(undecided, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_SH)
-    pid = os.fork()
-    if pid == 0:
-        status = 70
-        try:
-            os.setsid()
-            kept = sorted((theirs.fileno(), lock))
-            os.closerange(3, kept[0])
-            os.closerange(kept[0] + 1, kept[1])
-            os.closerange(kept[1] + 1, max([*parted, 255, ours.fileno()]) + 1)
-            stand_by(run, theirs, host, lock)
-            status = 0
-        except BaseException:
-            sys.excepthook(*sys.exc_info())
-        finally:
-            with contextlib.suppress(Exception):
-                sys.stderr.flush()
-            os._exit(status)
-    os.close(lock)
-    theirs.close()
-    ours.setblocking(False)
-    live = Live(run, entry, READY)
-    live.pid, live.line = pid, ours
-    return live
-
-
 def find_running(run: RunDir, entry: Dict[str, Any], started: Dict[str, Any]) -> Live:
     """One that another worker, or somebody else, has started."""
     live = Live(run, entry, RUNNING)
+    live.is_found = True
     slot = started.get("slot") if isinstance(started.get("slot"), dict) else None
     live.slots = tuple(str(name) for name in (slot or {}).get("names", []))
     live.gpus = tuple(str(gpu) for gpu in (slot or {}).get("gpus", []))

@@ -51,6 +51,7 @@ def work(root: str) -> int:
 def _work(home: Home, worker: Worker) -> None:
     """Who enters a run and finds nobody listening starts a worker; so after this one has stopped listening it looks once more."""
     worker.stock.note("worker begins")
+    _load()
     gc.collect()
     gc.disable()
     gc.freeze()  # what is here is not copied with every fork
@@ -66,6 +67,15 @@ def _work(home: Home, worker: Worker) -> None:
         worker.is_poked = True
     worker.stock.note("worker ends")
     worker.end()
+
+
+def _load() -> None:
+    """What supervisors import when a job is over is imported here, once for all of them."""
+    import reprun.runner.collect
+    import reprun.runner.facts
+    import reprun.runner.limits
+    import reprun.runner.processes
+    import reprun.runner.publish  # noqa: F401
 
 
 def _make(home: Home, pipe: int) -> Worker:

@@ -11,10 +11,11 @@ from reprun.runner.facts import host_facts
 from reprun.runner.paths import Home
 from reprun.runner.queue_db import Table
 from reprun.runner.queue_ends import Alike, record_end
+from reprun.runner.queue_hands import Hand, fork_hand
 from reprun.runner.queue_hold import cancel, hold
-from reprun.runner.queue_lives import ENDING, READY, RUNNING, Live, find_running, fork_ready
+from reprun.runner.queue_lives import ENDING, READY, RUNNING, Live, find_running
 from reprun.runner.queue_rebuild import read_held
-from reprun.runner.queue_supervisor import BEGAN, ELSEWHERE, FAILED, HELD, OVER
+from reprun.runner.queue_supervisor import BEGAN, FAILED, IDLE, OVER
 from reprun.runner.queue_tasks import FINAL, Tasks
 from reprun.runner.state import find_state
 
@@ -40,6 +41,8 @@ class Stock:
         self.trouble, self.trouble_until = "", 0.0
         self._seen = 0
         self._todo: List[Callable[[Table], Any]] = []
+        self.hands: Dict[int, Hand] = {}  # by descriptor
+        self._leaving: List[Hand] = []  # those whose process is just going
         self._settling: List[Live] = []
         self._alike = Alike()
         self._failures: Dict[str, int] = {}
@@ -68,7 +71,7 @@ class Stock:
     def look_at_unseen(self) -> None:
         """Looks at those."""
         for live in [one for one in self.lives.values() if one.is_unseen()]:
-            self.hear(live)
+            self.look_at_found(live)
 
     def line(self) -> Iterator[Task]:
         """All that may start, in order: those that are held ready stay where they were."""
@@ -136,8 +139,8 @@ class Stock:
         for run_id, why in list(self.tasks.look()):
             self._drop(run_id, why)
         for live in list(self.lives.values()):
-            if not live.pid:
-                self.hear(live)
+            if live.is_found:
+                self.look_at_found(live)
         self.settle()
 
     def _look_at(self, run_id: str, entry: Dict[str, Any], priority: float, rank: float) -> None:
@@ -194,8 +197,14 @@ class Stock:
             self.tasks.drop(live.run.run_id)
 
     def _fork(self, run_id: str, parted: List[int]) -> Live:
-        lines = [one.line.fileno() for one in self.lives.values() if one.line is not None]
-        live = fork_ready(self.home.run(run_id), self.tasks.entries[run_id], self._host, self._undecided, [*parted, *lines])
+        live = Live(self.home.run(run_id), self.tasks.entries[run_id], READY)
+        told = {"run": live.run.path}
+        hand = next((one for one in self.hands.values() if one.is_idle and one.tell(told)), None)
+        if hand is None:
+            hand = fork_hand(self._host, self._undecided, [*parted, *self.hands])
+            self.hands[hand.line.fileno()] = hand
+            hand.tell(told)
+        hand.is_idle, hand.live, live.hand = False, live, hand
         self.lives[run_id] = live
         self._mark(live)
         return live
@@ -225,7 +234,10 @@ class Stock:
     def _take_back(self, run_id: str) -> None:
         live = self.lives.get(run_id)
         if live is not None and live.phase == READY:
-            live.take_back()
+            if live.hand is not None:
+                live.hand.tell({})
+                live.hand.live = None
+                live.hand = None
             del self.lives[run_id]
 
     def let_go(self) -> None:
@@ -233,33 +245,45 @@ class Stock:
         for run_id in [one for one, live in self.lives.items() if live.phase == READY]:
             self._take_back(run_id)
             self._set(run_id, "queued", "")
+        for hand in self.hands.values():
+            hand.line.close()
+        self.hands = {}
 
     # hearing
 
-    def hear(self, live: Live) -> None:
-        """Takes in what there is to know of a run; what takes long is left to `settle`."""
-        if not live.pid:
-            live.drop_signs()
-            if live.phase == RUNNING and live.is_over():
-                self._over(live)
-            if live.is_gone():
-                self._settling.append(live)
-            return
-        words = live.hear()
+    def hear(self, hand: Hand) -> None:
+        """A word of a supervisor; what takes long is left to `settle`."""
+        words, live = hand.hear(), hand.live
         if words is None:
-            self._settling.append(live)
-        elif words and words[0] == BEGAN:
+            del self.hands[hand.line.fileno()]
+            hand.line.close()
+            self._leaving.append(hand)
+        if words is None or words[:1] == [IDLE]:
+            hand.is_idle, hand.live = True, None
+            if live is not None:
+                live.hand = None
+                self._settling.append(live)
+        elif live is None or not words:
+            return
+        elif words[0] == BEGAN:
             live.phase = RUNNING
             self._began(live)
-        elif words and words[0] == OVER:
+        elif words[0] == OVER:
             self._over(live)
             if words[1].strip() not in ("", "0"):
                 self._count_alike(live, {"state": "failed", "exit_code": int(words[1]), "reason": ""})
-        elif words and words[0] in (ELSEWHERE, HELD):
+        else:
             live.phase = READY
-        elif words and words[0] == FAILED:
-            live.phase = READY
-            self._failed(live, words[1])
+            if words[0] == FAILED:
+                self._failed(live, words[1])
+
+    def look_at_found(self, live: Live) -> None:
+        """The same for a run that another worker has started."""
+        live.drop_signs()
+        if live.phase == RUNNING and live.is_over():
+            self._over(live)
+        if live.is_gone():
+            self._settling.append(live)
 
     def _over(self, live: Live) -> None:
         live.phase = ENDING
@@ -293,6 +317,7 @@ class Stock:
 
     def settle(self) -> None:
         """What follows the ends: it is no longer urgent."""
+        self._leaving = [hand for hand in self._leaving if not hand.is_collected()]
         while self._settling:
             live = self._settling.pop(0)
             run_id = live.run.run_id

@@ -1,7 +1,8 @@
-"""A supervisor that the worker has forked ahead: it has read the plan and forked the job, and waits for a slot.
+"""A supervisor that the worker has forked ahead. It reads the plan of a run, forks the job, and waits for a slot; when the run is
+over, outcome and all, it is there for another one, for a fork takes longer than a short job.
 
-Nothing is claimed or recorded before it gets one, so a run that is held ready is still a queued run, whoever is killed. What it
-tells the worker is a word a line: `began`, `over` (the slot is free) and the exit status, or why it did not start.
+Nothing is claimed or recorded before there is a slot, so a run that is held ready is still a queued run, whoever is killed. What
+it says is a word a message: `began`, `over` (the slot is free) with the exit status, why a run did not start, and `idle`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import contextlib
 import fcntl
 import json
 import os
+import signal
 import socket
 
 from reprun.runner.claim import claim
@@ -20,68 +22,103 @@ from reprun.runner.supervisor import Watch, begin, read_plan, shield
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Optional
+    from typing import Any, Dict, Optional, Tuple
 
 MOST = 1 << 16  # bytes of what is told at once
-BEGAN, OVER, ELSEWHERE, HELD, FAILED = "began", "over", "elsewhere", "held", "failed"
-_NICE = 5  # what follows a job gives way to the next one
+BEGAN, OVER, ELSEWHERE, HELD, FAILED, IDLE = "began", "over", "elsewhere", "held", "failed", "idle"
+_RUNS = 100  # after so many a fresh one does better
 
 
-def stand_by(run: RunDir, line: socket.socket, host: Dict[str, Any], undecided: int) -> None:
-    """Waits for a slot and runs the job in it, to the recorded end. `undecided` is a lock that is held until the start is
-    recorded or will not be."""
+def serve(line: socket.socket, host: Dict[str, Any], undecided: int) -> None:
+    """Runs what the worker gives, until that lets go. `undecided` is a lock that is held whenever a start may come: who takes the
+    place of a worker that was killed waits for it, and then knows what has a slot."""
     shield()
-    try:
-        plan = read_plan(run)
-        if plan is None:
-            _say(line, FAILED, "its plan is gone")
-            return
-        ensure_dir(run.output)
-        release, job = fork_job(run, plan)
+    for _ in range(_RUNS):
         told = line.recv(MOST)
         if not told:
-            os.close(release)  # taken back, or the worker is gone
             return
-        watch = _start(run, plan, (release, job), json.loads(told), line)
-    except (OSError, ValueError) as error:
-        number = getattr(error, "errno", None) or 0
-        _say(line, FAILED, "%d %s" % (number, getattr(error, "strerror", None) or error))
-        return
-    finally:
-        fcntl.flock(undecided, fcntl.LOCK_UN)
-        os.close(undecided)
+        run = RunDir(json.loads(told)["run"])
+        try:
+            watch = _stand_by(run, line)
+        except (OSError, ValueError) as error:
+            number = getattr(error, "errno", None) or 0
+            say(line, FAILED, "%d %s" % (number, getattr(error, "strerror", None) or error))
+            return  # with this process its claim ends
+        if watch is not None:
+            fcntl.flock(undecided, fcntl.LOCK_UN)
+            _watch(watch, line, host)
+            fcntl.flock(undecided, fcntl.LOCK_SH)
+        say(line, IDLE)
+
+
+def _stand_by(run: RunDir, line: socket.socket) -> Optional[Watch]:
+    """The watch of a job that was started; None when it was not."""
+    plan = read_plan(run)
+    if plan is None:
+        say(line, FAILED, "0 its plan is gone")
+        return None
+    ensure_dir(run.output)
+    release, job = fork_job(run, plan)
+    try:
+        told = line.recv(MOST)
+        given = json.loads(told) if told else {}
+        watch = _start(run, plan, (release, job), given, line) if "slot" in given else None
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.close(release)
+        raise
     if watch is None:
-        return
-    _say(line, BEGAN, repr(watch.record["started"]))
-    watch.host = host
-    watch.leave = lambda status: _leave(line, status)
-    watch.until_the_end(0)
+        with contextlib.suppress(OSError):
+            os.close(release)
+        os.waitpid(job, 0)
+    return watch
 
 
 def _start(
-    run: RunDir, plan: Dict[str, Any], forked: "tuple[int, int]", given: Dict[str, Any], line: socket.socket
+    run: RunDir, plan: Dict[str, Any], forked: "Tuple[int, int]", given: Dict[str, Any], line: socket.socket
 ) -> Optional[Watch]:
     release, job = forked
     generation = claim(run, durable=False)
-    if generation is None or os.path.lexists(run.held):
-        if generation is not None:
-            os.unlink(run.claim(generation))
-        os.close(release)
-        _say(line, HELD if generation is not None else ELSEWHERE)
+    if generation is None:
+        say(line, ELSEWHERE)
+        return None
+    if os.path.lexists(run.held):
+        os.unlink(run.claim(generation))
+        say(line, HELD)
         return None
     started = begin(run, plan, (release, job, generation), {**given, "queue": plan.get("queue")})
     if started is None:
-        _say(line, ELSEWHERE)
+        say(line, ELSEWHERE)
         return None
-    return Watch(run, plan, job, started)
+    say(line, BEGAN)
+    return _Watch(run, plan, job, started)
+
+
+class _Watch(Watch):
+    """As any other, but that it is not for one run only: TERM from somebody who means the run before is for nobody."""
+
+    def _forward(self, number: int) -> None:
+        if number != signal.SIGTERM or self._wish() is not None:
+            super()._forward(number)
+
+
+def _watch(watch: Watch, line: socket.socket, host: Dict[str, Any]) -> None:
+    """What follows the job gives way to what is started meanwhile."""
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    watch.host = host
+    watch.leave = lambda status: _leave(line, status)
+    watch.until_the_end(0)
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(0, policy, parameters)
 
 
 def _leave(line: socket.socket, status: int) -> None:
-    _say(line, OVER, str(128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)))
+    say(line, OVER, str(128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)))
     with contextlib.suppress(OSError):
-        os.nice(_NICE)
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
-def _say(line: socket.socket, word: str, more: str = "") -> None:
-    with contextlib.suppress(OSError):  # a worker that is gone will be followed by one that looks for itself
+def say(line: socket.socket, word: str, more: str = "") -> None:
+    """A word to the worker. One that is gone will be followed by one that looks for itself."""
+    with contextlib.suppress(OSError):
         line.send(("%s %s" % (word, more)).encode("utf-8", "replace")[:MOST])

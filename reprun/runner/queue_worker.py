@@ -43,6 +43,7 @@ class Worker:
     def __init__(self, home: Home, pipe: int) -> None:
         self.home = home
         self.pipe = pipe
+        self.paused = paused_file(home)
         self.table: Table = open_table(home, durable=False)
         self.stock = Stock(home)
         self.slots: List[Slot] = []
@@ -86,7 +87,7 @@ class Worker:
     def has_news(self) -> bool:
         """Whether something was entered since it last read."""
         try:
-            return self.stock.has_news(self.table) and not os.path.lexists(paused_file(self.home))
+            return self.stock.has_news(self.table) and not os.path.lexists(self.paused)
         except sqlite3.Error:
             return True
 
@@ -144,7 +145,7 @@ class Worker:
                 self.stock.give(live, start.slots, gpus, env)
 
     def _why_nothing(self) -> str:
-        if os.path.lexists(paused_file(self.home)):
+        if os.path.lexists(self.paused):
             return "the queue is paused"
         if self.stock.trouble_until > time.monotonic():
             return self.stock.trouble
@@ -160,7 +161,7 @@ class Worker:
 
     def _depth(self) -> int:
         """So many runs are held ready."""
-        return 0 if os.path.lexists(paused_file(self.home)) else len(self.slots) + min(len(self.slots), 4)
+        return 0 if os.path.lexists(self.paused) else len(self.slots) + min(len(self.slots), 4)
 
     def _held(self) -> Set[str]:
         return {gpu for one in self.stock.holding() for gpu in one.gpus}
@@ -174,10 +175,10 @@ class Worker:
     def _is_done(self) -> bool:
         if self.stock.lives and not self._is_paused_with_nothing_running():
             return False
-        return not len(self.stock.tasks) or os.path.lexists(paused_file(self.home))
+        return not len(self.stock.tasks) or os.path.lexists(self.paused)
 
     def _is_paused_with_nothing_running(self) -> bool:
-        return os.path.lexists(paused_file(self.home)) and all(one.phase == READY for one in self.stock.lives.values())
+        return os.path.lexists(self.paused) and all(one.phase == READY for one in self.stock.lives.values())
 
     def _read_slots(self) -> None:
         row = self.table.db.execute("SELECT value FROM meta WHERE key = 'slots'").fetchone()
@@ -217,25 +218,22 @@ class Worker:
         """Hears what there is to hear, and first of all whose slot is free."""
         poll = select.poll()
         poll.register(self.pipe, select.POLLIN)
-        found = {}
-        for live in self.stock.lives.values():
-            for fd in [live.line.fileno()] if live.line is not None else live.signs:
-                found[fd] = live
-                poll.register(fd, select.POLLIN)
+        found: Dict[int, Live] = {fd: live for live in self.stock.lives.values() for fd in live.signs}
+        for fd in (*self.stock.hands, *found):
+            poll.register(fd, select.POLLIN)
         try:
             ready = poll.poll(seconds * 1000)
         except InterruptedError:
             return
-        seen: List[Live] = []
         for fd, _ in ready:
             if fd == self.pipe:
                 self.is_poked = True
                 with contextlib.suppress(BlockingIOError):
                     os.read(self.pipe, 1 << 16)
-            elif found[fd] not in seen:
-                seen.append(found[fd])
-        for live in seen:
-            self.stock.hear(live)
+            elif fd in self.stock.hands:
+                self.stock.hear(self.stock.hands[fd])
+            elif fd in found[fd].signs:
+                self.stock.look_at_found(found[fd])
         self.stock.look_at_unseen()
         self._start()
         self.stock.settle()

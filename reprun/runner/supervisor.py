@@ -156,9 +156,10 @@ class Watch:
         asked = ask_gpus()
         host = dict(self.host) or host_facts()
         status, usage = self._wait()
+        ended = time.time()
         if not self.stopped_by:
             self.leave(status)
-        self._record_exit(status, usage)
+        self._record_exit(status, usage, ended)
         if self.stopped_by:
             self._end_the_rest()
             self.leave(0)
@@ -240,10 +241,9 @@ class Watch:
         self.stopped_by = "KILL"
         kill_group(self.job, self.run.run_id)
 
-    def _record_exit(self, status: int, usage: Any) -> None:
+    def _record_exit(self, status: int, usage: Any, ended: float) -> None:
         """The exit status first, by itself and durable: the rest takes time, and this is what must not be lost."""
         code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
-        ended = time.time()
         self.record.update(
             state="stopped" if self.stopped_by else "finished" if code == 0 else "failed",
             exit_code=128 - code if code < 0 else code,
