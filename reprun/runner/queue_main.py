@@ -71,6 +71,8 @@ def _work(home: Home, worker: Worker) -> None:
 
 def _load() -> None:
     """What supervisors import when a job is over is imported here, once for all of them."""
+    import ctypes  # noqa: F401
+
     import reprun.runner.collect
     import reprun.runner.facts
     import reprun.runner.limits

@@ -7,7 +7,7 @@ import json
 import os
 import time
 
-from reprun.runner.facts import host_facts
+from reprun.runner.facts import ask_gpus, host_facts, read_gpus
 from reprun.runner.paths import Home
 from reprun.runner.queue_db import Table
 from reprun.runner.queue_ends import Alike, record_end
@@ -47,7 +47,7 @@ class Stock:
         self._alike = Alike()
         self._failures: Dict[str, int] = {}
         self._places: Dict[str, Tuple[float, float]] = {}  # priority and rank of those at hand
-        self._host = host_facts()
+        self._host = {**host_facts(), "gpus": read_gpus(ask_gpus())}
         self._undecided = os.path.join(home.queue(), "undecided.lock")
 
     # what there is

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MOST = 1 << 16  # bytes of what is told at once
 BEGAN, OVER, ELSEWHERE, HELD, FAILED, IDLE = "began", "over", "elsewhere", "held", "failed", "idle"
+_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 _RUNS = 100  # after so many a fresh one does better
 
 
@@ -33,6 +34,7 @@ def serve(line: socket.socket, host: Dict[str, Any], undecided: int) -> None:
     """Runs what the worker gives, until that lets go. `undecided` is a lock that is held whenever a start may come: who takes the
     place of a worker that was killed waits for it, and then knows what has a slot."""
     shield()
+    _Watch.adopts = adopt()
     for _ in range(_RUNS):
         told = line.recv(MOST)
         if not told:
@@ -97,25 +99,51 @@ def _start(
 class _Watch(Watch):
     """As any other, but that it is not for one run only: TERM from somebody who means the run before is for nobody."""
 
+    adopts = False
+
     def _forward(self, number: int) -> None:
         if number != signal.SIGTERM or self._wish() is not None:
             super()._forward(number)
 
+    def left_behind(self) -> int:
+        """What a job leaves behind becomes a child of this process, see `adopt`: without children nobody has to be looked for."""
+        if not self.adopts:
+            return super().left_behind()
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG)
+                if found is None:
+                    return super().left_behind()
+        return 0
+
+
+def adopt() -> bool:
+    """Lets orphans among the descendants of this process become its children; False where that cannot be."""
+    import ctypes
+
+    try:
+        return bool(ctypes.CDLL(None, use_errno=True).prctl(_SUBREAPER, 1, 0, 0, 0) == 0)
+    except (OSError, AttributeError):
+        return False
+
 
 def _watch(watch: Watch, line: socket.socket, host: Dict[str, Any]) -> None:
-    """What follows the job gives way to what is started meanwhile."""
-    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
     watch.host = host
     watch.leave = lambda status: _leave(line, status)
     watch.until_the_end(0)
-    with contextlib.suppress(OSError):
-        os.sched_setscheduler(0, policy, parameters)
+    _give_way(os.SCHED_BATCH, os.SCHED_OTHER)
 
 
 def _leave(line: socket.socket, status: int) -> None:
     say(line, OVER, str(128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)))
+    _give_way(os.SCHED_OTHER, os.SCHED_BATCH)
+
+
+def _give_way(before: int, after: int) -> None:
+    """What follows a job gives way to what is started meanwhile, unless somebody has given this process another rank."""
     with contextlib.suppress(OSError):
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        if os.sched_getscheduler(0) == before:
+            os.sched_setscheduler(0, after, os.sched_param(0))
 
 
 def say(line: socket.socket, word: str, more: str = "") -> None:

@@ -153,7 +153,7 @@ class Watch:
         """Blocks until the job is over and its outcome is on disk; returns the job's exit status."""
         from reprun.runner.facts import ask_gpus, host_facts, read_gpus
 
-        asked = ask_gpus()
+        asked = None if self.host else ask_gpus()
         host = dict(self.host) or host_facts()
         status, usage = self._wait()
         ended = time.time()
@@ -163,7 +163,8 @@ class Watch:
         if self.stopped_by:
             self._end_the_rest()
             self.leave(0)
-        host["gpus"] = read_gpus(asked)
+        if not self.host:
+            host["gpus"] = read_gpus(asked)
         self._finish(host)
         if viewer:
             time.sleep(0.4)  # lets an attached person see the last lines
@@ -256,12 +257,17 @@ class Watch:
         )
         persist(lambda: write_json(self.run.started, self.record))
 
+    def left_behind(self) -> int:
+        """How many processes of the job are still there."""
+        from reprun.runner.processes import strays
+
+        return len(strays(self.run.run_id))
+
     def _finish(self, host: Dict[str, Any]) -> None:
         from reprun.runner.collect import collect
-        from reprun.runner.processes import strays
         from reprun.runner.publish import publish
 
-        outcome = {**self.record, "ended": time.time(), "host": host, "left_behind": len(strays(self.run.run_id))}
+        outcome = {**self.record, "ended": time.time(), "host": host, "left_behind": self.left_behind()}
         outcome.update(collect(self.run, self.plan))
         outcome["ended"] = time.time()
         for name in ("runner", "queue"):
