@@ -150,7 +150,7 @@ class Stock:
         self._places[run_id] = (priority, rank)
         if state["state"] == "running":
             live = self.lives[run_id] = find_running(run, entry, state["record"])
-            if "exit_code" in live.started:
+            if live.is_over():
                 live.phase = ENDING
             self.tasks.drop(run_id)
         elif state["state"] in FINAL:

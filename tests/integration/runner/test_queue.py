@@ -240,14 +240,18 @@ def test_a_worker_that_was_killed_is_followed_by_one_that_finds_its_runs(lab: Qu
     assert lab.state(first) == "running"
     (tmp_path / "go2").touch()
     lab.outcome(second)  # its supervisor goes on by itself
-    third, fourth = lab.put(*say("third")), lab.put(*say("fourth"))
-    lab.await_all([third, fourth])
-    assert lab.lines()[2:] == ["third", "fourth"] and lab.entry(first)["state"] == "running"
+    lab.do("pause")
+    others = [lab.put("true") for _ in range(4)]
+    lab.do("resume")
+    lab.await_all(others)
+    assert lab.state(first) == "running" and lab.entry(first)["state"] == "running"
+    assert lab.outcome(second)["slot"]["name"] != json.loads(Path(lab.run(first).started).read_text())["slot"]["name"]
+    assert {lab.outcome(one)["slot"]["name"] for one in others} == {lab.outcome(second)["slot"]["name"]}
     assert [one["run_id"] for one in lab.do("ls")["slots"] if one["run_id"]] == [first]
     (tmp_path / "go").touch()
     lab.await_all([first])
     lab.await_worker_end()
-    assert [lab.entry(one)["state"] for one in (first, second, third, fourth)] == ["done"] * 4
+    assert [lab.entry(one)["state"] for one in (first, second, *others)] == ["done"] * 6
 
 
 def test_a_killed_supervisor_keeps_its_slot_until_its_job_ends(lab: QueueLab, tmp_path: Path) -> None:
