@@ -9,7 +9,7 @@ import time
 from reprun.runner.errors import RunnerError
 from reprun.runner.files import ensure_dir, read_json
 from reprun.runner.identity import is_alive, same_boot
-from reprun.runner.paths import Home, check_socket
+from reprun.runner.paths import Home, check_socket, own_runner
 from reprun.runner.process import run as run_process
 
 TYPE_CHECKING = False
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, List
 
 SESSION = "reprun-worker"
-NEWS = b"n"
+NEWS, LEAVE = b"n", b"l"
 _SECONDS = 10.0  # in which a worker that was started has to listen
 
 
@@ -31,14 +31,14 @@ def paused_file(home: Home) -> str:
     return os.path.join(home.queue(), "paused")
 
 
-def poke(home: Home) -> bool:
+def poke(home: Home, what: bytes = NEWS) -> bool:
     """Tells the worker that something is new; False where none listens."""
     try:
         fd = os.open(pipe_of(home), os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return False
     try:
-        os.write(fd, NEWS)
+        os.write(fd, what)
     except BlockingIOError:
         pass  # it has not even read what others said
     except OSError:
@@ -59,11 +59,17 @@ def find_worker(home: Home) -> Dict[str, Any]:
 
 def wake(home: Home) -> bool:
     """Sees to it that a worker knows of what is new, unless nothing may start; True when one listens."""
+    until = time.monotonic() + _SECONDS
+    found = find_worker(home)
+    if found and found.get("runner") != own_runner():
+        # Plans are made for the runner that comes with them. What runs goes on, and the next worker finds it.
+        poke(home, LEAVE)
+        while is_alive(found["process"]) and time.monotonic() < until:
+            time.sleep(0.005)
     if poke(home):
         return True
     if os.path.lexists(paused_file(home)):
         return False
-    until = time.monotonic() + _SECONDS
     _start(home)
     while not poke(home):
         if time.monotonic() > until:

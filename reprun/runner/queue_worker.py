@@ -22,7 +22,7 @@ from reprun.runner.queue_lives import ENDING, READY, Live
 from reprun.runner.queue_policy import NONE, Choice, Running, choose
 from reprun.runner.queue_slots import find_slots, machine_of, usual_slots, variables, write_slots
 from reprun.runner.queue_stock import Stock
-from reprun.runner.queue_wake import paused_file
+from reprun.runner.queue_wake import LEAVE, paused_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Worker:
         self.free_since: Dict[str, float] = {}
         self.looked = time.monotonic()
         self.busy_at = time.monotonic()
-        self.is_poked = True
+        self.is_poked, self.is_leaving = True, False
         self.choice: Optional[Choice] = None
 
     def begin(self) -> None:
@@ -69,8 +69,8 @@ class Worker:
             self.foreign.first(self._held())
 
     def work(self) -> None:
-        """Until nothing is left."""
-        while True:
+        """Until nothing is left, or another worker is to take the place of this one."""
+        while not self.is_leaving:
             try:
                 more = self._step()
                 if more or not self._is_done():
@@ -86,6 +86,8 @@ class Worker:
 
     def has_news(self) -> bool:
         """Whether something was entered since it last read."""
+        if self.is_leaving:
+            return False
         try:
             return self.stock.has_news(self.table) and not os.path.lexists(self.paused)
         except sqlite3.Error:
@@ -229,7 +231,7 @@ class Worker:
             if fd == self.pipe:
                 self.is_poked = True
                 with contextlib.suppress(BlockingIOError):
-                    os.read(self.pipe, 1 << 16)
+                    self.is_leaving = self.is_leaving or LEAVE in os.read(self.pipe, 1 << 16)
             elif fd in self.stock.hands:
                 self.stock.hear(self.stock.hands[fd])
             elif fd in found[fd].signs:

@@ -274,3 +274,17 @@ def test_many_at_once(lab: QueueLab) -> None:
     assert answer["queued"] == [one["run_id"] for one in requests] and answer["states"] == {}
     lab.await_all(answer["queued"])
     assert set(lab.put_many(requests)["states"]) == set(answer["queued"])
+
+
+def test_a_worker_of_another_version_makes_room(lab: QueueLab, tmp_path: Path) -> None:
+    first = lab.put(*gate(tmp_path / "go", "first"))
+    until(lambda: lab.lines() == ["first"], "the first has begun")
+    known = Path(lab.home.queue(), "worker.json")
+    before = json.loads(known.read_text())
+    known.write_text(json.dumps({**before, "runner": "/another/one"}))
+    second = lab.put(*say("second"))
+    assert until(lambda: known.exists() and json.loads(known.read_text()), "there is another")["process"] != before["process"]
+    assert lab.state(first) == "running" and lab.state(second) == "queued"
+    (tmp_path / "go").touch()
+    lab.await_all([first, second])
+    assert lab.lines() == ["first", "second"] and lab.state(first) == "finished"
