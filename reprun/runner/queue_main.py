@@ -35,11 +35,8 @@ def work(root: str) -> int:
         return 0
     _await_undecided(home)
     log("the worker begins, process %d" % os.getpid())
-    pipe = _listen(home)
     try:
-        write_json(os.path.join(home.queue(), "worker.json"), {**here(), "process": own(), "runner": own_runner()}, durable=False)
-        worker = _make(home, pipe)
-        _work(home, worker)
+        _work(home, _make(home))
     finally:
         with contextlib.suppress(OSError):
             os.unlink(os.path.join(home.queue(), "worker.json"))
@@ -80,10 +77,14 @@ def _load() -> None:
     import reprun.runner.publish  # noqa: F401
 
 
-def _make(home: Home, pipe: int) -> Worker:
+def _make(home: Home) -> Worker:
     """Full disks pass, and damage can be mended."""
+    pipe = -1
     while True:
         try:
+            pipe = _listen(home) if pipe < 0 else pipe
+            known = {**here(), "process": own(), "runner": own_runner()}
+            write_json(os.path.join(home.queue(), "worker.json"), known, durable=False)
             worker = Worker(home, pipe)
             worker.begin()
             return worker
