@@ -242,13 +242,13 @@ class Worker:
 
     def _mend(self, error: sqlite3.Error) -> None:
         """A full disk passes; a damaged database is set aside, and made anew from the run folders."""
-        log("the queue cannot be written: %s" % error)
         if not is_damage(error) and not self.table.is_replaced():
             with contextlib.suppress(sqlite3.Error):
                 self.table.db.execute("ROLLBACK")
             self.stock.set_trouble("the queue cannot be written: %s" % error, _TROUBLE)
             self._wait(1.0)
             return
+        log("the queue is damaged, or was replaced: %s" % error)
         self.table.close()
         aside = set_aside(self.home)
         if aside:
