@@ -47,7 +47,7 @@ def work(root: str) -> int:
 
 def _work(home: Home, worker: Worker) -> None:
     """Who enters a run and finds nobody listening starts a worker; so after this one has stopped listening it looks once more."""
-    worker.stock.note("worker begins")
+    worker.stock.ledger.note("worker begins")
     _load()
     gc.collect()
     gc.disable()
@@ -62,7 +62,7 @@ def _work(home: Home, worker: Worker) -> None:
             break
         worker.pipe = _listen(home)
         worker.is_poked = True
-    worker.stock.note("worker ends")
+    worker.stock.ledger.note("worker ends")
     worker.end()
 
 

@@ -1,81 +1,45 @@
-"""What a worker has: the tasks that wait, the runs at hand, and what is still to be written of both."""
+"""What a worker learns: from the table, from its supervisors, from the folders of runs that another worker has started."""
 
 from __future__ import annotations
 
 import errno
 import json
-import os
 import time
 
-from reprun.runner.facts import ask_gpus, host_facts, read_gpus
 from reprun.runner.paths import Home
 from reprun.runner.queue_db import Table
 from reprun.runner.queue_ends import Alike, record_end
-from reprun.runner.queue_hands import Hand, fork_hand
+from reprun.runner.queue_hands import Hand
 from reprun.runner.queue_hold import cancel, hold
 from reprun.runner.queue_lives import ENDING, READY, RUNNING, Live, find_running
+from reprun.runner.queue_ready import Ready
 from reprun.runner.queue_rebuild import read_held
 from reprun.runner.queue_supervisor import BEGAN, FAILED, IDLE, OVER
-from reprun.runner.queue_tasks import FINAL, Tasks
+from reprun.runner.queue_tasks import FINAL
 from reprun.runner.state import find_state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
-
-    from reprun.runner.queue_policy import Task
+    from typing import Any, Dict, List, Optional, Tuple
 
 _CHUNK = 200  # rows that are read at once: a slot may become free meanwhile
 _MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE)
 _TRIES = 3  # starts of one run that may fail for reasons of its own before it is held
 _PAUSE = 5.0
+_KEPT = 30 * 86400.0  # seconds for which events are kept
 
 
-class Stock:
-    """See above. What is to be written is kept until it could be."""
+class Stock(Ready):
+    """Those that are ready, and what is read of the table and heard of the supervisors."""
 
     def __init__(self, home: Home) -> None:
-        self.home = home
-        self.tasks = Tasks(home)
-        self.lives: Dict[str, Live] = {}
-        self.trouble, self.trouble_until = "", 0.0
+        super().__init__(home)
         self._seen = 0
-        self._todo: List[Callable[[Table], Any]] = []
-        self.hands: Dict[int, Hand] = {}  # by descriptor
         self._leaving: List[Hand] = []  # those whose process is just going
         self._settling: List[Live] = []
         self._alike = Alike()
         self._failures: Dict[str, int] = {}
         self._places: Dict[str, Tuple[float, float]] = {}  # priority and rank of those at hand
-        self._host = {**host_facts(), "gpus": read_gpus(ask_gpus())}
-        self._undecided = os.path.join(home.queue(), "undecided.lock")
-
-    # what there is
-
-    def holding(self) -> List[Live]:
-        """The runs that have slots."""
-        return [one for one in self.lives.values() if one.holds]
-
-    def count(self, phase: str) -> int:
-        """How many are in a phase."""
-        return sum(one.phase == phase for one in self.lives.values())
-
-    def has_tasks(self) -> bool:
-        """Whether something could start as far as other runs are concerned."""
-        return len(self.tasks) > self.tasks.waiting or self.count(READY) > 0
-
-    def is_blind(self) -> bool:
-        """Whether a run must be looked at, for nothing tells of its end."""
-        return any(one.is_unseen() for one in self.lives.values())
-
-    def look_at_unseen(self) -> None:
-        """Looks at those."""
-        for live in [one for one in self.lives.values() if one.is_unseen()]:
-            self.look_at_found(live)
-
-    def line(self) -> Iterator[Task]:
-        """All that may start, in order: those that are held ready stay where they were."""
-        return iter(self.tasks)
 
     # reading
 
@@ -88,14 +52,16 @@ class Stock:
             "SELECT DISTINCT project, sweep FROM entries WHERE signature <> '' AND sweep <> ''"
         ):
             self._alike.load(table, project, sweep)
+        old = time.time() - _KEPT
+        self.ledger.add(lambda table: table.db.execute("DELETE FROM events WHERE time < ?", (old,)))
         for row in table.rows("state = 'taken'"):
             self._look_at(str(row["run_id"]), json.loads(row["entry"]), float(row["priority"]), float(row["rank"]))
-        self.write(table)
+        self.ledger.write(table)
 
     def start_anew(self) -> None:
         """Reads everything again, from another database."""
         self._seen = 0
-        self._todo = []
+        self.ledger.clear()
         for live in self.lives.values():
             live.is_written = False
             self._mark(live)
@@ -157,97 +123,18 @@ class Stock:
             self._record_end(Live(run, entry, ENDING), state)
         elif state["state"] == "queued" and read_held(run) is not None:
             self.tasks.drop(run_id)
-            self._set(run_id, "held", state["reason"])
-        elif state["state"] in ("queued", "starting"):
+            self.ledger.set(run_id, "held", state["reason"])
+        elif state["state"] == "starting":  # somebody has its claim, for a moment as a rule
+            live = self.lives[run_id] = Live(run, entry, ENDING)
+            live.is_found = True
+            self.tasks.drop(run_id)
+        elif state["state"] == "queued":
             self.tasks.put_back(run_id, entry, priority, rank)
-            self._set(run_id, "queued", "")
-            self.note("queued again", run_id, why="it had not begun")
+            self.ledger.set(run_id, "queued", "")
+            self.ledger.note("queued again", run_id, why="it had not begun")
         else:
             self.tasks.drop(run_id)
-            self._set(run_id, "held", "it %s" % ("is " + state["state"] + ": " + state["reason"]))
-
-    # starting
-
-    def make_ready(self, depth: int, parted: List[int]) -> bool:
-        """Forks the next supervisor ahead, one at a time; True when another is wanted."""
-        if self.trouble_until > time.monotonic():
-            return False
-        missing = []
-        for number, task in enumerate(self.tasks):
-            if number >= depth:
-                break
-            if task.run_id not in self.lives and task.not_before <= time.time():
-                missing.append(task.run_id)
-        if missing:
-            self._fork(missing[0], parted)
-        if self.count(READY) > 2 * depth + 4:
-            self._trim(depth)
-        return len(missing) > 1
-
-    def get_ready(self, run_id: str, table: Table, parted: List[int]) -> Optional[Live]:
-        """The supervisor of a run that is to start now; None when it cannot."""
-        live = self.lives.get(run_id) or self._fork(run_id, parted)
-        if not live.is_written:
-            self.write(table)
-        return live if live.is_written and live.phase == READY else None
-
-    def give(self, live: Live, slots: Tuple[str, ...], gpus: Tuple[str, ...], env: Dict[str, str]) -> None:
-        """Opens the gate."""
-        if live.give(slots, gpus, env):
-            self.tasks.drop(live.run.run_id)
-
-    def _fork(self, run_id: str, parted: List[int]) -> Live:
-        live = Live(self.home.run(run_id), self.tasks.entries[run_id], READY)
-        told = {"run": live.run.path}
-        hand = next((one for one in self.hands.values() if one.is_idle and one.tell(told)), None)
-        if hand is None:
-            hand = fork_hand(self._host, self._undecided, [*parted, *self.hands])
-            self.hands[hand.line.fileno()] = hand
-            hand.tell(told)
-        hand.is_idle, hand.live, live.hand = False, live, hand
-        self.lives[run_id] = live
-        self._mark(live)
-        return live
-
-    def _mark(self, live: Live) -> None:
-        def mark(table: Table) -> Callable[[], None]:
-            sql = "UPDATE entries SET state = 'taken', reason = '' WHERE run_id = ? AND state IN ('queued', 'taken')"
-            found = table.db.execute(sql, (live.run.run_id,)).rowcount
-            return lambda: self._marked(live, found > 0)
-
-        self._todo.append(mark)
-
-    def _marked(self, live: Live, is_there: bool) -> None:
-        """It may start now; or it was held or removed, and must not."""
-        live.is_written = is_there
-        if not is_there and live.phase == READY:
-            self._take_back(live.run.run_id)
-            self.tasks.drop(live.run.run_id)
-
-    def _trim(self, depth: int) -> None:
-        """Lets go of those that are no longer among the next."""
-        near = {task.run_id for number, task in enumerate(self.tasks) if number < depth}
-        for run_id in [one for one, live in self.lives.items() if live.phase == READY and one not in near]:
-            self._take_back(run_id)
-            self._set(run_id, "queued", "")
-
-    def _take_back(self, run_id: str) -> None:
-        live = self.lives.get(run_id)
-        if live is not None and live.phase == READY:
-            if live.hand is not None:
-                live.hand.tell({})
-                live.hand.live = None
-                live.hand = None
-            del self.lives[run_id]
-
-    def let_go(self) -> None:
-        """Takes all back that have not begun."""
-        for run_id in [one for one, live in self.lives.items() if live.phase == READY]:
-            self._take_back(run_id)
-            self._set(run_id, "queued", "")
-        for hand in self.hands.values():
-            hand.line.close()
-        self.hands = {}
+            self.ledger.set(run_id, "held", "it %s" % ("is " + state["state"] + ": " + state["reason"]))
 
     # hearing
 
@@ -285,18 +172,23 @@ class Stock:
         if live.is_gone():
             self._settling.append(live)
 
+    def look_at_unseen(self) -> None:
+        """Looks at those."""
+        for live in [one for one in self.lives.values() if one.is_unseen()]:
+            self.look_at_found(live)
+
     def _over(self, live: Live) -> None:
         live.phase = ENDING
         run_id, now = live.run.run_id, time.time()
-        self._todo.append(lambda table: table.db.execute("UPDATE entries SET ended = ? WHERE run_id = ?", (now, run_id)))
-        self.note("over", run_id, "+".join(live.slots))
+        self.ledger.add(lambda table: table.db.execute("UPDATE entries SET ended = ? WHERE run_id = ?", (now, run_id)))
+        self.ledger.note("over", run_id, "+".join(live.slots))
 
     def _began(self, live: Live) -> None:
         slot, run_id, now = "+".join(live.slots), live.run.run_id, time.time()
-        self._todo.append(
+        self.ledger.add(
             lambda table: table.db.execute("UPDATE entries SET slot = ?, began = ? WHERE run_id = ?", (slot, now, run_id))
         )
-        self.note("began", run_id, slot, ", ".join(live.gpus))
+        self.ledger.note("began", run_id, slot, ", ".join(live.gpus))
 
     def _failed(self, live: Live, said: str) -> None:
         number, _, text = said.partition(" ")
@@ -306,14 +198,6 @@ class Stock:
         count = self._failures[live.run.run_id] = self._failures.get(live.run.run_id, 0) + 1
         if count >= _TRIES:
             self._hold(live.run.run_id, "it could not be started: %s" % text)
-
-    def set_trouble(self, why: str, seconds: float) -> None:
-        """Nothing starts for a while, and it is said why."""
-        from reprun.runner.queue_worker import log
-
-        if self.trouble_until <= time.monotonic():
-            log(why)
-        self.trouble, self.trouble_until = why, time.monotonic() + seconds
 
     def settle(self) -> None:
         """What follows the ends: it is no longer urgent."""
@@ -331,7 +215,7 @@ class Stock:
             priority, rank = self._places.get(run_id, (float(live.entry["priority"]), time.time()))
             self._count_death(live, state["state"])
             if live.phase == READY and state["state"] == "queued" and read_held(live.run) is None:
-                self._set(run_id, "queued", "")
+                self.ledger.set(run_id, "queued", "")
                 if run_id not in self.tasks.entries:
                     self.tasks.put_back(run_id, live.entry, priority, rank)
                 continue
@@ -353,7 +237,7 @@ class Stock:
         self._failures.pop(run_id, None)
         self._places.pop(run_id, None)
 
-        self._todo.append(lambda table: record_end(table, live.run, live.entry, state, slot))
+        self.ledger.add(lambda table: record_end(table, live.run, live.entry, state, slot))
         self._count_alike(live, state)
         for one, why in list(self.tasks.ended(run_id)):
             self._drop(one, why)
@@ -378,40 +262,21 @@ class Stock:
             return
         self._take_back(run_id)
         self.tasks.drop(run_id)
-        self._set(run_id, "held", why)
-        self.note("held", run_id, why=why)
+        self.ledger.set(run_id, "held", why)
+        self.ledger.note("held", run_id, why=why)
 
     def _drop(self, run_id: str, why: str) -> None:
-        """Ends a run that can never start."""
-        self.tasks.drop(run_id)
-        self._take_back(run_id)
-        state = cancel(self.home.run(run_id), why, durable=False)
-        if state["state"] == "canceled":
-            self._set(run_id, "dropped", why)
-            self.note("dropped", run_id, why=why)
-        for one, reason in list(self.tasks.ended(run_id)):
-            self._drop(one, reason)
-
-    def _set(self, run_id: str, state: str, reason: str) -> None:
-        sql = "UPDATE entries SET state = ?, reason = ? WHERE run_id = ? AND state IN ('queued', 'held', 'taken')"
-        if state == "queued":
-            sql = sql.replace("'held', ", "")  # what somebody holds meanwhile stays so
-        self._todo.append(lambda table: table.db.execute(sql, (state, reason, run_id)))
-
-    def note(self, what: str, run_id: str = "", slot: str = "", why: str = "") -> None:
-        """An event, with the time that it is now."""
-        values = (time.time(), run_id, slot, what, why)
-        sql = "INSERT INTO events (time, run_id, slot, what, why) VALUES (?, ?, ?, ?, ?)"
-        self._todo.append(lambda table: table.db.execute(sql, values))
-
-    def write(self, table: Table) -> None:
-        """Writes what is to be written; what could not be is kept."""
-        if not self._todo:
-            return
-        todo = list(self._todo)
-        with table.writing():
-            after = [act(table) for act in todo]
-        del self._todo[: len(todo)]
-        for then in after:
-            if callable(then):
-                then()
+        """Ends a run that can never start, and those that can not for that."""
+        left = [(run_id, why)]
+        while left:
+            one, reason = left.pop()
+            live = self.lives.get(one)
+            if live is not None and live.phase != READY:
+                continue
+            state = cancel(self.home.run(one), reason, durable=False)
+            self._take_back(one)
+            self.tasks.drop(one)
+            if state["state"] == "canceled":
+                self.ledger.set(one, "dropped", reason)
+                self.ledger.note("dropped", one, why=reason)
+            left += self.tasks.ended(one)

@@ -80,9 +80,9 @@ class Worker:
                 self._wait(0.0 if more else self._pause())
             except sqlite3.DatabaseError as error:
                 self._mend(error)
-            except RunnerError as error:
-                log("%s" % error.message)
-                time.sleep(_TROUBLE)
+            except (RunnerError, OSError) as error:  # a full disk, no more processes
+                self.stock.set_trouble("%s" % error, _TROUBLE)
+                self._rest()
 
     def has_news(self) -> bool:
         """Whether something was entered since it last read."""
@@ -97,7 +97,7 @@ class Worker:
         """Lets go of what has not begun."""
         self.stock.let_go()
         with contextlib.suppress(sqlite3.Error):
-            self.stock.write(self.table)
+            self.stock.ledger.write(self.table)
         self.table.close()
 
     def _step(self) -> bool:
@@ -114,13 +114,13 @@ class Worker:
             self.looked = time.monotonic()
             self.is_poked = True  # a poke may have been lost with a full pipe
             self.stock.look()
-        self.stock.write(self.table)
+        self.stock.ledger.write(self.table)
         self._start()
         more = self.stock.make_ready(self._depth(), self._slot_fds()) or more
         if self._uses_gpus() and self.foreign.look(self._held()):
             more = True
         self._note_idle()
-        self.stock.write(self.table)
+        self.stock.ledger.write(self.table)
         return more
 
     def _start(self) -> None:
@@ -199,7 +199,7 @@ class Worker:
             why = self.why.get(name, "")
             if why and now - since >= _IDLE and self.noted.get(name) != why:
                 self.noted[name] = why
-                self.stock.note("idle", "", name, why)
+                self.stock.ledger.note("idle", "", name, why)
 
     def _pause(self) -> float:
         """How long nothing happens by itself."""
@@ -240,13 +240,20 @@ class Worker:
         self._start()
         self.stock.settle()
 
+    def _rest(self) -> None:
+        """Waits a while, and hears what there is to hear."""
+        try:
+            self._wait(1.0)
+        except (RunnerError, OSError, sqlite3.Error):
+            time.sleep(1.0)
+
     def _mend(self, error: sqlite3.Error) -> None:
         """A full disk passes; a damaged database is set aside, and made anew from the run folders."""
         if not is_damage(error) and not self.table.is_replaced():
             with contextlib.suppress(sqlite3.Error):
                 self.table.db.execute("ROLLBACK")
             self.stock.set_trouble("the queue cannot be written: %s" % error, _TROUBLE)
-            self._wait(1.0)
+            self._rest()
             return
         log("the queue is damaged, or was replaced: %s" % error)
         self.table.close()
