@@ -15,6 +15,7 @@ from supervisor_lab import make_tree, sh
 
 from reprun.runner.errors import RunnerError
 from reprun.runner.identity import is_alive
+from reprun.runner.queue_db import opened
 
 
 @pytest.fixture
@@ -288,3 +289,34 @@ def test_a_worker_of_another_version_makes_room(lab: QueueLab, tmp_path: Path) -
     (tmp_path / "go").touch()
     lab.await_all([first, second])
     assert lab.lines() == ["first", "second"] and lab.state(first) == "finished"
+
+
+def test_after_a_reboot_what_never_ran_is_queued_again_and_the_rest_is_what_its_folder_says(lab: QueueLab) -> None:
+    lab.do("pause")
+    fresh, begun = lab.put(*say("fresh")), lab.put(*say("begun"))
+    with opened(lab.home) as table, table.writing() as db:
+        db.execute("UPDATE entries SET state = 'taken'")
+    started = {
+        "state": "running",
+        "started": 1.0,
+        "boot_id": "another",
+        "hostname": os.uname().nodename,
+        "slot": {"names": ["cpu0"]},
+    }
+    Path(lab.run(begun).started).write_text(json.dumps(started))
+    lab.do("resume")
+    lab.await_all([fresh, begun])
+    lab.await_worker_end()
+    assert lab.lines() == ["fresh"] and lab.words(begun) == ("lost", "host rebooted")
+    assert [(lab.entry(one)["state"], lab.entry(one)["reason"]) for one in (fresh, begun)] == [
+        ("done", "finished"), ("done", "lost (host rebooted)")
+    ]  # fmt: skip
+
+
+def test_removing_what_is_spare_leaves_queued_runs_alone(lab: QueueLab) -> None:
+    lab.do("pause")
+    run = lab.put(*say("kept"))
+    found = lab.ask("survey", key="project", keep=0)
+    assert found["worktrees"] == [] and found["unstarted"] == [] and found["in_use"] == 1
+    removed = lab.ask("remove", key="project", runs=[run], worktrees=[Path(lab.tree["path"]).name])["removed"]
+    assert removed == [] and lab.state(run) == "queued"
