@@ -7,12 +7,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sqlite3
 import time
 
 from reprun.runner.errors import RunnerError
 from reprun.runner.files import ensure_dir, locked
 from reprun.runner.paths import Home, is_on_network
+
+try:
+    import sqlite3
+except ImportError:  # a Python that was built without it
+    raise RunnerError(
+        "tool", "Python on this host has no sqlite3, which the queue needs", "apt-get install libsqlite3-0"
+    ) from None
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
