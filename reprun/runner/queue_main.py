@@ -132,7 +132,10 @@ def _listen(home: Home) -> int:
 
 
 def _open_log(path: str) -> None:
-    """What it says goes to worker.log; the one before is kept."""
+    """What it says goes to worker.log; the one before is kept. The terminal stays open, for with it the session would go."""
+    pane = os.dup(1)
+    with contextlib.suppress(OSError):
+        os.write(pane, ("the worker of the queue; what it does: reprun queue ls; its log: %s\n" % path).encode())
     with contextlib.suppress(OSError):
         if os.stat(path).st_size > _MOST_LOG:
             os.replace(path, path + ".1")

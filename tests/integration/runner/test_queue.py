@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -320,3 +321,15 @@ def test_removing_what_is_spare_leaves_queued_runs_alone(lab: QueueLab) -> None:
     assert found["worktrees"] == [] and found["unstarted"] == [] and found["in_use"] == 1
     removed = lab.ask("remove", key="project", runs=[run], worktrees=[Path(lab.tree["path"]).name])["removed"]
     assert removed == [] and lab.state(run) == "queued"
+
+
+def test_a_worker_lives_in_a_session_of_tmux_and_longer(lab: QueueLab, tmp_path: Path) -> None:
+    tmux = ["tmux", "-S", lab.home.socket(), "-f", "/dev/null"]
+    first, second = lab.put(*gate(tmp_path / "go", "first")), lab.put(*say("second"))
+    until(lambda: lab.lines() == ["first"], "the first has begun")
+    assert subprocess.run([*tmux, "has-session", "-t", "=reprun-worker"], capture_output=True, check=False).returncode == 0
+    subprocess.run([*tmux, "kill-server"], check=True)
+    until(lambda: subprocess.run([*tmux, "ls"], capture_output=True, check=False).returncode, "the server is gone")
+    (tmp_path / "go").touch()
+    lab.await_all([first, second])
+    assert lab.lines() == ["first", "second"] and lab.state(first) == "finished"
