@@ -1,7 +1,7 @@
 # Everything here works on a fresh Debian or Ubuntu that has Python 3.11 or newer and make.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench crash kills env-kills setup clean
+.PHONY: help demo test lint bench crash kills env-kills chaos setup clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -35,6 +35,9 @@ kills: setup ## 1,000 launches killed at random instants (ARGS="200 --seed 7")
 
 env-kills: setup ## launches killed at random instants while their environment is made (ARGS="50 --seed 7")
 	@$(BIN)/python tests/env_kills.py $(or $(ARGS),200)
+
+chaos: setup ## 500 queued tasks, and 10 minutes of kills of everybody (ARGS="60 20 --seed 7")
+	@$(BIN)/python tests/queue_chaos.py $(or $(ARGS),500 600)
 
 setup: ## what the tests need: system packages, .venv, Python packages
 	@scripts/setup.sh dev

@@ -7,13 +7,13 @@ import os
 import sys
 from collections.abc import Iterator
 
-from bench import answers, asking, environments, far, launching, preflight, storage
+from bench import answers, asking, environments, far, launching, preflight, queue, storage
 from bench.place import REPRUN, compile_package, scratch
 from bench.project import FILE_KIB
 from bench.report import Measure, render, write_json
 
 RESULTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "results", "latest.json")
-PARTS = ("launch", "far", "answers", "storage", "asking", "environments", "preflight")
+PARTS = ("launch", "far", "answers", "storage", "asking", "environments", "preflight", "queue")
 
 
 def main() -> int:
@@ -60,6 +60,8 @@ def _measure(part: str, place: str, *, quick: bool, kib: int) -> Iterator[list[M
         yield from environments.measure(place, 9 if quick else 21)
     elif part == "preflight":
         yield from preflight.measure(place, 7)
+    elif part == "queue":
+        yield from queue.measure(place, 2 if quick else 5)
     elif part == "asking":
         yield from asking.measure(place, 500, 9)
     else:

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 _GENERATIONS = 1000
 
 
-def claim(run: RunDir) -> Optional[int]:
-    """Claims the start for this process: the generation, or None when somebody else has it or the job was started."""
+def claim(run: RunDir, durable: bool = True) -> Optional[int]:
+    """Claims the start for this process: the generation, or None when somebody else has it or the job was started.
+
+    One that is not `durable` is enough where a record follows that is: after a reboot no claim of before counts.
+    """
     for generation in range(1, _GENERATIONS):
         if was_started(run):
             return None
@@ -31,7 +34,8 @@ def claim(run: RunDir) -> Optional[int]:
             if _may_live(read_owner(run.claim(generation))):
                 return None
             continue
-        sync_dir(run.path)
+        if durable:
+            sync_dir(run.path)
         # Only the newest generation may start: a slow owner that was taken for dead finds itself overtaken here.
         return None if was_started(run) else generation
     return None

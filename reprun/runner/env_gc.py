@@ -55,7 +55,7 @@ def remove(home: Home, names: Sequence[str]) -> List[str]:
     return removed
 
 
-def in_use(home: Home, states: Sequence[str] = ("starting", "running", "unstarted", "unknown")) -> Dict[str, str]:
+def in_use(home: Home, states: Sequence[str] = ("starting", "running", "unstarted", "queued", "unknown")) -> Dict[str, str]:
     """The names of the environments of all runs that have not ended, each with one of these."""
     used = {}
     for run_id in list_names(home.runs):

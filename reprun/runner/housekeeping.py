@@ -110,7 +110,7 @@ def _used(home: Home) -> Set[str]:
         state = find_state(run)
         plan = _plan(run.launch) or _plan(run.started) or {}
         commit = plan.get("worktree", {}).get("commit") or plan.get("commit")
-        if state["state"] in ("starting", "running", "unstarted", "unknown") and commit:
+        if state["state"] in ("starting", "running", "unstarted", "queued", "unknown") and commit:
             used.add(str(commit))
     return used
 

@@ -40,7 +40,7 @@ def _explained(op: str) -> Iterator[None]:
 def main(argv: List[str]) -> None:
     """`supervise RUN_DIR [PID START]`: what a scheduler starts; early, for the launch of that process.
     `lfs-filter`: what git starts where the dev tree uses Git LFS. `make-env`: what makes an environment, see `env_ensure`.
-    `env-shell WISH`: a command in an environment, see `env_shell`."""
+    `env-shell WISH`: a command in an environment, see `env_shell`. `work [HOME]`: the worker of the queue."""
     if len(argv) in (2, 4) and argv[0] == "supervise":
         from reprun.runner.supervisor import supervise
 
@@ -58,6 +58,10 @@ def main(argv: List[str]) -> None:
 
         make(sys.stdin.buffer)
         return
+    if len(argv) in (1, 2) and argv[0] == "work":
+        from reprun.runner.queue_main import work
+
+        sys.exit(work(argv[1] if len(argv) == 2 else home()))
     if len(argv) == 2 and argv[0] == "env-shell":
         from reprun.runner.env_shell import enter
 
@@ -111,9 +115,17 @@ def _state(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _stop(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.state import find_state
     from reprun.runner.stop import stop
 
-    return stop(place.run(request["run_id"]), float(request["grace"]))
+    run = place.run(request["run_id"])
+    if find_state(run)["state"] == "queued":
+        from reprun.runner.queue_ops import withdraw
+
+        state = withdraw(place, [run.run_id], "stopped")[run.run_id]
+        if state["state"] == "canceled":
+            return state
+    return stop(run, float(request["grace"]))
 
 
 def _publish(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
@@ -250,11 +262,23 @@ def _virtual(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     return find_platform()
 
 
+def _enqueue(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.queue_enter import enqueue
+
+    return enqueue(place, request)
+
+
+def _queue(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.queue_ops import act
+
+    return act(place, request)
+
+
 _OPERATIONS: Dict[str, Callable[[Home, Dict[str, Any]], Dict[str, Any]]] = {
     "hello": _hello, "take": _take, "early": _early, "warm": _warm, "prepare": _prepare, "start": _start, "state": _state,
     "stop": _stop, "facts": _facts, "examine": _examine, "read": _read, "survey": _list, "remove": _remove, "publish": _publish,
     "files": _files, "follow": _follow, "session": _session, "found": _found, "records": _records,
     "offer": _offer, "env": _env, "shell": _shell, "packages": _packages, "virtual": _virtual, "pythons": _pythons,
-    "capture": _capture, "part": _part,
+    "capture": _capture, "part": _part, "enqueue": _enqueue, "queue": _queue,
 }  # fmt: skip
 STREAMS: Dict[str, Callable[[Home, Dict[str, Any]], Iterator[Tuple[Dict[str, Any], bytes]]]] = {"contents": _contents}

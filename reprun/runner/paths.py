@@ -88,6 +88,15 @@ class Home:
         """The folder of the worktrees of the dev repository `key`, one for each commit."""
         return os.path.join(self.worktrees, key)
 
+    def queue(self) -> str:
+        """The folder of this machine's queue: on a disk that other machines share, one for each."""
+        folder = os.path.join(self.root, "queue")
+        if not is_on_network(self.root):
+            return folder
+        from reprun.runner.files import read_text
+
+        return os.path.join(folder, read_text("/etc/machine-id").strip() or os.uname().nodename)
+
     def socket(self) -> str:
         """The tmux socket of this home. A home with a long path gets one elsewhere, and so does one on a disk that other hosts
         may share: a socket leads to a server on one host only, whoever else sees its name."""
@@ -140,6 +149,7 @@ class RunDir:
         self.metrics = os.path.join(path, "metrics.jsonl")
         self.events = os.path.join(path, "events.jsonl")
         self.tree = os.path.join(path, "tree")
+        self.held = os.path.join(path, "held")  # says why the queue must not start it, see queue_hold.py
 
     def claim(self, generation: int) -> str:
         """The claim link; a generation after the first is a takeover from an owner that died before the start."""

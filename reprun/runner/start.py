@@ -197,17 +197,22 @@ def _free_bytes(path: str) -> int:
 def start(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     """Writes the sealed manifest and the plan of the launch, submits, and waits for the supervisor's claim.
 
+    With `queue`, an entry, it is queued instead; without, a run that was queued starts now.
     With `expects` the manifest was sealed with an answer to `prepare` that was foreseen; if that `differs`, nothing is done.
     """
     run = home.run(request["run_id"])
     state = find_state(run)
-    if state["state"] != "unstarted":
+    if state["state"] not in ("unstarted", "queued"):
         return state
     if request.get("expects"):
         from reprun.runner.foreseen import holds
 
         if not holds(run, request):
             return {**state, "differs": True}
+    if request.get("queue"):
+        from reprun.runner.queue_enter import enter_one
+
+        return enter_one(home, request)
     write_atomic(run.manifest, request["manifest"].encode())
     if request.get("config"):
         write_atomic(os.path.join(run.path, os.path.basename(request["config"]["name"])), request["config"]["text"].encode())

@@ -50,7 +50,7 @@ def _answer(state: str, reason: str, record: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _why_ended(outcome: Dict[str, Any]) -> str:
-    if outcome.get("state") == "unknown":
+    if outcome.get("state") in ("unknown", "canceled"):
         return str(outcome.get("reason", ""))
     if outcome.get("stopped_by"):
         return str(outcome["stopped_by"])
@@ -63,7 +63,22 @@ def _before_the_start(run: RunDir) -> Dict[str, Any]:
     generation, owner = current(run)
     if generation and owner_lives(owner):
         return _answer("starting", "", {})
-    return _answer("unstarted", INTERRUPTED, {})
+    return _queued_or_not(run)
+
+
+def _queued_or_not(run: RunDir) -> Dict[str, Any]:
+    """The plan of a run says that it is queued; what the queue thinks of it is nothing that anybody has to rely on."""
+    try:
+        plan = read_json(run.launch) or {}
+    except ValueError:
+        plan = {}
+    if not plan.get("queue") or "argv" not in plan:
+        return _answer("unstarted", INTERRUPTED, {})
+    try:
+        with open(run.held, encoding="utf-8", errors="replace") as file:
+            return _answer("queued", file.read() or "held", {})
+    except OSError:
+        return _answer("queued", "", {})
 
 
 def _on_another_host(run: RunDir, started: Dict[str, Any]) -> Dict[str, Any]:
@@ -94,5 +109,5 @@ def _after_the_start(run: RunDir, started: Dict[str, Any]) -> Dict[str, Any]:
     if is_alive(started.get("job")):
         return _answer("running", "without its supervisor, which was killed: the exit status will not be known", started)
     if never_ran(run, started):
-        return _answer("unstarted", INTERRUPTED, {})
+        return _queued_or_not(run)
     return _answer("lost", "its supervisor was killed", started)

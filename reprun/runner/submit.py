@@ -40,7 +40,7 @@ def submit_early(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     check_socket(home.socket())
     ensure_dir(home.root)
     run = home.run(request["run_id"])
-    _starting[run.run_id] = spawn(_words(home, run, request, early=True), env=_environment(), cwd=home.root)
+    _starting[run.run_id] = spawn(_words(home, run, request, early=True), env=environment(), cwd=home.root)
     return {}
 
 
@@ -79,7 +79,7 @@ def _submit(home: Home, run: RunDir, request: Dict[str, Any]) -> None:
     argv = _words(home, run, request)
     check_socket(home.socket())
     for attempt in (1, 2, 3):
-        done = run_process(argv, env=_environment(), cwd=run.path, check=False, timeout=60)
+        done = run_process(argv, env=environment(), cwd=run.path, check=False, timeout=60)
         said = done.stderr.decode("utf-8", "replace").strip()
         if done.returncode == 0 or "duplicate session" in said:
             return
@@ -90,7 +90,7 @@ def _submit(home: Home, run: RunDir, request: Dict[str, Any]) -> None:
         time.sleep(0.1 * attempt)
 
 
-def _environment() -> Dict[str, str]:
+def environment() -> Dict[str, str]:
     """The server of tmux keeps the environment that it was born with; this has nothing in it that a job should not see."""
     names = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "XDG_RUNTIME_DIR")
     env = {name: os.environ[name] for name in names if name in os.environ}

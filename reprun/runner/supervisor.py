@@ -15,18 +15,17 @@ import time
 from reprun.runner.claim import claim, is_owner
 from reprun.runner.files import ensure_dir, persist, read_json, write_json
 from reprun.runner.identity import here, identity, is_alive, own
-from reprun.runner.paths import RunDir, job_paths, own_runner
+from reprun.runner.job import FORWARDED, IGNORED, fork_job, release_job
+from reprun.runner.paths import RunDir, own_runner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Optional
+    from typing import Any, Callable, Dict, Optional, Tuple
 
     from reprun.runner.limits import Limit
 
 HEARTBEAT = 10.0  # seconds between two touches of started.json
 TICK = 0.1  # seconds between two looks at a limit
-_FORWARDED = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2}
-_IGNORED = (signal.SIGHUP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGPIPE)
 
 
 def supervise(path: str, launcher: Optional[Dict[str, Any]] = None) -> int:
@@ -35,32 +34,49 @@ def supervise(path: str, launcher: Optional[Dict[str, Any]] = None) -> int:
     Started early it waits for the plan that the process `launcher` will write, as long as that lives.
     """
     run = RunDir(path)
-    for number in _IGNORED:
-        signal.signal(number, signal.SIG_IGN)
-    # Blocked here and waited for below: no signal is lost between the fork and the wait.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED | {signal.SIGCHLD})
-    plan = _read_plan(run) if launcher is None else _await_plan(run, launcher)
+    shield()
+    plan = read_plan(run) if launcher is None else _await_plan(run, launcher)
     generation = claim(run) if plan is not None else None
     if plan is None or generation is None:
         return 0
     ensure_dir(run.output)
-    release, job = _fork(run, plan)
-    started = _record_start(run, plan, job)
+    release, job = fork_job(run, plan)
+    started = begin(run, plan, (release, job, generation))
+    if started is None:
+        return 0
+    viewer = _show_logs(run)
+    return Watch(run, plan, job, started).until_the_end(viewer)
+
+
+def shield() -> None:
+    """No signal ends a supervisor, and none is lost between the fork and the wait: they are blocked here and waited for below."""
+    for number in IGNORED:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED | {signal.SIGCHLD})
+
+
+def begin(
+    run: RunDir, plan: Dict[str, Any], forked: Tuple[int, int, int], given: Optional[Dict[str, Any]] = None
+) -> Optional[Dict[str, Any]]:
+    """Records the start and lets the `forked` job go (what opens its gate, its process, the generation of the claim): the
+    record; None when a later claim has the start, and nothing ran here.
+
+    Of what a queue has `given` to the run, "env" is for the job, the rest for the record.
+    """
+    more = dict(given or {})
+    env = more.pop("env", None)
+    release, job, generation = forked
+    started = _record_start(run, plan, job, more)
     if not is_owner(run, generation):
         os.close(release)
-        return 0
-    try:
-        os.write(release, b"!")
-    except BrokenPipeError:
-        pass  # the job died at the gate, and says why on its standard error
-    os.close(release)
+        return None
+    release_job(release, env)
     with contextlib.suppress(OSError):
         os.unlink(run.launch)  # it may hold secrets, and is not needed again
-    viewer = _show_logs(run)
-    return _Watch(run, plan, job, started).until_the_end(viewer)
+    return started
 
 
-def _read_plan(run: RunDir) -> Optional[Dict[str, Any]]:
+def read_plan(run: RunDir) -> Optional[Dict[str, Any]]:
     """The plan of the launch; None while only the worktree is known."""
     plan = read_json(run.launch)
     return plan if plan is not None and "argv" in plan else None
@@ -75,7 +91,7 @@ def _await_plan(run: RunDir, launcher: Dict[str, Any]) -> Optional[Dict[str, Any
             found = os.stat(run.launch)
             if (found.st_ino, found.st_mtime_ns) != seen:
                 seen = (found.st_ino, found.st_mtime_ns)
-                plan = _read_plan(run)
+                plan = read_plan(run)
                 if plan is not None:
                     return plan
         except FileNotFoundError:
@@ -91,54 +107,14 @@ def _pause(count: int) -> float:
     return 0.0003 if count < 1000 else 0.001 if count < 3000 else 0.02
 
 
-def _fork(run: RunDir, plan: Dict[str, Any]) -> "tuple[int, int]":
-    """Forks the job; it waits for a byte before its first instruction, and ends without it if this process dies first."""
-    gate, release = os.pipe()
-    os.set_inheritable(release, False)
-    job = os.fork()
-    if job == 0:
-        try:
-            os.close(release)
-            _become_job(run, plan, gate)
-        finally:
-            os._exit(126)
-    os.close(gate)
-    return release, job
-
-
-def _become_job(run: RunDir, plan: Dict[str, Any], gate: int) -> None:
-    os.setsid()
-    if os.read(gate, 1) != b"!":
-        os._exit(125)
-    os.close(gate)
-    # This file is the mark of a job that may have run (see `never_ran`), and whoever finds it there does not run a second one.
-    out = os.open(run.stdout, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-    err = os.open(run.stderr, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(out, 1)
-    os.dup2(err, 2)
-    os.closerange(3, 256)
-    for number in (*_FORWARDED, *_IGNORED):
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, set())
-    os.umask(int(plan.get("umask", 0o022)))
-    argv, env = plan["argv"], {**plan["env"], "PYTHONPATH": job_paths(plan["env"], bool(plan.get("watch")))}
-    try:
-        os.chdir(plan["cwd"])
-        os.execvpe(argv[0], argv, env)
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        os.write(2, ("reprun: cannot run %s: %s\n" % (argv[0], why)).encode("utf-8", "backslashreplace"))
-        os._exit(127 if isinstance(error, FileNotFoundError) else 126)
-
-
-def _record_start(run: RunDir, plan: Dict[str, Any], job: int) -> Dict[str, Any]:
+def _record_start(run: RunDir, plan: Dict[str, Any], job: int, given: Dict[str, Any]) -> Dict[str, Any]:
     """started.json, durable before the job's first instruction: whoever finds none knows that the job never ran."""
     record = {"schema_version": 1, "run_id": run.run_id, "state": "running", "started": time.time(), **here()}
     record.update(supervisor=own(), job=identity(job), commit=plan["worktree"]["commit"], publish=plan.get("publish", ""))
     record["environment"] = plan.get("environment", "")
     record["hostname"] = os.uname().nodename
     record["runner"] = own_runner()  # which must stay until the end
+    record.update(given)
     write_json(run.started, record)
     return record
 
@@ -159,7 +135,7 @@ def _show_logs(run: RunDir) -> int:
     return viewer
 
 
-class _Watch:
+class Watch:
     """Waits for the job, forwards signals, keeps the heartbeat, records the end."""
 
     def __init__(self, run: RunDir, plan: Dict[str, Any], job: int, started: Dict[str, Any]) -> None:
@@ -170,17 +146,25 @@ class _Watch:
         self.kill_at: Optional[float] = None
         self.stopped_by = ""
         self.limit = _limit(run, plan)
+        self.host: Dict[str, Any] = {}  # the facts of this machine, where they are known already
+        self.leave: Callable[[int], object] = bool  # told the status, when nothing of the job needs its place any more
 
     def until_the_end(self, viewer: int) -> int:
         """Blocks until the job is over and its outcome is on disk; returns the job's exit status."""
         from reprun.runner.facts import ask_gpus, host_facts, read_gpus
 
-        asked = ask_gpus()
-        host = host_facts()
+        asked = None if self.host else ask_gpus()
+        host = dict(self.host) or host_facts()
         status, usage = self._wait()
-        self._record_exit(status, usage)
-        self._end_the_rest()
-        host["gpus"] = read_gpus(asked)
+        ended = time.time()
+        if not self.stopped_by:
+            self.leave(status)
+        self._record_exit(status, usage, ended)
+        if self.stopped_by:
+            self._end_the_rest()
+            self.leave(0)
+        if not self.host:
+            host["gpus"] = read_gpus(asked)
         self._finish(host)
         if viewer:
             time.sleep(0.4)  # lets an attached person see the last lines
@@ -193,7 +177,7 @@ class _Watch:
             if pid:
                 return status, usage
             until = HEARTBEAT if self.kill_at is None else max(0.05, min(HEARTBEAT, self.kill_at - time.monotonic()))
-            got = signal.sigtimedwait(_FORWARDED | {signal.SIGCHLD}, until if self.limit is None else min(until, TICK))
+            got = signal.sigtimedwait(FORWARDED | {signal.SIGCHLD}, until if self.limit is None else min(until, TICK))
             if self.limit is not None:
                 self._look_at_limit(self.limit)
             if got is None:
@@ -211,8 +195,6 @@ class _Watch:
 
     def _end_the_rest(self) -> None:
         """A leader that obeyed TERM is not the end of its children: they get what is left of the grace, then KILL."""
-        if not self.stopped_by:
-            return
         from reprun.runner.processes import end_strays
 
         if end_strays(self.run.run_id, 0.0 if self.kill_at is None else self.kill_at - time.monotonic()):
@@ -260,10 +242,9 @@ class _Watch:
         self.stopped_by = "KILL"
         kill_group(self.job, self.run.run_id)
 
-    def _record_exit(self, status: int, usage: Any) -> None:
+    def _record_exit(self, status: int, usage: Any, ended: float) -> None:
         """The exit status first, by itself and durable: the rest takes time, and this is what must not be lost."""
         code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
-        ended = time.time()
         self.record.update(
             state="stopped" if self.stopped_by else "finished" if code == 0 else "failed",
             exit_code=128 - code if code < 0 else code,
@@ -276,15 +257,21 @@ class _Watch:
         )
         persist(lambda: write_json(self.run.started, self.record))
 
+    def left_behind(self) -> int:
+        """How many processes of the job are still there."""
+        from reprun.runner.processes import strays
+
+        return len(strays(self.run.run_id))
+
     def _finish(self, host: Dict[str, Any]) -> None:
         from reprun.runner.collect import collect
-        from reprun.runner.processes import strays
         from reprun.runner.publish import publish
 
-        outcome = {**self.record, "ended": time.time(), "host": host, "left_behind": len(strays(self.run.run_id))}
+        outcome = {**self.record, "ended": time.time(), "host": host, "left_behind": self.left_behind()}
         outcome.update(collect(self.run, self.plan))
         outcome["ended"] = time.time()
-        outcome.pop("runner", None)
+        for name in ("runner", "queue"):
+            outcome.pop(name, None)
         persist(lambda: write_json(self.run.outcome, outcome))
         for path in (self.run.started, self.run.stop):
             with contextlib.suppress(OSError):

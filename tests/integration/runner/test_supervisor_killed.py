@@ -90,7 +90,7 @@ def test_killed_between_the_exit_status_and_the_collecting(make: Make) -> None:
     code = (
         "import os, signal, sys\n"
         "from reprun.runner import supervisor\n"
-        "supervisor._Watch._finish = lambda *_: os.kill(os.getpid(), signal.SIGSTOP)\n"
+        "supervisor.Watch._finish = lambda *_: os.kill(os.getpid(), signal.SIGSTOP)\n"
         "supervisor.supervise(sys.argv[1])\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code, job.run.path])
@@ -107,7 +107,7 @@ def test_killed_before_the_job_was_let_go(make: Make) -> None:
     code = (
         "import os, signal, sys\n"
         "from reprun.runner import supervisor\n"
-        "def die(run, plan, job):\n"
+        "def die(run, plan, job, given):\n"
         "    print(job, flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
         "supervisor._record_start = die\n"
