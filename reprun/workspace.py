@@ -286,3 +286,17 @@ def _interrupted(journal: Journal) -> Row:
         reason="its launch was interrupted",
         command=shlex.join(str(word) for word in argv) if isinstance(argv, list) else "",
     )
+
+
+def open_anywhere(environ: Mapping[str, str] = os.environ) -> tuple[Workspace | None, Settings]:
+    """The workspace around the current folder and its settings; outside of a repository only those of the user."""
+    from reprun.config.project import find_settings, user_config_path
+
+    cwd = current_folder()
+    try:
+        repository = find_repository(cwd)
+    except UsageError:
+        return None, find_settings(os.devnull, user_config_path(environ))
+    memo = os.path.join(repository.state_dir, _SETTINGS)
+    settings = find_settings(repository.top, user_config_path(environ), memo)
+    return Workspace(repository, settings, cwd), settings

@@ -16,6 +16,7 @@ COMMANDS = {
     "init": "care", "launch": "launching", "preflight": "preflighting",
     "resume": "launching", "reproduce": "comparing", "ls": "looking", "show": "looking",
     "status": "looking", "logs": "looking", "attach": "running", "stop": "running", "wait": "running",
+    "queue": "queueing", "top": "idling", "idle": "idling",
     "pull": "fetching", "import": "fetching", "diff": "comparing",
     "probe": "repeating", "noise": "repeating", "sanity": "sanity", "env": "environments", "hooks": "hooks",
     "snapshot": "care", "doctor": "care", "gc": "care", "demo": "demo",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,9 +12,13 @@ from reprun.cli.notes import say_notes, say_troubles
 from reprun.cli.options import As_json, Run
 from reprun.cli.seen import after_seeing
 from reprun.core.compare import difference_as_json
+from reprun.core.frozen import replace
 from reprun.core.text import show
 from reprun.core.verdict import verdict_as_json
-from reprun.workspace import open_workspace
+from reprun.workspace import Workspace, open_workspace
+
+if TYPE_CHECKING:
+    from reprun.commands.reproduce import Plan
 
 
 def register(app: typer.Typer) -> None:
@@ -33,6 +37,7 @@ def reproduce(
         str, typer.Option("--on", metavar="TARGET", help="Where to run. Default: where a run of yours ran, else here.")
     ] = "",
     pack: Annotated[str, typer.Option("--pack", metavar="FILE", help="Take the packages from what reprun env pack wrote.")] = "",
+    queue: Annotated[bool, typer.Option("--queue", help="Wait for a free slot in the queue of the target.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask, also when the run comes from somebody else.")] = False,
     json: As_json = False,
 ) -> int:
@@ -53,10 +58,8 @@ def reproduce(
     """
     from reprun.cli.progress import progress
     from reprun.commands.mending import mended
-    from reprun.commands.reproduce import ask_first, finish_reproduction, plan_reproduction, start_reproduction, target_of
-    from reprun.commands.waiting import wait
+    from reprun.commands.reproduce import ask_first, plan_reproduction, target_of
     from reprun.core.tolerance import parse_tolerance
-    from reprun.store.rows import Row
 
     workspace = open_workspace()
     parse_tolerance(tolerance, workspace.settings.tolerances())  # wrong words are found before any time is spent
@@ -74,6 +77,10 @@ def reproduce(
     if not plan:
         mended(workspace, row.run_id)
     planned = plan_reproduction(workspace, row, target_of(workspace, row, on), trusted=stranger is None or not plan)
+    if queue:
+        from reprun.commands.queue_asked import queued_again
+
+        planned = replace(planned, spec=queued_again(workspace, planned.spec))
     say_notes(workspace)
     say_troubles(workspace)
     doubt = (
@@ -87,6 +94,16 @@ def reproduce(
         return _answer_plan(planned, doubt)
     if doubt and not is_json():
         say(doubt)
+    return _do_again(workspace, planned, tolerance)
+
+
+def _do_again(workspace: Workspace, planned: Plan, tolerance: list[str]) -> int:
+    """Starts the new run, waits for its end, and answers with the verdict."""
+    from reprun.cli.progress import progress
+    from reprun.commands.reproduce import finish_reproduction, start_reproduction
+    from reprun.commands.waiting import wait
+    from reprun.store.rows import Row
+
     if workspace.repository.has_hooks():
         from reprun.cli.hook_asking import settle_hooks
 
@@ -95,7 +112,8 @@ def reproduce(
         launched = start_reproduction(workspace, planned, tell)
     say_notes(workspace)
     if not is_json():
-        say(f"{launched.run_id} runs {show(shlex.join(planned.manifest.argv))} at {launched.snapshot.commit[:12]} again")
+        does = "is queued to run" if launched.job.state == "queued" else "runs"
+        say(f"{launched.run_id} {does} {show(shlex.join(planned.manifest.argv))} at {launched.snapshot.commit[:12]} again")
     with progress() as tell:
         tell("waiting for the end of the run")
         end = wait(workspace, Row(launched.run_id, target=launched.target, run_dir=launched.job.run_dir))

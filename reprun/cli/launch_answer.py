@@ -45,6 +45,10 @@ def answer_launch(request: LaunchRequest, asked: Asked | None = None) -> int:
         settle_hooks(workspace)
     with progress() as tell:
         launched = start(workspace, spec, tell=tell)
+        if spec.queue.get("retries"):
+            from reprun.commands.retrying import ensure_spares
+
+            ensure_spares(workspace, launched.run_id, tell)
     if workspace.notes:
         from reprun.cli.notes import say_notes
 
@@ -71,6 +75,7 @@ def launched_data(launched: Launched) -> dict[str, Any]:
         "target": launched.target,
         "attach": list(launched.job.attach),
         "state": launched.job.state,
+        **({"reason": launched.job.reason} if launched.job.reason else {}),
     }
 
 
@@ -86,8 +91,13 @@ def print_launched(launched: Launched) -> None:
     during = f", during a {snapshot.operation}" if snapshot.operation else ""
     print(f"  commit    {snapshot.commit[:12]}  {f'snapshot with {counts}' if counts else 'as committed'}{during}")
     print(f"  output    {launched.job.run_dir}/output")
+    if launched.job.state == "queued":
+        print(f"  state     queued{f' ({show(launched.job.reason)})' if launched.job.reason else ''}")
+        on = f" --on {show(launched.target)}" if launched.target != "local" else ""
+        say(f"reprun logs -f {launched.run_id}   reprun queue{on}")
+        return
     print(f"  state     {launched.job.state}")
-    say(f"reprun logs -f {launched.run_id}   reprun attach {launched.run_id}")
+    say(f"reprun logs -f {launched.run_id}" + (f"   reprun attach {launched.run_id}" if launched.job.session else ""))
 
 
 def follow_to_the_end(workspace: Workspace, launched: Launched) -> int:
@@ -95,7 +105,7 @@ def follow_to_the_end(workspace: Workspace, launched: Launched) -> int:
     import gc
 
     from reprun.cli.seen import after_seeing
-    from reprun.commands.following import follow
+    from reprun.commands.following import await_start, follow
     from reprun.commands.waiting import wait
     from reprun.store.rows import Row
 
@@ -103,6 +113,8 @@ def follow_to_the_end(workspace: Workspace, launched: Launched) -> int:
     gc.enable()  # it was of no use to a launch, which is short
     sys.stdout.flush()  # the log goes below the text layer, and must not overtake it
     try:
+        if launched.job.state == "queued":
+            await_start(workspace, row, say)
         for stream, piece in follow(workspace, row, tell=say):
             target = sys.stderr.buffer if stream == "stderr" or is_json() else sys.stdout.buffer
             target.write(piece)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from reprun.cli.complete import complete_config, complete_target
+from reprun.cli.complete import complete_config, complete_run, complete_target
 from reprun.cli.envelope import answer
 from reprun.cli.notes import say_notes
 from reprun.cli.options import As_json, Run
@@ -33,7 +33,9 @@ Seed = Annotated[
     int | None, typer.Option("--seed", help="The root seed, 0 to 4294967295. Without it: the config's, or a drawn one, recorded.")
 ]
 On = Annotated[str, typer.Option("--on", metavar="TARGET", help="Where to run.", autocompletion=complete_target)]
-Gpus = Annotated[str, typer.Option("--gpus", metavar="LIST", help="GPUs for the job: 0,1 or UUIDs, or none.")]
+Gpus = Annotated[
+    str, typer.Option("--gpus", metavar="LIST", help="GPUs for the job: 0,1 or UUIDs, or none. With --queue: how many.")
+]
 Preflight = Annotated[
     str,
     typer.Option(
@@ -51,6 +53,33 @@ During = Annotated[
     bool, typer.Option("--during-operation", help="In an unfinished merge, rebase or the like: run the files as they are.")
 ]
 Watch = Annotated[bool, typer.Option("--watch-randomness", help="Report random numbers that are drawn without a seed.")]
+Queue = Annotated[bool, typer.Option("--queue", help="Wait for a free slot in the queue of the target. See reprun queue.")]
+Priority = Annotated[str, typer.Option("--priority", metavar="P", help="With --queue: a number; higher comes first.")]
+Kind = Annotated[
+    str,
+    typer.Option("--kind", help="With --queue: explore, baseline, method, tune or ablation, which come in this order."),
+]
+After = Annotated[
+    list[str], typer.Option("--after", metavar="RUN", help="With --queue: when this run is over.", autocompletion=complete_run)
+]
+After_ok = Annotated[
+    list[str],
+    typer.Option(
+        "--after-ok",
+        metavar="RUN",
+        help="With --queue: when this run has finished; never if it failed.",
+        autocompletion=complete_run,
+    ),
+]
+If = Annotated[
+    str, typer.Option("--if", metavar="'RUN.METRIC > X'", help="With --queue: when that run is over, and only if that came out.")
+]
+Not_before = Annotated[
+    str, typer.Option("--not-before", metavar="TIME", help="With --queue: not before 22:00, +2h or 2026-12-01T08:00.")
+]
+Retries = Annotated[str, typer.Option("--retries", metavar="N", help="With --queue: how often to try again when it fails.")]
+Memory = Annotated[str, typer.Option("--memory", metavar="SIZE", help="With --queue: how much memory must be left for it: 8G.")]
+Cpus = Annotated[str, typer.Option("--cpus", metavar="N", help="With --queue: how many CPUs must be left for it.")]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Follow the log to the end; exit with the run's status.")]
 
 
@@ -73,6 +102,16 @@ def launch(
     during_operation: During = False,
     watch_randomness: Watch = False,
     time: Time = "",
+    queue: Queue = False,
+    priority: Priority = "",
+    kind: Kind = "",
+    after: After = [],  # noqa: B006
+    after_ok: After_ok = [],  # noqa: B006
+    condition: If = "",
+    not_before: Not_before = "",
+    retries: Retries = "",
+    memory: Memory = "",
+    cpus: Cpus = "",
     dry_run: Dry = False,
     follow: Follow = False,
     json: As_json = False,
@@ -86,13 +125,16 @@ def launch(
         reprun launch -- python train.py --out {output}
 
         reprun launch --config conf/base.yaml --set lr=1e-3 --seed 7 --follow -- python train.py --config {config}
+
+        reprun launch --queue --kind baseline --after-ok @last -- python test.py
     """
     from reprun.cli.launch_answer import LaunchRequest, answer_launch
     from reprun.commands.build_spec import LaunchOptions
 
     options = LaunchOptions(
-        tuple(command), name, why, config, tuple(sets), seed, on, gpus, during_operation, preflight, watch_randomness, time
-    )
+        tuple(command), name, why, config, tuple(sets), seed, on, gpus, during_operation, preflight, watch_randomness, time,
+        queue, priority, kind, tuple(after), tuple(after_ok), condition, not_before, retries, memory, cpus,
+    )  # fmt: skip
     return answer_launch(LaunchRequest(options, dry_run, follow))
 
 

@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 
 VALUES = {
     "--name": "name", "--why": "why", "-m": "why", "--config": "config", "--set": "sets", "--seed": "seed",
-    "--on": "target", "--gpus": "gpus", "--preflight": "preflight", "--time": "time",
+    "--on": "target", "--gpus": "gpus", "--preflight": "preflight", "--priority": "priority", "--kind": "kind",
+    "--after": "after", "--after-ok": "after_ok",
+    "--if": "condition", "--not-before": "not_before", "--retries": "retries", "--memory": "memory",
+    "--cpus": "cpus", "--time": "time",
 }  # fmt: skip
 FLAGS = {
     "--dry-run": "dry_run", "--follow": "follow", "-f": "follow", "--json": "json", "--during-operation": "during_operation",
-    "--watch-randomness": "watch_randomness",
+    "--watch-randomness": "watch_randomness", "--queue": "queue",
 }  # fmt: skip
+MANY = ("sets", "after", "after_ok")  # may be given several times
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,8 @@ class Read:
     argv: tuple[str, ...]
 
     def is_local(self) -> bool:
-        """Whether a run is to be started, and no target is named."""
-        return "target" not in self.values and "dry_run" not in self.flags
+        """Whether a run is to be started at once, and no target is named."""
+        return "target" not in self.values and not {"dry_run", "queue"} & self.flags
 
     def request(self) -> LaunchRequest:
         """What `answer_launch` takes."""
@@ -44,7 +48,9 @@ class Read:
         from reprun.commands.build_spec import LaunchOptions
 
         during, watch = "during_operation" in self.flags, "watch_randomness" in self.flags
-        options = LaunchOptions(self.argv, **self.values, during_operation=during, watch_randomness=watch)
+        options = LaunchOptions(
+            self.argv, **self.values, during_operation=during, watch_randomness=watch, queue="queue" in self.flags
+        )
         return LaunchRequest(options, "dry_run" in self.flags, "follow" in self.flags)
 
 
@@ -73,5 +79,5 @@ def _read(words: list[str]) -> tuple[dict[str, Any], set[str]] | None:
         name = VALUES[option]
         if name == "seed" and not (value.isascii() and value.isdigit()):
             return None
-        values[name] = (*values.get(name, ()), value) if name == "sets" else int(value) if name == "seed" else value
+        values[name] = (*values.get(name, ()), value) if name in MANY else int(value) if name == "seed" else value
     return values, flags

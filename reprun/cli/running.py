@@ -38,8 +38,17 @@ def attach(run: Run) -> int:
     row = workspace.find_run(run)
     state = require_link(workspace, row, get_state(workspace, row))
     require_own(workspace, row)
+    if state.state == "queued":
+        from reprun.commands.queue_where import with_place
+
+        said = with_place(workspace, state, row).words
+        raise RefusedError(f"{row.run_id} is {said}: it has no session yet", hint=f"reprun logs -f {row.run_id}")
     if state.state not in ("running", "starting"):
         raise RefusedError(f"{row.run_id} is {state.words}: there is no session to attach to", hint=f"reprun logs {row.run_id}")
+    if state.record.get("slot"):
+        raise RefusedError(
+            f"{row.run_id} was started by the queue: it has no session of its own", hint=f"reprun logs -f {row.run_id}"
+        )
     words = attach_words(workspace, row)
     if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("attach needs a terminal", hint=f"reprun logs -f {row.run_id}")
@@ -51,17 +60,24 @@ def stop(
     grace: Annotated[float | None, typer.Option("--grace", min=0, help="Seconds between TERM and KILL.")] = None,
     json: As_json = False,
 ) -> int:
-    """Stop a run: TERM, a grace period, then KILL for its whole process group.
+    """Stop a run: TERM, a grace period, then KILL for its whole process group. One that waits in the queue leaves it.
 
     Example:
 
         reprun stop @last --grace 30
     """
+    from reprun.commands.waiting import leave_queue
     from reprun.commands.waiting import stop as end
 
     workspace = open_workspace()
     row = workspace.find_run(run)
     before = require_link(workspace, row, get_state(workspace, row))
+    if before.state == "queued":
+        require_own(workspace, row)
+        before = leave_queue(workspace, row)
+        if before.state == "canceled":
+            workspace.record()
+            return answer(_data(row.run_id, before), lambda: print(f"{row.run_id}  {before.words}"))
     if before.state != "running":
         return answer(_data(row.run_id, before), lambda: print(f"{row.run_id} is {before.words}: nothing to stop"))
     require_own(workspace, row)

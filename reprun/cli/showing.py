@@ -67,10 +67,31 @@ def _print_manifest(manifest: Record) -> None:
     for label in ("data", "carried"):
         for entry in map(mapping, items(manifest.get(label))):
             _line(label, _file(plain(entry.get("path")), natural(entry.get("size")), plain(entry.get("sha256"))))
-    if mapping(manifest.get("run")).get("limit"):
-        _line("limit", ", ".join(f"{plain(value)} {name}" for name, value in mapping(manifest["run"]["limit"]).items()))
+    _print_asked(mapping(manifest.get("run")))
     if manifest.get("parent"):
         _line("reproduces", plain(manifest["parent"]))
+
+
+def _print_asked(run: Record) -> None:
+    if run.get("limit"):
+        _line("limit", ", ".join(f"{plain(value)} {name}" for name, value in mapping(run["limit"]).items()))
+    if run.get("queue"):
+        _line("queued", _queued(mapping(run["queue"])))
+
+
+def _queued(asked: Record) -> str:
+    """What the launch asked of the queue, in the words of its options."""
+    found = [
+        f"{name} {plain(asked[name])}" for name in ("kind", "priority", "gpus", "cpus", "memory", "retries") if asked.get(name)
+    ]
+    for one in map(mapping, items(asked.get("after"))):
+        found.append(f"after{'-ok' if one.get('ok') is True else ''} {plain(one.get('run'))}")
+    wish = mapping(asked.get("if"))
+    if wish:
+        found.append(
+            f"if {plain(wish.get('run'))}.{plain(wish.get('metric'))} {plain(wish.get('op'))} {plain(wish.get('value'))}"
+        )
+    return ", ".join(found) or "for any slot"
 
 
 def _commit(code: Record) -> str:
@@ -102,6 +123,10 @@ def _print_outcome(outcome: Record) -> None:
         gpus = ", ".join(plain(mapping(gpu).get("name")) for gpu in items(host.get("gpus"))) or "no GPU"
         memory = human_bytes(natural(host.get("memory")) or 0)
         _line("host", f"{plain(host.get('cpu'))} × {plain(host.get('cpus'))}, {memory}, {gpus}, {plain(host.get('os'))}")
+    slot = mapping(outcome.get("slot"))
+    if slot:
+        gpus = ", ".join(_texts(outcome, "slot", "gpus")) or "no GPU"
+        _line("slot", f"{plain(slot.get('name'))}: {gpus}")
     seconds = number(outcome.get("seconds"))
     if seconds is not None:
         cpu, memory = number(outcome.get("cpu_seconds")) or 0, human_bytes(natural(outcome.get("peak_memory")) or 0)

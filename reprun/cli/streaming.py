@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 
 from reprun.cli.envelope import say
-from reprun.commands.following import follow, read_log, require_log
+from reprun.commands.following import await_start, follow, read_log, require_log
 from reprun.commands.states import get_state
 from reprun.core.text import show_block
 from reprun.store.rows import Row
@@ -18,6 +18,8 @@ _LINE = 200  # bytes to go back for each line of --lines, at first
 
 def print_logs(workspace: Workspace, row: Row, streams: list[str], following: bool, lines: int) -> int:
     """Prints the logs of a run; with `lines` about the last so many of each stream."""
+    if following:
+        await_start(workspace, row, say)
     require_log(workspace, row)
     printer = Printer()
     # Everything comes by `follow` where that is asked for: it alone goes on when a link breaks.

@@ -11,11 +11,13 @@ from reprun.core.text import show
 
 _COLOURS = {
     "finished": "32",
+    "queued": "34",
     "running": "36",
     "starting": "36",
     "failed": "31",
     "lost": "35",
     "stopped": "33",
+    "canceled": "33",
     "unknown": "33",
     "unstarted": "33",
 }

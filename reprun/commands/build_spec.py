@@ -42,6 +42,16 @@ class LaunchOptions:
     preflight: str = ""
     watch_randomness: bool = False
     time: str = ""
+    queue: bool = False
+    priority: str = ""
+    kind: str = ""
+    after: tuple[str, ...] = ()
+    after_ok: tuple[str, ...] = ()
+    condition: str = ""
+    not_before: str = ""
+    retries: str = ""
+    memory: str = ""
+    cpus: str = ""
 
 
 def build_launch(workspace: Workspace, options: LaunchOptions) -> RunSpec:
@@ -58,9 +68,12 @@ def build_launch(workspace: Workspace, options: LaunchOptions) -> RunSpec:
 def build_spec(workspace: Workspace, options: LaunchOptions) -> RunSpec:
     """The spec for these options and the project's settings. Raises `UsageError` for whatever cannot work."""
     settings = workspace.settings
+    if "," in options.target:
+        options = _with_target(workspace, options)
     _check_home(workspace)
     _check_texts(options, workspace.repository.prefix)
     workspace.target(options.target)
+    queue = _queue(workspace, options)
     config = _read_config(workspace, options)
     placeholders.check(options.argv, config.values if config else None)
     resolved = seeds.resolve(options.seed, config.values if config else {}, draw_seed())
@@ -72,7 +85,7 @@ def build_spec(workspace: Workspace, options: LaunchOptions) -> RunSpec:
         why=options.why,
         config=config,
         target=options.target,
-        gpus=_checked_gpus(options.gpus),
+        gpus=_checked_gpus(options.gpus) if not queue or options.gpus == "none" else "",  # a slot gives them
         variables={name: value for name, value in settings.env.items() if not is_secret(name)},
         secrets=tuple(sorted(name for name in settings.env if is_secret(name))),
         writable=settings.writable,
@@ -82,7 +95,38 @@ def build_spec(workspace: Workspace, options: LaunchOptions) -> RunSpec:
         during_operation=options.during_operation,
         preflight=_preflight(workspace, options.preflight, options.time),
         watch_randomness=options.watch_randomness or settings.watch_randomness,
+        queue=queue,
     )
+
+
+def _with_target(workspace: Workspace, options: LaunchOptions) -> LaunchOptions:
+    """With the one of several targets that has the most free slots."""
+    from reprun.commands.queue_care import choose_target
+
+    names = list(dict.fromkeys(name.strip() for name in options.target.split(",")))
+    targets = {name: workspace.target(name) for name in names}
+    if not options.queue:
+        raise UsageError(f"--on {show(options.target)} names several targets, and only a queue can choose", hint="add --queue")
+    if len(names) == 1:
+        return replace(options, target=names[0])
+    chosen, troubles = choose_target(targets)
+    workspace.notes.extend(f"{trouble.message}; left out" for trouble in troubles)
+    workspace.notes.append(f"of {show(', '.join(names))}, {show(chosen)} has the most free slots")
+    return replace(options, target=chosen)
+
+
+def _queue(workspace: Workspace, options: LaunchOptions) -> dict[str, Any]:
+    """What is asked of the queue; nothing for a launch that starts at once."""
+    if options.queue:
+        from reprun.commands.queue_asked import asked_of
+
+        return asked_of(workspace, options)
+    given = (options.priority, options.kind, options.after, options.after_ok, options.condition, options.not_before)
+    if any(given) or options.retries or options.memory or options.cpus:
+        from reprun.commands.queue_asked import refuse_without_queue
+
+        refuse_without_queue(options)
+    return {}
 
 
 def _check_home(workspace: Workspace) -> None:

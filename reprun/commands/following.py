@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reprun.commands.launch import Tell, ignore
-from reprun.commands.states import get_state
+from reprun.commands.states import get_state, require_link
 from reprun.core.errors import NotFoundError, UnreachableError
+from reprun.core.outcome import RunState
 from reprun.store.rows import Row
 from reprun.system.clock import pause
 from reprun.workspace import Workspace
@@ -15,6 +16,7 @@ STREAMS = ("stdout", "stderr")
 _PIECE = 1 << 18  # bytes of a log in one answer
 _PATIENCE = 20  # seconds that a host waits for news before it says that there are none
 _FIRST, _SLOWEST = 0.5, 5.0  # seconds between two attempts to reach a host
+_FIRST_LOOK, _SLOWEST_LOOK = 0.05, 0.5  # and between two looks at the queue of this machine
 
 
 def read_log(workspace: Workspace, row: Row, stream: str, offset: int = 0) -> Iterator[bytes]:
@@ -65,6 +67,26 @@ def follow(
             return
 
 
+def await_start(workspace: Workspace, row: Row, tell: Tell = ignore) -> RunState:
+    """Waits as long as the run is in the queue, and answers with its state then; `tell` hears where it stands, each time that it
+    moves. Once a host has answered it is asked for ever."""
+    state = require_link(workspace, row, get_state(workspace, row), "reprun logs -f")
+    from reprun.commands.queue_where import with_place
+
+    said, delay = "", _FIRST_LOOK
+    slowest = _SLOWEST_LOOK if workspace.is_here(row) else _SLOWEST
+    while state.state == "queued" or (state.link != "ok" and not state.is_final):
+        words = f"{row.run_id} is {with_place(workspace, state, row).words}"
+        if words != said:
+            tell(f"{words}: waiting until it starts (Ctrl-C ends this, and nothing else)")
+            said = words
+        pause(delay)
+        delay = min(delay * 1.3, slowest)
+        state = get_state(workspace, row)
+        workspace.troubles.clear()  # the words say it
+    return state
+
+
 def require_log(workspace: Workspace, row: Row) -> None:
     """Raises `NotFoundError` when the log of a run cannot be here: it ran elsewhere, or has not started."""
     if workspace.ask(row, op="read", run_id=row.run_id, stream="stdout", offset=0, limit=0)["there"]:
@@ -72,5 +94,10 @@ def require_log(workspace: Workspace, row: Row) -> None:
     state = get_state(workspace, row)
     if state.state in ("starting", "running"):
         return  # the job makes its log at this moment
+    if state.state == "queued":
+        from reprun.commands.queue_where import with_place
+
+        words = with_place(workspace, state, row).words
+        raise NotFoundError(f"{row.run_id} is {words}, and has no log yet", hint=f"reprun logs -f {row.run_id}")
     hint = f"reprun resume {row.run_id}" if state.state == "unstarted" else f"reprun show {row.run_id}"
     raise NotFoundError(f"there is no log of {row.run_id} here: it is {state.words}", hint=hint)

@@ -226,6 +226,15 @@ _TEMPLATE = """\
 # A metric with limits of its own.
 #metrics.loss = { rtol = 1e-3, atol = 1e-6 }
 
+# Runs that wait for a slot, reprun launch --queue. What this machine has to give at once: GPUs, and jobs without one.
+[queue]
+#slots = [0, 1, "2,3"]
+#cpu_slots = 4
+# How many runs of this project may run at once.
+#limit = 8
+# The kind of a run without --kind: explore, baseline, method, tune, ablation.
+#kind = "explore"
+
 # Where runs can go with --on: a host and what starts jobs there. This machine is "local".
 [targets]
 #here = { host = "local", scheduler = "tmux" }

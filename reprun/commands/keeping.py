@@ -13,7 +13,7 @@ from reprun.store.outcomes import parse_outcome
 from reprun.store.rows import Row
 from reprun.workspace import Workspace
 
-_OVER = ("finished", "failed", "stopped")
+_OVER = ("finished", "failed", "stopped", "canceled")
 
 
 def keep_outcomes(workspace: Workspace, seen: Iterable[tuple[Row, RunState]]) -> set[str]:

@@ -38,7 +38,7 @@ def launch(workspace: Workspace, spec: RunSpec, run_id: str = "", tell: Tell = i
     target.host.connect()
     attempt = Attempt(run_id, first=False) if run_id else begin(workspace, spec)
     if "rehearsal" not in spec.preflight:  # then the start is far away
-        warm(workspace, target, attempt)
+        warm(workspace, target, spec, attempt)
     from reprun.commands import steps  # loaded while the target warms up
     from reprun.preflight.clearing import clear
 
@@ -53,7 +53,7 @@ def launch(workspace: Workspace, spec: RunSpec, run_id: str = "", tell: Tell = i
             cleared = clear(attempt, spec, prepared)
         workspace.notes.extend(f"{found.check}: {found.message}; {found.hint}" for found in cleared.warnings)
         sealed = steps.ensure_manifest(workspace, target, spec, snapshot, prepared, cleared)
-        tell("starting the job")
+        tell("entering the queue" if spec.queue else "starting the job")
         job = steps.start(workspace, target, spec, prepared, sealed)
         steps.remember(workspace, target, spec, sealed)
     if hooks is not None:

@@ -33,8 +33,9 @@ def list_runs(workspace: Workspace, wanted: Filter, offline: bool = False) -> li
         return _with_states(workspace, history.newest(wanted), offline)
     everything = history.newest(replace(wanted, state="", limit=0))
     states = find_states(workspace, everything, offline)
-    fitting = (Listed(row, states[row.run_id]) for row in everything if states[row.run_id].state == wanted.state)
-    return list(islice(fitting, wanted.limit))
+    fitting = list(islice((row for row in everything if states[row.run_id].state == wanted.state), wanted.limit))
+    states = _placed(workspace, states, fitting)
+    return [Listed(row, states[row.run_id]) for row in fitting]
 
 
 def unfinished_runs(workspace: Workspace, offline: bool = False) -> list[Listed]:
@@ -45,13 +46,22 @@ def unfinished_runs(workspace: Workspace, offline: bool = False) -> list[Listed]
 
 
 def _with_states(workspace: Workspace, rows: Sequence[Row], offline: bool) -> list[Listed]:
-    states = find_states(workspace, rows, offline)
+    states = _placed(workspace, find_states(workspace, rows, offline), rows)
     return [Listed(row, states[row.run_id]) for row in rows]
+
+
+def _placed(workspace: Workspace, states: dict[str, RunState], rows: Sequence[Row]) -> dict[str, RunState]:
+    """With their places in the queue, where some wait there."""
+    if not any(states[row.run_id].state == "queued" for row in rows):
+        return states
+    from reprun.commands.queue_where import with_places
+
+    return with_places(workspace, states, list(rows))
 
 
 def show_run(workspace: Workspace, row: Row) -> dict[str, Any]:
     """Everything that is recorded of a run: manifest, state, outcome, where things are."""
-    state = get_state(workspace, row)
+    state = _placed(workspace, {row.run_id: get_state(workspace, row)}, [row])[row.run_id]
     data: dict[str, Any] = {"run_id": row.run_id, **state.data}
     try:
         data["manifest"] = workspace.manifest(row.run_id).data

@@ -105,7 +105,7 @@ def _code_table(snapshot: Snapshot, prepared: Mapping[str, Any]) -> dict[str, An
 
 def _run_table(spec: RunSpec, cleared: Cleared) -> dict[str, Any]:
     table = {"writable": list(spec.writable), "hash_limit": spec.hash_limit, "preflight": list(cleared.checks)}
-    more = {"watch_randomness": spec.watch_randomness, "limit": dict(spec.limit)}
+    more = {"watch_randomness": spec.watch_randomness, "limit": dict(spec.limit), "queue": dict(spec.queue)}
     return {**table, **{name: value for name, value in more.items() if value}}
 
 

@@ -31,6 +31,9 @@ def resume(workspace: Workspace, row: Row, tell: Tell = ignore) -> Launched | Ru
         )
     if state.state != "unstarted":
         _mend(workspace, row.run_id)
+        if state.state == "queued":
+            workspace.ask(row, op="enqueue", entries=[])  # nobody enters: it starts the worker where that was killed
+            _queue_retries(workspace, row.run_id, tell)
         return state
     spec = _spec(workspace, row.run_id)
     if workspace.snapshot(row.run_id) is None and not spec.commit:
@@ -39,7 +42,16 @@ def resume(workspace: Workspace, row: Row, tell: Tell = ignore) -> Launched | Ru
             hint="launch again; reprun gc --yes forgets this one",
         )
     _mend(workspace, row.run_id)
-    return launch(workspace, _as_sealed(workspace, spec, row.run_id), row.run_id, tell)
+    launched = launch(workspace, _as_sealed(workspace, spec, row.run_id), row.run_id, tell)
+    if spec.queue:
+        _queue_retries(workspace, row.run_id, tell)
+    return launched
+
+
+def _queue_retries(workspace: Workspace, run_id: str, tell: Tell) -> None:
+    from reprun.commands.retrying import ensure_spares
+
+    ensure_spares(workspace, run_id, tell)
 
 
 def _mend(workspace: Workspace, run_id: str) -> None:
@@ -73,7 +85,8 @@ def _spec(workspace: Workspace, run_id: str) -> RunSpec:
     except NotFoundError:
         pass
     try:
-        return spec_from_manifest(workspace.manifest(run_id))
+        manifest = workspace.manifest(run_id)
+        return replace(spec_from_manifest(manifest), queue=dict(manifest.table("run").get("queue", {})))
     except NotFoundError as error:
         raise RefusedError(
             f"nothing is written down about what {run_id} was asked to do, and nothing ran",

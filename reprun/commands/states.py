@@ -14,7 +14,7 @@ from reprun.store.rows import Row
 from reprun.system.clock import now_seconds
 from reprun.workspace import Workspace
 
-OVER = ("finished", "failed", "stopped")
+OVER = ("finished", "failed", "stopped", "canceled")
 FOLDER_GONE = "its folder is gone"
 _DOUBTFUL = ("unstarted", "lost", "unknown")  # what a machine says of a run that was never there
 
@@ -92,7 +92,7 @@ def require_own(workspace: Workspace, row: Row) -> None:
 def put_away(workspace: Workspace, row: Row, state: RunState) -> None:
     """Does what a launch or a supervisor that was killed after the start had left to do: it closes the journal, and puts the
     outcome into the repository."""
-    if state.state in ("running", "lost", *OVER) and state.link == "ok":
+    if state.state in ("queued", "running", "lost", *OVER) and state.link == "ok":
         workspace.journal(row.run_id).close()
     if state.state in OVER and workspace.is_here(row) and workspace.shared_outcome(row.run_id) is None:
         workspace.ask(row, op="publish", run_id=row.run_id, git_dir=workspace.repository.common_dir)
@@ -115,7 +115,11 @@ def _remember(workspace: Workspace, rows: Iterable[Row], states: dict[str, RunSt
     seen: dict[str, Sighting] = {}
     for row in rows:
         state = states[row.run_id]
-        if row.run_id not in kept and state.state in ("starting", "running", "lost", *OVER) and state.reason != FOLDER_GONE:
+        if (
+            row.run_id not in kept
+            and state.state in ("queued", "starting", "running", "lost", *OVER)
+            and state.reason != FOLDER_GONE
+        ):
             seen[row.run_id] = Sighting(state.state, state.reason, state.exit_code, now, state.has_outcome)
     workspace.sightings.add(seen, kept)
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
-from reprun.commands.beginning import submission_of
+from reprun.commands.beginning import entry_into_queue, queued_job, submission_of
 from reprun.commands.preparing import prepare_locked
 from reprun.commands.records import BEGUN, Sealed, manifest_data, plan_of
 from reprun.core.errors import NotFoundError, RefusedError, ReprunError, ToolError, UnreachableError, UsageError
@@ -263,11 +263,12 @@ def start(workspace: Workspace, target: Target, spec: RunSpec, prepared: Mapping
             answer = target.host.ask(start_request(workspace, target, spec, prepared, sealed))
     state = state_of(answer)
     if state.state == "unstarted":
-        raise ToolError(
-            f"{target.scheduler.name} took the run, but its supervisor did not appear", hint=f"reprun resume {run_id}"
-        )
+        said = f"{target.scheduler.name} took the run, but its supervisor did not appear"
+        raise ToolError(said, hint=f"reprun resume {run_id}")
     if state.state not in ("unstarted", "starting"):
         journal.close()
+    if spec.queue:
+        return queued_job(run_id, prepared["run_dir"], state, answer.get("position"))
     shown = Submission(run_id, prepared["socket"])
     attach = tuple(target.host.attach(target.scheduler.attach(shown)))
     return Job(run_id, prepared["run_dir"], target.scheduler.session(shown), attach, state.state)
@@ -283,6 +284,7 @@ def start_request(
         "config": {"name": f"config.{spec.config.format}", "text": spec.config.text} if spec.config else None,
         "plan": plan_of(workspace, spec, prepared, sealed),
         **submission_of(target, sealed.manifest.run_id),
+        **entry_into_queue(workspace, target, spec),
     }
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from reprun.commands.backup import back_up
 from reprun.commands.launch import Tell, ignore
-from reprun.commands.states import learned, look
+from reprun.commands.states import learned, look, put_away
 from reprun.core.errors import ReprunError
 from reprun.core.outcome import RunState, state_of
 from reprun.repo import refs
@@ -49,6 +49,8 @@ def wait_for(workspace: Workspace, rows: Sequence[Row], tell: Tell = ignore) -> 
         rhythm.rest(workspace, next((row for row in far if _is_running(states[row.run_id])), None))
     for row in rows:
         if workspace.is_here(row):
+            if ends[row.run_id].state == "canceled":
+                put_away(workspace, row, ends[row.run_id])  # no supervisor has published it
             _await_publication(workspace, row.run_id, ends[row.run_id])
     back_up(workspace)
     return {row.run_id: ends[row.run_id] for row in rows}
@@ -93,6 +95,14 @@ def _await_publication(workspace: Workspace, run_id: str, state: RunState) -> No
     while waited < _PUBLISHED and not refs.find_ref(workspace.repository, refs.OUTCOMES + run_id):
         pause(delay)
         waited, delay = waited + delay, delay * 1.3
+
+
+def leave_queue(workspace: Workspace, row: Row) -> RunState:
+    """Takes a run out of the queue; answers with its state afterwards. One that has begun meanwhile goes on."""
+    workspace.ask(row, op="queue", do="rm", runs=[row.run_id])
+    state = look(workspace, [row])[row.run_id]
+    put_away(workspace, row, state)
+    return learned(workspace, row, state)
 
 
 def stop(workspace: Workspace, row: Row, grace: float) -> RunState:

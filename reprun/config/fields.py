@@ -18,6 +18,7 @@ _REMOTE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")
 _PYTHON = re.compile(r"\d+(\.\d+){1,2}|(~=|==|!=|<=|>=|<|>)\d+(\.\d+)*(\.\*)?(,(~=|==|!=|<=|>=|<|>)\d+(\.\d+)*(\.\*)?)*")
 _NAME_GLOB = re.compile(r"[A-Za-z0-9_*?\[\]!-]+")
 _LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+_SLOT = re.compile(r"(\d{1,4}|(GPU|MIG)-[A-Za-z0-9/-]+)(,(\d{1,4}|(GPU|MIG)-[A-Za-z0-9/-]+))*")
 _WEB_ADDRESS = re.compile(r"https?://[!-~]+")
 _VIRTUAL = re.compile(r"__[a-z][a-z0-9_]*")
 _VERSION = re.compile(r"[A-Za-z0-9_.]{0,40}")
@@ -175,6 +176,14 @@ def label(where: str, value: Any) -> str:
     if not isinstance(value, str) or not _LABEL.fullmatch(value):
         raise wrong(where, "the label of a channel", value, hint='for example "broken"')
     return value
+
+
+def slot(where: str, value: Any) -> str:
+    """A slot of the queue: a GPU by number or UUID, or several with commas, `0`, `"2,3"`."""
+    found = str(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
+    if not _SLOT.fullmatch(found):
+        raise wrong(where, "a GPU or several with commas", value, hint='for example [0, 1, "2,3"]')
+    return found
 
 
 def python_version(where: str, value: Any) -> str:

@@ -31,6 +31,7 @@ _MERGED = (
     "verdict.metrics",
     "targets",
     "sanity",
+    "queue",
 )  # below these, key by key
 
 
@@ -71,6 +72,7 @@ class Settings:
     verdict: dict[str, Any] = field(default_factory=dict)
     targets: dict[str, dict[str, Any]] = field(default_factory=dict)
     sanity: dict[str, dict[str, Any]] = field(default_factory=dict)
+    queue: dict[str, Any] = field(default_factory=dict)
     files: tuple[str, ...] = ()
     news: tuple[Known, ...] = field(default=(), repr=False, compare=False)
 

@@ -9,6 +9,7 @@ from reprun.config import fields, preflight_keys
 from reprun.config.formats import parse
 from reprun.core.environment import DRIFT, KINDS, PROJECT
 from reprun.core.errors import UsageError
+from reprun.core.queued import KINDS as KINDS_OF_RUNS
 from reprun.core.text import show
 
 
@@ -78,6 +79,8 @@ _TARGET: dict[str, fields.Check] = {
     "home": fields.text,
     "timeout": fields.number,
     "time_limit": fields.duration,
+    "slots": fields.list_of(fields.slot),
+    "cpu_slots": fields.count,
     "options": fields.table,  # for a scheduler of somebody else, who checks them
 }
 _SANITY: dict[str, fields.Check] = {
@@ -137,6 +140,9 @@ SCHEMA: dict[str, fields.Check] = {
         notify=fields.list_of(fields.text),
         notify_url=fields.web_address,
         trailer=fields.choice("named", "latest", "never"),
+    ),
+    "queue": _section(
+        slots=fields.list_of(fields.slot), cpu_slots=fields.count, limit=_positive, kind=fields.choice(*KINDS_OF_RUNS)
     ),
     "results": _section(auto_pull=fields.list_of(fields.text), auto_pull_max=fields.size),
     "verdict": _section(**_TOLERANCE, ignore=fields.list_of(fields.text), metrics=_metrics),

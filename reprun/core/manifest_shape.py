@@ -90,6 +90,11 @@ def _is_limit(value: Any) -> bool:
     return _table_of(_is_count)(value) and set(value) <= {"steps", "seconds"}
 
 
+def _is_queue(value: Any) -> bool:
+    """What was asked of the queue: data, which nobody but `resume` of this launch reads. Everything in it is checked there."""
+    return _is_table(value) and len(value) <= 20 and all(_is_text(name) for name in value)
+
+
 def _is_command(value: Any) -> bool:
     return _list_of(_is_text)(value) and bool(value) and bool(value[0])
 
@@ -219,6 +224,7 @@ _FIELDS: dict[str, tuple[_Test, bool]] = {
     "preflight.determinism.at": (_is_text, False),
     "run.watch_randomness": (_is_flag, False),
     "run.limit": (_is_limit, False),
+    "run.queue": (_is_queue, False),
     "config": (_is_table, False),
     "data": (_list_of(_is_data), False),
     "allowed": (_list_of(_is_allowed), False),

@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 # A run is in one of these states; `unreachable` is a state of the link to the target, never of the run.
-STATES = ("unstarted", "starting", "running", "finished", "failed", "stopped", "lost", "unreachable", "unknown")
-FINAL = frozenset({"finished", "failed", "stopped", "lost"})
+STATES = (
+    "unstarted", "queued", "starting", "running", "finished", "failed", "stopped", "canceled", "lost", "unreachable", "unknown",
+)  # fmt: skip
+FINAL = frozenset({"finished", "failed", "stopped", "canceled", "lost"})
 
 
 # What became of the question: it was answered (or nothing had to be asked), the target did not answer, it was not asked.
@@ -89,7 +91,10 @@ def state_of(answer: dict[str, Any]) -> RunState:
 
 
 def exit_status(state: RunState) -> int:
-    """The exit status of `reprun wait` for a run: its own, 128+n for a signal, 4 when nobody can know it."""
+    """The exit status of `reprun wait` for a run: its own, 128+n for a signal, 4 when nobody can know it, 3 when it was taken out
+    of the queue before it began."""
     if state.exit_code is not None:
         return state.exit_code
+    if state.state == "canceled":
+        return 3
     return 0 if state.state == "finished" else 4

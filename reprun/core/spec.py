@@ -38,7 +38,7 @@ class RunSpec:
     never recorded. `commit` is set when a recorded commit is to run (reproduce) instead of a snapshot of the dev tree;
     `conversions` is what its manifest says of how the files were written, `lock` the digest of its lock, or "system". `preflight`
     is the level of the checks, and what the settings want to be looked at. `limit` ends the job after so many `steps` or
-    `seconds`.
+    `seconds`. `queue` is what is asked of the queue of the target (commands/queue_asked.py), empty for a start at once.
     """
 
     argv: tuple[str, ...]
@@ -63,6 +63,7 @@ class RunSpec:
     preflight: dict[str, Any] = field(default_factory=dict)
     watch_randomness: bool = False
     limit: dict[str, int] = field(default_factory=dict)
+    queue: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -137,3 +138,4 @@ class Job:
     session: str
     attach: tuple[str, ...]
     state: str
+    reason: str = ""

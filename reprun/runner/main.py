@@ -274,11 +274,23 @@ def _queue(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     return act(place, request)
 
 
+def _top(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.top import top
+
+    return top(place, request)
+
+
+def _queue_install(place: Home, request: Dict[str, Any]) -> Dict[str, Any]:
+    from reprun.runner.queue_install import install
+
+    return install(place, request)
+
+
 _OPERATIONS: Dict[str, Callable[[Home, Dict[str, Any]], Dict[str, Any]]] = {
     "hello": _hello, "take": _take, "early": _early, "warm": _warm, "prepare": _prepare, "start": _start, "state": _state,
     "stop": _stop, "facts": _facts, "examine": _examine, "read": _read, "survey": _list, "remove": _remove, "publish": _publish,
     "files": _files, "follow": _follow, "session": _session, "found": _found, "records": _records,
     "offer": _offer, "env": _env, "shell": _shell, "packages": _packages, "virtual": _virtual, "pythons": _pythons,
-    "capture": _capture, "part": _part, "enqueue": _enqueue, "queue": _queue,
+    "capture": _capture, "part": _part, "enqueue": _enqueue, "queue": _queue, "top": _top, "queue_install": _queue_install,
 }  # fmt: skip
 STREAMS: Dict[str, Callable[[Home, Dict[str, Any]], Iterator[Tuple[Dict[str, Any], bytes]]]] = {"contents": _contents}

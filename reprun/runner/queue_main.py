@@ -11,8 +11,8 @@ import sqlite3
 import time
 
 from reprun.runner.errors import RunnerError
-from reprun.runner.files import ensure_dir, write_json
-from reprun.runner.identity import here, own
+from reprun.runner.files import ensure_dir, list_names, write_json
+from reprun.runner.identity import here, is_orphan, own
 from reprun.runner.paths import Home, own_runner
 from reprun.runner.queue_db import set_aside
 from reprun.runner.queue_wake import pipe_of, poke
@@ -84,6 +84,9 @@ def _make(home: Home) -> Worker:
         try:
             pipe = _listen(home) if pipe < 0 else pipe
             known = {**here(), "process": own(), "runner": own_runner()}
+            for name in list_names(home.queue()):
+                if name.startswith("worker.json.") and is_orphan(name):  # of a worker that was killed as it wrote it
+                    os.unlink(os.path.join(home.queue(), name))
             write_json(os.path.join(home.queue(), "worker.json"), known, durable=False)
             worker = Worker(home, pipe)
             worker.begin()

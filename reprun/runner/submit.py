@@ -34,6 +34,8 @@ def submit_early(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     Starting Python takes as long as the snapshot, and can happen beside it. A failure here means nothing: the launch will
     submit in its turn, and say what is wrong.
     """
+    if "submit" not in request:
+        return {}  # it will wait in the queue
     if request["run_id"] in _starting:
         return {}
     check_home(home)

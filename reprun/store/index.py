@@ -74,6 +74,10 @@ class Index:
         """The newest runs without a final state: those worth asking about."""
         return self._rows(sql.SELECT_OPEN, limit)
 
+    def finished(self, command: str, limit: int) -> list[Row]:
+        """The newest runs of exactly this command that have finished."""
+        return self._rows(sql.SELECT_FINISHED, command, limit)
+
     def names(self, limit: int) -> list[str]:
         """The names in use, by the alphabet."""
         return self._ask(lambda: [name for (name,) in self._db.execute(sql.SELECT_NAMES, (limit,))])

@@ -7,8 +7,8 @@ from reprun.core.outcome import FINAL, STATES
 from reprun.core.select import Filter
 from reprun.store.rows import Row
 
-SCHEMA = "1"
-ENDED = ("finished", "failed", "stopped")  # final for good; a run that was lost may still be heard of
+SCHEMA = "2"
+ENDED = ("finished", "failed", "stopped", "canceled")  # final for good; a run that was lost may still be heard of
 
 
 def _quoted(states: tuple[str, ...]) -> str:
@@ -40,6 +40,7 @@ SETUP = (
 
 SELECT = f"SELECT {COLUMNS} FROM runs"  # noqa: S608 - made of the fields of Row
 SELECT_OPEN = f"{SELECT} WHERE {_IS_OPEN} ORDER BY run_id DESC LIMIT ?"
+SELECT_FINISHED = f"{SELECT} WHERE command = ? AND state = 'finished' ORDER BY run_id DESC LIMIT ?"
 SELECT_UNENDED = f"SELECT run_id FROM runs WHERE state NOT IN {_DONE}"  # noqa: S608
 # The names in use, one step through the index each: DISTINCT would walk over every run.
 SELECT_NAMES = """WITH RECURSIVE each(name) AS (

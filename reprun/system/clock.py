@@ -19,6 +19,13 @@ def now() -> datetime:
     return datetime.now(timezone.utc)
 
 
+def local_now() -> datetime:
+    """The time on the clock of this place, without a zone."""
+    from datetime import datetime
+
+    return datetime.now()
+
+
 def iso_now() -> str:
     """The time as `2026-11-21T03:16:22.123Z`."""
     nanoseconds = time.time_ns()
@@ -67,3 +74,11 @@ def now_seconds() -> float:
 def now_ns() -> int:
     """Nanoseconds since the epoch, on the clock that file times come from."""
     return time.time_ns()
+
+
+def seconds_before(run_id: str, seconds: int) -> tuple[str, int]:
+    """The moment of a run id so many seconds before, as `make_run_id` takes it."""
+    from datetime import datetime, timedelta
+
+    moment = datetime.strptime(run_id[:15], "%Y%m%d-%H%M%S") - timedelta(seconds=seconds)  # UTC, as all run ids
+    return moment.strftime("%Y%m%d-%H%M%S"), 0

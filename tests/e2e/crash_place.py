@@ -45,13 +45,14 @@ class Cell:
     runs_on: bool = False  # the job still runs while the launch is resumed and rubbish is collected
     settings: str = ""
     moment: float = 0.0
+    queued: bool = False  # the launch goes through the queue
     package: str = ""  # a folder with another copy of the package, to see that a fault put into it is found
 
     @property
     def text(self) -> str:
         """A name for people, and for choosing it again."""
         what = self.effect or f"{self.moment:.4f}s"
-        return " ".join([what, self.when, self.who, "runs-on" if self.runs_on else "over", *self.settings.split("\n")]).strip()
+        return " ".join([what, self.when, self.who, "runs-on" if self.runs_on else "over", *["queued"][: self.queued], *self.settings.split("\n")]).strip()
 
 
 @dataclass
@@ -163,7 +164,7 @@ class Place:
         (watch / "plan.json").write_text(json.dumps(plan))
         words = [sys.executable, "-Es", tracer.__file__, str(watch / "plan.json")] if not self.cell.moment else []
         follow = ["--follow"] if "[hooks]" in self.cell.settings and not self.cell.runs_on else []  # sees the end itself
-        words += [REPRUN, "launch", *follow, "--name", "cell", "--", "sh", "-c", JOB, str(self.counter)]
+        words += [REPRUN, "launch", *follow, *["--queue"][: self.cell.queued], "--name", "cell", "--", "sh", "-c", JOB, str(self.counter)]
         with open(watch / "stderr", "wb") as errors:
             process = subprocess.Popen(
                 words, cwd=self.repo, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
@@ -234,6 +235,7 @@ class Place:
             r"cache/(interpreters|pycache|data|captures)/.*[^p]",
             r"repos/[^/]+\.git/(HEAD|config|reprun-config|reprun-stats\.json|reprun\.lock|objects/info/alternates|refs)",
             r"repos/[^/]+\.git/worktrees/(%s)/(HEAD|ORIG_HEAD|commondir|gitdir|index|logs/HEAD|reprun-(table|contents)\.json)",
+            r"queue/(queue\.db(-wal|-shm)?|worker\.(log|lock|fifo)|[a-z]+\.lock)",
             r"worktrees/[^/]+/(%s)/.*",
             r"runs/(%s)/(claim(\.[0-9]+)?|manifest\.toml|outcome\.json|started\.json|std(out|err)\.log|metrics\.jsonl|tree/.*|output/.*)",
         )

@@ -12,7 +12,7 @@ from typer.main import get_command
 from reprun.cli import launch_answer
 from reprun.cli.app import build
 from reprun.cli.launch_answer import LaunchRequest
-from reprun.cli.quick import FLAGS, VALUES, read_launch
+from reprun.cli.quick import FLAGS, MANY, VALUES, read_launch
 
 LAUNCH = get_command(build("launch")).commands["launch"]  # type: ignore[attr-defined]
 
@@ -35,7 +35,7 @@ def test_it_knows_the_options_that_typer_knows() -> None:
     flags = {word for word, option in options.items() if option.is_flag}
     assert flags == set(FLAGS) and set(options) - flags == set(VALUES)
     for word, name in VALUES.items():
-        assert options[word].multiple == (name == "sets"), word
+        assert options[word].multiple == (name in MANY), word
 
 
 TEXT = st.sampled_from(["", "a", "7", "-1", "x=1", "=", "--", "-m", "ü", "a b", "--name", "00", "1_0", "²", "{output}"])
@@ -74,6 +74,7 @@ def test_it_reads_as_typer_does_or_not_at_all(before: list[str], command: list[s
             "--",
             "-y",
         ],
+        ["--queue", "--after", "a", "--after-ok=b", "--after", "c", "--if", "a.b > 1", "--kind", "tune", "--", "x"],
         ["-f", "--json", "--dry-run", "--on", "local", "--", "python", "train.py", "--out", "{output}"],
     ],
 )

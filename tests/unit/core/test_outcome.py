@@ -21,6 +21,8 @@ from reprun.core.outcome import FINAL, STATES, RunState, exit_status, state_of
         (RunState("failed", "its supervisor ended before the outputs were collected", 5),
          "failed 5 (its supervisor ended before the outputs were collected)", 5),
         (RunState("running"), "running", 4),
+        (RunState("queued", "position 3"), "queued (position 3)", 4),
+        (RunState("canceled", "removed"), "canceled (removed)", 3),
         (RunState("unreachable", "no route"), "unreachable (no route)", 4),
     ],
 )  # fmt: skip
@@ -30,7 +32,7 @@ def test_words_and_exit_status(state: RunState, words: str, status: int) -> None
 
 def test_final_states() -> None:
     assert set(STATES) >= FINAL
-    assert {state for state in STATES if RunState(state).is_final} == {"finished", "failed", "stopped", "lost"}
+    assert {state for state in STATES if RunState(state).is_final} == {"finished", "failed", "stopped", "canceled", "lost"}
 
 
 @pytest.mark.parametrize("answer", [{}, {"state": "running", "record": None}, {"state": None, "reason": None, "record": {}}])

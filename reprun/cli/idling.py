@@ -1,0 +1,113 @@
+"""`reprun idle` and `reprun top`: what the slots of a queue do."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from reprun.cli.complete import complete_target
+from reprun.cli.envelope import answer, say
+from reprun.cli.options import As_json
+from reprun.commands.queue_care import Queues
+from reprun.core.text import show
+
+_DAY = 86400.0
+On = Annotated[
+    str,
+    typer.Option("--on", metavar="TARGET", help="Of this target; default: this machine.", autocompletion=complete_target),
+]
+OnSeveral = Annotated[
+    str,
+    typer.Option("--on", metavar="TARGET", help="Of these targets: gpu1, gpu1,gpu2 or all.", autocompletion=complete_target),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    app.command()(idle)
+    app.command()(top)
+
+
+def idle(on: OnSeveral = "", json: As_json = False) -> int:
+    """Say since when and why each slot of the queue is idle, and how busy it was in the last day.
+
+    Examples:
+
+        reprun idle
+
+        reprun idle --on all
+    """
+    from reprun.cli.table import print_table
+    from reprun.core.idle import idle_of, total_busy
+    from reprun.core.measured import items, mapping
+    from reprun.core.text import human_seconds
+    from reprun.system.clock import now_seconds
+
+    queues = Queues()
+    names = queues.names(on)
+    looked = queues.look(names, "idle", since=now_seconds() - _DAY)
+    until = now_seconds()
+    for one in looked:
+        if one.trouble is not None:
+            if len(looked) == 1:
+                raise one.trouble
+            say(f"note: {show(one.trouble.message)}")
+    found = {one.target: [idle_of(mapping(slot), until) for slot in items(one.answer.get("slots"))] for one in looked}
+
+    def human() -> None:
+        for target, slots in found.items():
+            if len(found) > 1 or target != "local":
+                print(f"{show(target)}: {total_busy(slots):.0%} busy in the last day")
+            rows = []
+            for slot in slots:
+                now = "busy" if slot.seconds is None else f"idle {human_seconds(slot.seconds)}"
+                rest = ", ".join(f"{human_seconds(seconds)} {why}" for why, seconds in slot.reasons[:4])
+                rows.append((slot.slot, now, slot.why or "-", f"{slot.busy:.0%}", rest or "-"))
+            print_table(("SLOT", "NOW", "WHY", "BUSY 24 H", "IDLE IN THE LAST DAY"), rows, flexible=4)
+
+    data = [
+        {
+            "target": target,
+            "busy": total_busy(slots),
+            "slots": [
+                {**vars(slot), "reasons": [{"why": why, "seconds": seconds} for why, seconds in slot.reasons]} for slot in slots
+            ],
+        }
+        for target, slots in found.items()
+    ]
+    return answer(data, human)
+
+
+def top(
+    on: On = "local",
+    once: Annotated[bool, typer.Option("--once", help="Print one look as text, and end.")] = False,
+    every: Annotated[float, typer.Option("--every", metavar="SECONDS", min=0.2, help="How often it looks.")] = 2.0,
+    json: As_json = False,
+) -> int:
+    """Watch a queue live: slots, what runs, GPU use, progress, last metrics, what waits. Keys: q s r f enter.
+
+    Without a terminal, and with --once or --json, it looks once.
+
+    Examples:
+
+        reprun top --on gpu1
+
+        reprun top --once
+    """
+    import shutil
+    import sys
+
+    from reprun.commands.topping import Source
+
+    source = Source(Queues(), on)
+    is_live = sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
+    if once or json or not is_live:
+        from reprun.cli.top_text import frame
+
+        look = source.look()
+        width = shutil.get_terminal_size((120, 40)).columns
+        return answer(look.answer, lambda: print("\n".join(frame(look, width, 1000))))
+    from reprun.cli.top_app import watch
+
+    return watch(source, every)
