@@ -297,6 +297,5 @@ def open_anywhere(environ: Mapping[str, str] = os.environ) -> tuple[Workspace | 
         repository = find_repository(cwd)
     except UsageError:
         return None, find_settings(os.devnull, user_config_path(environ))
-    memo = os.path.join(repository.state_dir, _SETTINGS)
-    settings = find_settings(repository.top, user_config_path(environ), memo)
+    settings = find_settings(repository.top, user_config_path(environ), os.path.join(repository.state_dir, _SETTINGS))
     return Workspace(repository, settings, cwd), settings

@@ -142,7 +142,7 @@ SCHEMA: dict[str, fields.Check] = {
         trailer=fields.choice("named", "latest", "never"),
     ),
     "queue": _section(
-        slots=fields.list_of(fields.slot), cpu_slots=fields.count, limit=_positive, kind=fields.choice(*KINDS_OF_RUNS)
+        slots=fields.list_of(fields.slot), cpu_slots=fields.count, limit=fields.positive, kind=fields.choice(*KINDS_OF_RUNS)
     ),
     "results": _section(auto_pull=fields.list_of(fields.text), auto_pull_max=fields.size),
     "verdict": _section(**_TOLERANCE, ignore=fields.list_of(fields.text), metrics=_metrics),

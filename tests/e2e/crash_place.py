@@ -52,7 +52,16 @@ class Cell:
     def text(self) -> str:
         """A name for people, and for choosing it again."""
         what = self.effect or f"{self.moment:.4f}s"
-        return " ".join([what, self.when, self.who, "runs-on" if self.runs_on else "over", *["queued"][: self.queued], *self.settings.split("\n")]).strip()
+        return " ".join(
+            [
+                what,
+                self.when,
+                self.who,
+                "runs-on" if self.runs_on else "over",
+                *["queued"][: self.queued],
+                *self.settings.split("\n"),
+            ]
+        ).strip()
 
 
 @dataclass
@@ -164,7 +173,19 @@ class Place:
         (watch / "plan.json").write_text(json.dumps(plan))
         words = [sys.executable, "-Es", tracer.__file__, str(watch / "plan.json")] if not self.cell.moment else []
         follow = ["--follow"] if "[hooks]" in self.cell.settings and not self.cell.runs_on else []  # sees the end itself
-        words += [REPRUN, "launch", *follow, *["--queue"][: self.cell.queued], "--name", "cell", "--", "sh", "-c", JOB, str(self.counter)]
+        words += [
+            REPRUN,
+            "launch",
+            *follow,
+            *["--queue"][: self.cell.queued],
+            "--name",
+            "cell",
+            "--",
+            "sh",
+            "-c",
+            JOB,
+            str(self.counter),
+        ]
         with open(watch / "stderr", "wb") as errors:
             process = subprocess.Popen(
                 words, cwd=self.repo, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
