@@ -292,10 +292,9 @@ def open_anywhere(environ: Mapping[str, str] = os.environ) -> tuple[Workspace | 
     """The workspace around the current folder and its settings; outside of a repository only those of the user."""
     from reprun.config.project import find_settings, user_config_path
 
-    cwd = current_folder()
     try:
-        repository = find_repository(cwd)
+        find_repository(current_folder())
     except UsageError:
         return None, find_settings(os.devnull, user_config_path(environ))
-    settings = find_settings(repository.top, user_config_path(environ), os.path.join(repository.state_dir, _SETTINGS))
-    return Workspace(repository, settings, cwd), settings
+    workspace = open_workspace(environ)
+    return workspace, workspace.settings
