@@ -32,7 +32,7 @@ def parse(text: str, what: str) -> Any:
         node = _compose(text, what)
         return None if node is None else NodeReader(what).value(node)
     except yaml.YAMLError as error:
-        raise UsageError(f"{what} is not valid YAML: {_sentence(error)}") from None
+        raise UsageError(f"{what} is not valid YAML: {sentence(error)}") from None
 
 
 def parse_value(text: str, what: str) -> Any:
@@ -67,7 +67,8 @@ def _compose(text: str, what: str) -> yaml.Node | None:
         loader.dispose()
 
 
-def _sentence(error: yaml.YAMLError) -> str:
+def sentence(error: yaml.YAMLError) -> str:
+    """What is wrong with a text, and where, in a few words."""
     problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read")
     if problem.startswith("but "):  # half of a sentence that began in the context
         problem = f"{getattr(error, 'context', '')} {problem}"

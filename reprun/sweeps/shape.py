@@ -1,0 +1,65 @@
+"""A sweep file, read and checked."""
+
+from __future__ import annotations
+
+from reprun.core.frozen import dataclass, field
+from reprun.sweeps.axes import Axis
+from reprun.sweeps.conditions import Condition
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+ROLES = ("target", "nuisance", "fixed")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One set of choices: its product is swept, as far as the conditions hold. Without `stages` it is for all of them."""
+
+    axes: tuple[Axis, ...]
+    title: str = ""
+    stages: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    where: str = ""
+
+    @property
+    def names(self) -> set[str]:
+        """The parameters that it chooses."""
+        return {name for axis in self.axes for name in axis.names}
+
+
+@dataclass(frozen=True)
+class Alias:
+    """A name for several parameters: by `cases`, each with its values, or `targets` that take the value over."""
+
+    cases: dict[str, dict[str, Any]] = field(default_factory=dict)
+    targets: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> set[str]:
+        """The parameters that it stands for."""
+        return {name for case in self.cases.values() for name in case} | set(self.targets)
+
+
+@dataclass(frozen=True)
+class SweepFile:
+    """What the file says. `places` has where each template stands, for errors; `notes` is what a reader should be told."""
+
+    what: str
+    stages: dict[str, str]
+    choices: tuple[Choice, ...]
+    defaults: dict[str, Any] = field(default_factory=dict)
+    aliases: dict[str, Alias] = field(default_factory=dict)
+    resources: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    roles: dict[str, str] = field(default_factory=dict)
+    metric: str = ""
+    direction: str = "max"
+    config: str = ""
+    places: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def role_of(self, name: str) -> str:
+        """The role of a parameter; a seed that has none is what results are averaged over."""
+        return self.roles.get(name, "seed" if name == "seed" else "")
