@@ -106,11 +106,11 @@ class Workspace:
 
         sync(self.index_path, self.repository.common_dir, self._sources())
 
-    def note(self, row: Row) -> None:
-        """Adds one run to the index without looking at anything else: what a launch has time for."""
+    def note(self, *rows: Row) -> None:
+        """Adds runs to the index without looking at anything else: what a launch has time for."""
         from reprun.store.scan import note
 
-        note(self.index_path, row)
+        note(self.index_path, *rows)
 
     def remember_settings(self) -> None:
         """Lets the next command find at once what the files of settings say. Failing to do so harms nothing."""

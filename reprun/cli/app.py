@@ -18,7 +18,7 @@ COMMANDS = {
     "status": "looking", "logs": "looking", "attach": "running", "stop": "running", "wait": "running",
     "queue": "queueing", "top": "idling", "idle": "idling",
     "pull": "fetching", "import": "fetching", "diff": "comparing",
-    "probe": "repeating", "noise": "repeating", "sanity": "sanity", "env": "environments", "hooks": "hooks",
+    "sweep": "sweeping", "probe": "repeating", "noise": "repeating", "sanity": "sanity", "env": "environments", "hooks": "hooks",
     "snapshot": "care", "doctor": "care", "gc": "care", "demo": "demo",
 }  # fmt: skip
 

@@ -99,12 +99,23 @@ def prepare(workspace: Workspace, target: Target, spec: RunSpec, ready: Ready, t
         request.update(probe_request(workspace, spec))
     if target.host.is_here:
         return {**target.host.ask({**request, **workspace.borrowed()}, tell=tell), "locked": locked}
-    from reprun.commands.ahead import Ahead
-
-    answer = {**Ahead(workspace, target, spec, ready).prepare(request, tell), "locked": locked}
+    answer = {**_prepare_far(workspace, target, spec, ready, (request, tell)), "locked": locked}
     if answer.get("measured"):
         answer["measured"] = {**answer["measured"], "skew": float(answer["measured"]["time"]) - now_ns() / 1e9}
     return answer
+
+
+def _prepare_far(
+    workspace: Workspace, target: Target, spec: RunSpec, ready: Ready, what: tuple[dict[str, Any], Callable[[str], None]]
+) -> dict[str, Any]:
+    request, tell = what
+    if spec.sweep:  # nothing of a sweep starts before all of it is sealed
+        from reprun.commands.delivery import ask_with_code
+
+        return ask_with_code(workspace, target.host, ready.snapshot, request, tell)
+    from reprun.commands.ahead import Ahead
+
+    return Ahead(workspace, target, spec, ready).prepare(request, tell)
 
 
 def wants_probes(workspace: Workspace, spec: RunSpec) -> bool:

@@ -24,15 +24,14 @@ _LOOKED_AT = 9  # earlier runs, the newest
 
 def entry_of(workspace: Workspace, spec: RunSpec) -> dict[str, Any]:
     """The entry of a run in the queue."""
+    return {**shared_entry(workspace, spec), "name": spec.name, "seconds": estimate_seconds(workspace, spec)}
+
+
+def shared_entry(workspace: Workspace, spec: RunSpec) -> dict[str, Any]:
+    """What the entries of runs that ask for the same have in common."""
     asked = {name: value for name, value in spec.queue.items() if name != "retries"}  # those are runs of their own: retrying.py
     asked.setdefault("priority", default_priority(str(asked.get("kind", ""))))
-    return {
-        **asked,
-        "project": workspace.key,
-        "label": os.path.basename(workspace.repository.top),
-        "name": spec.name,
-        "seconds": estimate_seconds(workspace, spec),
-    }
+    return {**asked, "project": workspace.key, "label": os.path.basename(workspace.repository.top)}
 
 
 def estimate_seconds(workspace: Workspace, spec: RunSpec) -> float:

@@ -79,6 +79,7 @@ def manifest_data(
         "allowed": [{**item, "path": os.fsencode(item["path"]).decode("utf-8", "backslashreplace")} for item in snapshot.allowed],
         "data": prepared["data"],
         "carried": carried_table(spec),
+        "sweep": dict(spec.sweep),
     }
     return {**data, **{name: table for name, table in more.items() if table}}
 
@@ -190,9 +191,16 @@ def plan_of(workspace: Workspace, spec: RunSpec, prepared: Mapping[str, Any], se
         "hash_limit": spec.hash_limit,
         "watch": spec.watch_randomness,
         "limit": spec.limit,
+        **_inherited(spec, run_dir),
         "publish": workspace.repository.common_dir if sealed.manifest.table("target").get("host") == "local" else "",
         **(_hook(workspace, sealed.manifest) if workspace.settings.hooks.get("post_run_on_host") else {}),
     }
+
+
+def _inherited(spec: RunSpec, run_dir: str) -> dict[str, Any]:
+    """The output of the stage before, with which that of a stage begins."""
+    earlier = spec.sweep.get("builds_on")
+    return {"inherit": os.path.join(os.path.dirname(run_dir), earlier, "output")} if earlier else {}
 
 
 def _hook(workspace: Workspace, manifest: Manifest) -> dict[str, Any]:
@@ -253,6 +261,7 @@ def spec_from_manifest(manifest: Manifest) -> RunSpec:
         conversions={name: value for name, value in manifest.data["code"].get("conversions", {}).items() if name != "differ"},
         lock=str(manifest.table("environment").get("lock", SYSTEM)),
         preflight={name: value for name, value in manifest.table("preflight").items() if name == "level"},
+        sweep=manifest.table("sweep"),
     )
 
 

@@ -186,7 +186,7 @@ def ensure_manifest(
         sealed: Sealed = replace(prepared[BEGUN].sealed, cleared=cleared)
     else:
         sealed = _seal(workspace, target, spec, snapshot, prepared, cleared)
-    _capture(workspace, target, sealed.manifest.table("environment"))
+    keep_environment(workspace, target, sealed.manifest.table("environment"))
     return sealed
 
 
@@ -206,7 +206,7 @@ def _seal(
     return keep_manifest(workspace, make_manifest(target, spec, snapshot, prepared, cleared))
 
 
-def _capture(workspace: Workspace, target: Target, environment: Mapping[str, Any]) -> None:
+def keep_environment(workspace: Workspace, target: Target, environment: Mapping[str, Any]) -> None:
     """Keeps the list of what is installed that a manifest names, where nothing is locked. One that is known costs two looks."""
     digest = str(environment.get("capture", ""))
     path = os.path.join(workspace.repository.state_dir, "captures", digest)
@@ -219,10 +219,17 @@ def _capture(workspace: Workspace, target: Target, environment: Mapping[str, Any
             note_dev_tree(workspace, environment)
 
 
-def make_manifest(target: Target, spec: RunSpec, snapshot: Snapshot, prepared: Mapping[str, Any], cleared: Cleared) -> Sealed:
+def make_manifest(
+    target: Target,
+    spec: RunSpec,
+    snapshot: Snapshot,
+    prepared: Mapping[str, Any],
+    cleared: Cleared,
+    render: Callable[[dict[str, Any]], str] = render_manifest,
+) -> Sealed:
     """The manifest, sealed and not kept yet."""
     data = manifest_data(spec, snapshot, prepared, cleared, target)
-    return Sealed(Manifest(data), render_manifest(data), cleared)
+    return Sealed(Manifest(data), render(data), cleared)
 
 
 def keep_manifest(workspace: Workspace, sealed: Sealed, **more: str) -> Sealed:

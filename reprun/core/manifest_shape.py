@@ -95,6 +95,10 @@ def _is_queue(value: Any) -> bool:
     return _is_table(value) and len(value) <= 20 and all(_is_text(name) for name in value)
 
 
+def _is_sweep_param(value: Any) -> bool:
+    return _is_text(value) or isinstance(value, (bool, int, float))
+
+
 def _is_command(value: Any) -> bool:
     return _list_of(_is_text)(value) and bool(value) and bool(value[0])
 
@@ -229,6 +233,10 @@ _FIELDS: dict[str, tuple[_Test, bool]] = {
     "data": (_list_of(_is_data), False),
     "allowed": (_list_of(_is_allowed), False),
     "carried": (_list_of(_is_carried), False),
+    "sweep": (_is_table, False),
+    **{f"sweep.{name}": (_is_text, False) for name in ("file", "title", "task", "name", "stage", "identity", "code")},
+    "sweep.builds_on": (lambda value: isinstance(value, str) and is_run_id(value), False),
+    "sweep.params": (_table_of(_is_sweep_param), False),
 }
 # What must be in a config that is there.
 _CONFIG: dict[str, tuple[_Test, bool]] = {

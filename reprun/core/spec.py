@@ -39,6 +39,7 @@ class RunSpec:
     `conversions` is what its manifest says of how the files were written, `lock` the digest of its lock, or "system". `preflight`
     is the level of the checks, and what the settings want to be looked at. `limit` ends the job after so many `steps` or
     `seconds`. `queue` is what is asked of the queue of the target (commands/queue_asked.py), empty for a start at once.
+    `sweep` is what the manifest says of the sweep that the run is a task of (docs/reference/manifest.md).
     """
 
     argv: tuple[str, ...]
@@ -64,6 +65,7 @@ class RunSpec:
     watch_randomness: bool = False
     limit: dict[str, int] = field(default_factory=dict)
     queue: dict[str, Any] = field(default_factory=dict)
+    sweep: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from reprun.core.frozen import dataclass
-from reprun.system.process import Git
+from reprun.repo.discover import Repository
+from reprun.system.process import Git, translated
 
 
 @dataclass(frozen=True)
@@ -33,3 +34,10 @@ def comparing(git: Git, old: str) -> Iterator[list[Entry]]:
     for header, path in zip(fields[0::2], fields[1::2], strict=False):
         _, mode, _, blob, kind = header.decode("ascii").lstrip(":").split(" ")
         entries.append(Entry("M" if kind == "T" else kind, os.fsdecode(path), mode, blob))
+
+
+def list_tree(repository: Repository, tree: str) -> list[bytes]:
+    """All entries of a tree: `mode type id<TAB>path`."""
+    with translated():
+        said = repository.git.run("ls-tree", "-r", "-z", "--full-tree", tree).stdout
+    return [entry for entry in said.split(b"\0") if entry]

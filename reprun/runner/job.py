@@ -79,6 +79,10 @@ def _become_job(run: RunDir, plan: Dict[str, Any], gate: int) -> None:
     os.umask(int(plan.get("umask", 0o022)))
     argv, env = plan["argv"], {**plan["env"], **given, "PYTHONPATH": job_paths(plan["env"], bool(plan.get("watch")))}
     try:
+        if plan.get("inherit"):
+            from reprun.runner.inherit import inherit
+
+            inherit(plan["inherit"], run.output)
         os.chdir(plan["cwd"])
         os.execvpe(argv[0], argv, env)
     except (OSError, ValueError) as error:

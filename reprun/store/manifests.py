@@ -5,6 +5,8 @@ from __future__ import annotations
 from reprun.core.digests import sha256
 from reprun.core.manifest import DamagedError, Manifest, check, open_seal, seal
 
+_MOST_TEXTS = 5000
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -15,6 +17,32 @@ def render_manifest(data: dict[str, Any]) -> str:
     import tomli_w
 
     return seal(tomli_w.dumps(data, multiline_strings=True).encode()).decode()
+
+
+class Renderer:
+    """Renders manifests of which most tables are the same: each table is written out once."""
+
+    def __init__(self) -> None:
+        self._texts: dict[tuple[str, str], str] = {}
+
+    def render(self, data: dict[str, Any]) -> str:
+        """As `render_manifest`."""
+        import tomli_w
+
+        tables = {name: value for name, value in data.items() if isinstance(value, dict) or _is_tables(value)}
+        parts = [tomli_w.dumps({name: value for name, value in data.items() if name not in tables}, multiline_strings=True)]
+        for name, value in tables.items():
+            key = (name, repr(value))
+            if key not in self._texts:
+                if len(self._texts) > _MOST_TEXTS:
+                    self._texts.clear()
+                self._texts[key] = tomli_w.dumps({name: value}, multiline_strings=True)
+            parts.append(self._texts[key])
+        return seal("\n".join(parts).encode()).decode()
+
+
+def _is_tables(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, dict) for one in value)
 
 
 def digest_of(text: bytes) -> str:

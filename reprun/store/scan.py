@@ -82,14 +82,14 @@ def sync(path: str, common_dir: str, sources: Sources, rows: Iterable[Row] = (),
     return False
 
 
-def note(path: str, row: Row) -> None:
-    """Writes one row that is known to be right, without looking at the refs: for a launch, which must not wait.
+def note(path: str, *rows: Row) -> None:
+    """Writes rows that are known to be right, without looking at the refs: for a launch, which must not wait.
 
     The stamp stays as it was, so whoever looks next lists the refs and finds nothing missing.
     """
     try:
         with ensure_index(path) as index:
-            index.add(row)
+            index.add(*rows)
     except ToolError:
         return  # a cache: what is missing is found again
 

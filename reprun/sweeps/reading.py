@@ -17,7 +17,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_KNOWN = ("template", "default", "alias", "resource", "constraints", "roles", "metric", "direction", "config", "seeds", "search")
+_KNOWN = (
+    "template",
+    "default",
+    "alias",
+    "resource",
+    "constraints",
+    "roles",
+    "metric",
+    "direction",
+    "config",
+    "seeds",
+    "ignore",
+    "search",
+)
 _EXAMPLE = "template: {train: python train.py [lr]}"
 
 
@@ -48,6 +61,7 @@ def read_sweep(documents: Sequence[Document], what: str) -> SweepFile:
         _text(head, "metric", what),
         _text(head, "direction", what) or "max",
         _text(head, "config", what),
+        _ignored(head, what),
         {name: _where(what, head, "template", name) for name in stages},
         tuple(_unknown(head, what)),
     )
@@ -106,6 +120,14 @@ def _resources(head: Document, what: str) -> tuple[str, ...]:
     if not all(isinstance(one, (str, int)) and not isinstance(one, bool) for one in raw):
         raise UsageError(f"{_where(what, head, 'resource')}: resource is no list of GPUs", hint='resource: [0, 1, "2,3"]')
     return tuple(str(one) for one in raw)
+
+
+def _ignored(head: Document, what: str) -> tuple[str, ...]:
+    raw = head.values.get("ignore", [])
+    raw = raw if isinstance(raw, list) else [raw]
+    if not all(isinstance(one, str) and one for one in raw):
+        raise UsageError(f"{_where(what, head, 'ignore')}: ignore is no list of paths", hint='ignore: [docs, "*.md"]')
+    return tuple(raw)
 
 
 def _roles(head: Document, what: str) -> dict[str, str]:

@@ -57,6 +57,7 @@ class SweepFile:
     metric: str = ""
     direction: str = "max"
     config: str = ""
+    ignore: tuple[str, ...] = ()
     places: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

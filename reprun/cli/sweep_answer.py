@@ -1,0 +1,143 @@
+"""Answering `reprun sweep FILE`: the tasks shown, queued, or the first of them run here."""
+
+from __future__ import annotations
+
+from reprun.cli.confirming import can_ask, says_yes
+from reprun.cli.envelope import answer, is_json, say
+from reprun.cli.notes import say_notes
+from reprun.cli.progress import progress
+from reprun.cli.table import print_table
+from reprun.commands.sweep import Ran, run_sweep
+from reprun.commands.sweep_open import Opened, Specs, SweepOptions, open_sweep, shown_params
+from reprun.core.errors import RefusedError, UsageError
+from reprun.core.frozen import replace
+from reprun.core.text import show
+from reprun.sweeps.plan import POLICIES, Known
+from reprun.workspace import Workspace, open_workspace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def answer_sweep(options: SweepOptions, how: str, yes: bool) -> int:
+    """Queues the sweep; or shows it (`how` is "dry"), or runs its first task here ("debug")."""
+    if options.policy not in POLICIES:
+        raise UsageError(
+            f"--since-commit {show(options.policy)} is no policy", hint=" or ".join(f"--since-commit '{one}'" for one in POLICIES)
+        )
+    workspace = open_workspace()
+    opened = open_sweep(workspace, options)
+    for note in opened.sweep.notes:
+        say(f"note: {note}")
+    if unused := opened.unused():
+        say(f"note: unused parameters: {', '.join(map(show, unused))}; no template has them, they only tell tasks apart")
+    if how == "dry":
+        return _show(opened)
+    if workspace.repository.has_hooks():
+        from reprun.cli.hook_asking import settle_hooks
+
+        settle_hooks(workspace)
+    if how == "debug":
+        return _debug(opened)
+    with progress() as tell:
+        ran = run_sweep(opened, tell)
+    say_notes(workspace)
+    stopped = _removed(workspace, ran, yes)
+    return answer(_data(ran, stopped), lambda: _print(ran))
+
+
+def _show(opened: Opened) -> int:
+    Specs(opened) if opened.tasks else None
+    rows = [(task, stage, opened.command(task, stage)) for task in opened.tasks for stage in task.stages]
+
+    def human() -> None:
+        print(f"{len(opened.tasks)} tasks, {len(rows)} runs; output/NAME stands for the output folder of each run")
+        for task, stage, command in rows:
+            print(f"{show(stage):8}{show(task.name) or opened.stem}")
+            print(f"        {show(command.shown)}")
+
+    data = [
+        {
+            "task": task.key, "name": task.name, "stage": stage, "params": task.params, "command": command.shown,
+            "argv": list(command.argv),
+        }
+        for task, stage, command in rows
+    ]  # fmt: skip
+    return answer({"tasks": len(opened.tasks), "runs": data, "unused": opened.unused(), "notes": list(opened.sweep.notes)}, human)
+
+
+def _debug(opened: Opened) -> int:
+    """The first task, stage by stage, in the foreground, up to the first stage that fails."""
+    from reprun.cli.launch_answer import follow_to_the_end, print_launched
+    from reprun.commands.launch import launch
+
+    if not opened.tasks:
+        raise UsageError(f"{show(opened.file)} asks for no task", hint="reprun sweep FILE --dry-run")
+    task, specs, before, status = opened.tasks[0], Specs(opened), "", 0
+    say(f"{show(task.name)}: {shown_params(task.params)}")
+    for stage in task.stages:
+        spec = specs.spec(task, stage)
+        table = {**spec.sweep, **({"builds_on": before} if before else {})}
+        with progress() as tell:
+            launched = launch(opened.workspace, replace(spec, queue={}, sweep=table), tell=tell)
+        say_notes(opened.workspace)
+        if not is_json():
+            print_launched(launched)
+        status = follow_to_the_end(opened.workspace, launched)
+        before = launched.run_id
+        if status:
+            break
+    return status
+
+
+def _removed(workspace: Workspace, ran: Ran, yes: bool) -> list[str]:
+    """Offers to stop what the file does not ask for any more. Without a yes it goes on."""
+    if not ran.removed:
+        return []
+    from reprun.commands.waiting import leave_queue, stop
+
+    for run in ran.removed:
+        say(f"{run.run_id} is {run.words}, and {show(ran.opened.file)} does not ask for it any more")
+    if not yes and not (can_ask() and says_yes(f"stop {_count(len(ran.removed), 'run')}?")):
+        say(f"they go on; to stop them: reprun sweep {show(ran.opened.options.file)} --yes")
+        return []
+    stopped = []
+    for run in ran.removed:
+        row = workspace.find_run(run.run_id)
+        try:
+            state = leave_queue(workspace, row) if run.state == "queued" else stop(workspace, row, workspace.settings.grace)
+        except RefusedError as error:
+            say(f"{run.run_id}: {error.message}")
+            continue
+        stopped.append(run.run_id)
+        say(f"{run.run_id}  {state.words}")
+    return stopped
+
+
+def _print(ran: Ran) -> None:
+    rows = [(step.action, step.wanted.stage, step.wanted.name or ran.opened.stem, step.reason, step.run_id) for step in ran.steps]
+    many = len(rows) > 60
+    print_table(("", "STAGE", "TASK", "WHY", "RUN"), rows[:40] if many else rows, flexible=2)
+    if many:
+        print(f"… and {len(rows) - 40} more")
+    counts = {action: sum(step.action == action for step in ran.steps) for action in ("start", "skip", "keep")}
+    print(f"{_count(counts['start'], 'run')} queued, {counts['skip']} finished before, {counts['keep']} under way")
+    if counts["start"]:
+        say("reprun queue   reprun top   reprun sweep summary " + show(ran.opened.options.file))
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _data(ran: Ran, stopped: list[str]) -> dict[str, Any]:
+    steps = [
+        {
+            "action": step.action, "reason": step.reason, "run_id": step.run_id, "builds_on": step.builds_on,
+            "task": step.wanted.task, "name": step.wanted.name, "stage": step.wanted.stage, "identity": step.wanted.identity,
+        }
+        for step in ran.steps
+    ]  # fmt: skip
+    removed: list[Known] = list(ran.removed)
+    return {"file": ran.opened.file, "steps": steps, "removed": [run.run_id for run in removed], "stopped": stopped}

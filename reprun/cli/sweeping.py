@@ -1,0 +1,161 @@
+"""The commands `reprun sweep …`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from reprun.cli.complete import complete_target
+from reprun.cli.options import As_json
+
+File = Annotated[str, typer.Argument(metavar="FILE", help="The sweep file: YAML, what runs first, then what is varied.")]
+Title = Annotated[str, typer.Option("--title", "-t", help="Only the choices with this _title.")]
+Stages = Annotated[
+    list[str], typer.Option("--command", "-c", metavar="STAGE…", help="Only these stages, whatever _cmd says: -c avg test.")
+]
+Resources = Annotated[
+    list[str], typer.Option("--resource", "-r", metavar="GPUS…", help="GPUs in place of resource in the file: -r 0 1 2,3.")
+]
+Sample = Annotated[int | None, typer.Option("--sample", min=1, help="So many tasks of each set of choices, the same each time.")]
+Dry = Annotated[bool, typer.Option("--dry-run", help="Show the tasks and their commands; change nothing.")]
+Debug = Annotated[
+    bool, typer.Option("--debug", "-d", help="Run the first task only, here and now, with its log on this terminal.")
+]
+Force = Annotated[bool, typer.Option("--force", "-f", help="Run again what has finished.")]
+Since = Annotated[
+    str,
+    typer.Option(
+        "--since-commit",
+        metavar="POLICY",
+        help='What counts as done: "same code" (the default) or "any", whatever the code, data and packages were.',
+    ),
+]
+On = Annotated[str, typer.Option("--on", metavar="TARGET", help="Where to run.", autocompletion=complete_target)]
+Kind = Annotated[str, typer.Option("--kind", help="What the runs are for, which sets their priority: see launch --kind.")]
+Preflight = Annotated[str, typer.Option("--preflight", metavar="LEVEL", help="quick, full or off, as for launch.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Stop runs under way that the file does not ask for any more.")]
+
+_MANY = {"-c": "-c", "--command": "-c", "-r": "-r", "--resource": "-r"}
+
+
+class Implied(TyperGroup):
+    """`reprun sweep FILE` is `reprun sweep run FILE`, and `-r 0 1 2,3` is `-r 0 -r 1 -r 2,3`, as in mlrunner."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Puts in what is implied."""
+        if args and args[0] not in self.commands and args[0] != "--help":
+            args = ["run", *args]
+        return super().parse_args(ctx, args[:1] + spread(args[1:]) if args[:1] == ["run"] else args)
+
+
+def spread(words: list[str]) -> list[str]:
+    """Gives each of the values of an option that takes several the option of its own. Before FILE it takes one."""
+    found: list[str] = []
+    option, has_file, takes = "", False, False
+    for word in words:
+        if word.startswith("-") and len(word) > 1:
+            option = _MANY.get(word, "")
+            takes = word in _VALUES
+            found.append(word)
+        elif takes:
+            found.append(word)
+            takes = False
+        elif option and has_file:
+            found += [option, word]
+        else:
+            has_file, option = True, ""
+            found.append(word)
+    return found
+
+
+_VALUES = {*_MANY, "-t", "--title", "--sample", "--since-commit", "--on", "--kind", "--preflight", "--file"}
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    group = typer.Typer(cls=Implied, help="Sweeps: many runs from one file, and what came out of them.", no_args_is_help=True)
+    group.command()(run)
+    group.command()(why)
+    group.command()(summary)
+    app.add_typer(group, name="sweep")
+
+
+def run(
+    file: File,
+    title: Title = "",
+    command: Stages = [],  # noqa: B006
+    resource: Resources = [],  # noqa: B006
+    sample: Sample = None,
+    on: On = "local",
+    kind: Kind = "",
+    preflight: Preflight = "",
+    since_commit: Since = "same code",
+    dry_run: Dry = False,
+    debug: Debug = False,
+    force: Force = False,
+    yes: Yes = False,
+    json: As_json = False,
+) -> int:
+    """Queue the tasks of a sweep file: those that are missing or have failed. The word run may be left out.
+
+    A task is a run like any other. What has finished with the same code, parameters, data and packages is skipped; edit the file
+    and run it again for the difference. Files written for mlrunner are sweep files.
+
+    Examples:
+
+        reprun sweep params.yaml --dry-run
+
+        reprun sweep params.yaml -t ablation -c train -r 0 1
+    """
+    from reprun.cli.sweep_answer import answer_sweep
+    from reprun.commands.sweep_open import SweepOptions
+
+    options = SweepOptions(
+        file, title, _listed(command), _listed(resource, comma=False), sample, on, kind, preflight, force or debug, since_commit
+    )
+    return answer_sweep(options, "dry" if dry_run else "debug" if debug else "", yes)
+
+
+def why(
+    task: Annotated[
+        str, typer.Argument(metavar="TASK", help="A task by its name, the beginning of its digest, or one of its runs.")
+    ],
+    json: As_json = False,
+) -> int:
+    """Say what the last `reprun sweep` did with a task, and why; and which runs of it there are.
+
+    Example:
+
+        reprun sweep why Norm_new-Moment_0.1
+    """
+    from reprun.cli.sweep_telling import answer_why
+
+    return answer_why(task)
+
+
+def summary(
+    file: File,
+    metric: Annotated[str, typer.Option("--metric", help="The metric that counts; default: metric in the file.")] = "",
+    direction: Annotated[str, typer.Option("--direction", help="max or min; default: direction in the file.")] = "",
+    title: Title = "",
+    json: As_json = False,
+) -> int:
+    """Answer what the sweep asked: for each target value the best over the nuisance parameters, with the mean over seeds.
+
+    Examples:
+
+        reprun sweep summary params.yaml --metric accuracy
+
+        reprun sweep summary params.yaml --metric loss --direction min --json
+    """
+    from reprun.cli.sweep_telling import answer_summary
+    from reprun.commands.sweep_open import SweepOptions
+
+    return answer_summary(SweepOptions(file, title), metric, direction)
+
+
+def _listed(values: list[str], comma: bool = True) -> tuple[str, ...]:
+    """The values, also as one text with spaces, or with commas where these mean nothing else."""
+    return tuple(word for value in values for word in (value.replace(",", " ") if comma else value).split())

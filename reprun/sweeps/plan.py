@@ -1,0 +1,146 @@
+"""What is to be started of a sweep: what is finished stays, what runs goes on, what is missing or has failed is started."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from reprun.core.frozen import dataclass
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PENDING = ("queued", "starting", "running")
+POLICIES = ("same code", "any")
+
+
+@dataclass(frozen=True)
+class Known:
+    """A run of a task that there is, with its state as it is now, in words too. `heard`: its host has answered."""
+
+    run_id: str
+    task: str
+    stage: str
+    identity: str
+    loose: str
+    state: str
+    words: str
+    heard: bool = True
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A stage of a task that the file asks for."""
+
+    task: str
+    name: str
+    stage: str
+    identity: str
+    loose: str
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What becomes of a wanted stage: `start`, with the run that it follows; `skip` and `keep`, with the run that there is."""
+
+    wanted: Wanted
+    action: str
+    reason: str
+    run_id: str = ""
+    builds_on: str = ""
+    waits: bool = False
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How a plan is made: the stages of the file in their order, the policy, whether what is finished is done again."""
+
+    stages: tuple[str, ...]
+    policy: str = "same code"
+    force: bool = False
+
+
+class Runs:
+    """The runs that there are, by what they are runs of; the newest first."""
+
+    def __init__(self, known: Iterable[Known], policy: str) -> None:
+        self.policy = policy
+        self._by: dict[str, list[Known]] = {}
+        self._by_stage: dict[tuple[str, str], list[Known]] = {}
+        for run in sorted(known, key=lambda run: run.run_id, reverse=True):
+            self._by.setdefault(run.identity if policy == "same code" else run.loose, []).append(run)
+            self._by_stage.setdefault((run.task, run.stage), []).append(run)
+
+    def of(self, wanted: Wanted) -> list[Known]:
+        """The runs that count as that stage of that task."""
+        return self._by.get(wanted.identity if self.policy == "same code" else wanted.loose, [])
+
+    def others(self, wanted: Wanted) -> list[Known]:
+        """Runs of that task and stage, under whatever code."""
+        return self._by_stage.get((wanted.task, wanted.stage), [])
+
+
+def decide(
+    wanted: Sequence[Wanted], runs: Runs, rules: Rules, earlier: Callable[[Wanted, str], Wanted], fresh: Sequence[str]
+) -> list[Step]:
+    """One step for each wanted stage. `earlier` is the same task at another stage; `fresh` are ids for the runs to be started,
+    at least one for each."""
+    ids = iter(fresh)
+    started: dict[tuple[str, str], str] = {}
+    steps = []
+    for one in wanted:
+        action, reason, run = _judge(one, runs, rules)
+        if action != "start":
+            steps.append(Step(one, action, reason, run))
+            continue
+        before, waits = _before(one, runs, rules, started, earlier)
+        run_id = next(ids)
+        started[one.task, one.stage] = run_id
+        steps.append(Step(one, action, reason, run_id, before, waits))
+    return steps
+
+
+def _judge(one: Wanted, runs: Runs, rules: Rules) -> tuple[str, str, str]:
+    found = runs.of(one)
+    for run in found:
+        if run.state in PENDING:
+            return "keep", f"{run.run_id} is {run.words}", run.run_id
+        if not run.heard:
+            return "keep", f"what became of {run.run_id} is not known: its host does not answer", run.run_id
+    done = next((run for run in found if run.state == "finished"), None)
+    if done is not None and not rules.force:
+        return "skip", f"finished as {done.run_id}", done.run_id
+    if done is not None:
+        return "start", f"again, as asked: {done.run_id} had finished", ""
+    if found:
+        return "start", f"{found[0].run_id} is {found[0].words}", ""
+    other = next((run for run in runs.others(one) if run.state == "finished"), None)
+    if other is not None:
+        return "start", f"{other.run_id} had finished, with {_difference(one, other)}", ""
+    return "start", "it never ran", ""
+
+
+def _difference(one: Wanted, other: Known) -> str:
+    """Why a run of the same task and stage is not the same. One of `--debug` is only a trial."""
+    if not other.identity:
+        return "--debug"
+    found = [what for what, is_same in (("code", one.code == other.code), ("command", one.loose == other.loose)) if not is_same]
+    return f"other {' and '.join(found or ['data or packages'])}"
+
+
+def _before(
+    one: Wanted, runs: Runs, rules: Rules, started: Mapping[tuple[str, str], str], earlier: Callable[[Wanted, str], Wanted]
+) -> tuple[str, bool]:
+    """The run whose output this stage begins with, and whether it is still to end."""
+    for stage in reversed(rules.stages[: rules.stages.index(one.stage)]):
+        fresh = started.get((one.task, stage))
+        if fresh:
+            return fresh, True
+        found = runs.of(earlier(one, stage))
+        pending = next((run for run in found if run.state in PENDING), None)
+        done = next((run for run in found if run.state == "finished"), None)
+        if pending is not None or done is not None:
+            return (pending or done).run_id, pending is not None  # type: ignore[union-attr]
+    return "", False
