@@ -1,0 +1,78 @@
+from reprun.sweeps.identity import Basis, code_of, identity_of, loose_of
+from reprun.sweeps.plan import Known, Rules, Runs, Wanted, decide
+
+STAGES = ("train", "test")
+NEW, OLD = Basis("new"), Basis("old")
+
+
+def wanted(stage, basis=NEW, task="t"):
+    loose = loose_of(task, stage, f"run {stage}", "")
+    return Wanted(task, "name", stage, identity_of(loose, basis), loose, basis.code)
+
+
+def run(run_id, stage, state, basis=NEW, **more):
+    one = wanted(stage, basis)
+    return Known(run_id, one.task, one.stage, one.identity, one.loose, state, state, code=basis.code, **more)
+
+
+def plan(known, stages=STAGES, policy="same code", force=False):
+    rules = Rules(STAGES, policy, force)
+    steps = decide([wanted(one) for one in stages], Runs(known, policy), rules, lambda one, stage: wanted(stage), ["n1", "n2"])
+    return [(step.action, step.run_id, step.builds_on, step.waits) for step in steps]
+
+
+def test_what_never_ran_is_started_and_stages_follow_each_other():
+    assert plan([]) == [("start", "n1", "", False), ("start", "n2", "n1", True)]
+
+
+def test_what_is_finished_is_skipped_and_the_next_stage_runs_alone():
+    assert plan([run("r1", "train", "finished")]) == [("skip", "r1", "", False), ("start", "n1", "r1", False)]
+    assert plan([run("r1", "train", "finished")], stages=("test",)) == [("start", "n1", "r1", False)]
+
+
+def test_what_is_under_way_is_left_and_waited_for():
+    for state in ("queued", "starting", "running"):
+        assert plan([run("r1", "train", state)]) == [("keep", "r1", "", False), ("start", "n1", "r1", True)]
+
+
+def test_what_has_failed_is_started_again_however_it_failed():
+    for state in ("failed", "stopped", "lost", "canceled"):
+        assert plan([run("r1", "train", state)], stages=("train",)) == [("start", "n1", "", False)]
+
+
+def test_a_host_that_does_not_answer_is_not_taken_for_a_failure():
+    assert plan([run("r1", "train", "unreachable", heard=False)], stages=("train",)) == [("keep", "r1", "", False)]
+
+
+def test_other_code_counts_only_with_the_policy_any():
+    known = [run("r1", "train", "finished", OLD)]
+    assert plan(known, stages=("train",)) == [("start", "n1", "", False)]
+    assert plan(known, stages=("train",), policy="any") == [("skip", "r1", "", False)]
+
+
+def test_force_starts_what_is_finished_and_not_what_is_under_way():
+    assert plan([run("r1", "train", "finished")], stages=("train",), force=True) == [("start", "n1", "", False)]
+    assert plan([run("r1", "train", "running")], stages=("train",), force=True) == [("keep", "r1", "", False)]
+
+
+def test_the_reason_says_what_is_other():
+    def reason(known):
+        return decide([wanted("train")], Runs([known], "same code"), Rules(STAGES), lambda one, _: one, ["n"])[0].reason
+
+    assert reason(run("r1", "train", "finished", OLD)) == "r1 had finished, with other code"
+    other = wanted("train", Basis("new", lock="l"))
+    assert "other data or packages" in reason(Known("r1", "t", "train", other.identity, other.loose, "finished", "", code="new"))
+
+
+def test_the_identity_is_of_everything_that_counts():
+    loose = loose_of("t", "train", "run", "")
+    kinds = {identity_of(loose, basis) for basis in (NEW, OLD, Basis("new", "lock"), Basis("new", "", ("data",)))}
+    assert len(kinds | {identity_of(loose_of("t", "train", "run", "sub"), NEW)}) == 5
+    assert len({loose_of("t", "train", "run", ""), loose_of("t", "test", "run", ""), loose_of("u", "train", "run", "")}) == 3
+
+
+def test_the_code_is_the_tree_without_what_is_no_code():
+    entries = [b"100644 blob 1\ta.py", b"100644 blob 2\tconf/s.yaml", b"100644 blob 3\tdocs/a/b.md", b"100644 blob 4\tx.md"]
+    assert code_of(entries, ["conf/s.yaml", "docs", "*.md"]) == code_of(entries[:1], [])
+    assert code_of(entries, ["conf/s.yaml"]) != code_of(entries[:1], [])
+    assert code_of(entries, ["s.yaml"]) == code_of(entries, [])
