@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from reprun.commands.launch import Tell, ignore
 from reprun.commands.launch_many import Ground, Planned, launch_many, new_runs, take_back
 from reprun.commands.sweep_open import Opened, Specs
+from reprun.commands.states import FOLDER_GONE
 from reprun.commands.sweep_queue import place_in_queue
 from reprun.commands.sweep_runs import known_runs, remember_tables, sweep_tables
 from reprun.core.errors import UsageError
@@ -15,6 +16,7 @@ from reprun.core.frozen import dataclass, replace
 from reprun.core.spec import RunSpec
 from reprun.core.text import show
 from reprun.repo.tree_diff import list_tree
+from reprun.store.journal import list_open
 from reprun.sweeps.expansion import Task, Wish, expand
 from reprun.sweeps.identity import Basis, code_of, identity_of
 from reprun.sweeps.naming import folder_of
@@ -66,6 +68,7 @@ class _Sweeping:
         self.tasks = {task.key: task for task in opened.tasks}
         self.steps: list[Step] = []
         self.known: list[Known] = []
+        self.open = set(list_open(self.workspace.repository.state_dir))
 
     def lead(self) -> RunSpec:
         """The spec that stands for all until the snapshot is there."""
@@ -80,9 +83,9 @@ class _Sweeping:
             run_id for run_id, table in self.tables.items() if table["task"] in self.tasks or table["file"] == self.opened.file
         ]
         self.known = known_runs(self.workspace, self.tables, ours)
-        lost = [run.run_id for run in self.known if run.state == "unstarted"]
+        lost = [run.run_id for run in self.known if self._never_queued(run)]
         take_back(self.workspace, lost, options.target)
-        self.known = [run for run in self.known if run.state != "unstarted"]
+        self.known = [run for run in self.known if run.run_id not in lost]
         wanted = [self._wanted(basis, task, stage) for task in self.opened.tasks for stage in task.stages]
         runs = Runs(self.known, options.policy)
         rules = Rules(tuple(sweep.stages), options.policy, options.force)
@@ -93,6 +96,11 @@ class _Sweeping:
         self.steps = decide(wanted, runs, rules, earlier, new_runs(len(wanted)))
         place = place_in_queue(self.opened, self.tables, self.known)
         return [self._planned(step, basis, place) for step in self.steps if step.action == "start"]
+
+    def _never_queued(self, run: Known) -> bool:
+        """Sealed by a sweep that was killed, or whose target could not queue it. Its target knows nothing of it."""
+        is_unknown = run.state == "unstarted" or (run.state == "lost" and FOLDER_GONE in run.words)
+        return is_unknown and run.heard and run.run_id in self.open
 
     def _wanted(self, basis: Basis, task: Task, stage: str) -> Wanted:
         loose = self.opened.loose(task, stage)
