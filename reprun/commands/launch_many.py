@@ -43,10 +43,11 @@ class Ground:
 
 @dataclass(frozen=True)
 class Planned:
-    """A run that is to be launched with others."""
+    """A run that is to be launched with others; `entry` is what the queue is told of it beyond what the launch asks for."""
 
     run_id: str
     spec: RunSpec
+    entry: dict[str, Any]
 
     @property
     def group(self) -> str:
@@ -171,7 +172,7 @@ class _Batch:
             "manifest": sealed.text,
             "config": {"name": f"config.{spec.config.format}", "text": spec.config.text} if spec.config else None,
             "plan": plan_of(self.workspace, spec, self.prepared[one.run_id], sealed),
-            "queue": {**entry, **spec.queue, "name": spec.name},
+            "queue": {**entry, **spec.queue, **one.entry, "name": spec.name},
         }
 
     def _remember(self, planned: Sequence[Planned]) -> None:

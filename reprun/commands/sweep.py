@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from reprun.commands.launch import Tell, ignore
 from reprun.commands.launch_many import Ground, Planned, launch_many, new_runs, take_back
-from reprun.commands.sweep_open import Opened, Specs
 from reprun.commands.states import FOLDER_GONE
+from reprun.commands.sweep_open import Opened, Specs
 from reprun.commands.sweep_queue import place_in_queue
 from reprun.commands.sweep_runs import known_runs, remember_tables, sweep_tables
 from reprun.core.errors import UsageError
@@ -112,8 +112,9 @@ class _Sweeping:
         if step.builds_on:
             table["builds_on"] = step.builds_on
         after = {"after": [{"run": step.builds_on, "ok": True}]} if step.waits else {}
-        queue = {**spec.queue, **place[step.wanted.stage], **after}
-        return Planned(step.run_id, replace(spec, sweep=table, queue=queue))
+        entry = dict(place[step.wanted.stage])
+        asked: dict[str, Any] = {name: entry.pop(name) for name in ("gpus", "limit") if name in entry}
+        return Planned(step.run_id, replace(spec, sweep=table, queue={**spec.queue, **asked, **after}), entry)
 
     def removed(self) -> Iterable[Known]:
         """Runs under way that the whole file, whatever part of it was asked for now, does not ask for."""

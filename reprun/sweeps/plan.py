@@ -115,7 +115,7 @@ def _judge(one: Wanted, runs: Runs, rules: Rules) -> tuple[str, str, str]:
     if done is not None:
         return "start", f"again, as asked: {done.run_id} had finished", ""
     if found:
-        return "start", f"{found[0].run_id} is {found[0].words}", ""
+        return "start", f"{found[0].run_id}: {found[0].words}", ""
     other = next((run for run in runs.others(one) if run.state == "finished"), None)
     if other is not None:
         return "start", f"{other.run_id} had finished, with {_difference(one, other)}", ""
