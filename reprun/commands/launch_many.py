@@ -84,6 +84,7 @@ def launch_many(
     finally:
         with suppress(ReprunError):
             steps.forget(workspace, target, attempt.run_id)
+        workspace.journal(attempt.run_id).remove()  # also where the target does not answer: it was never told to start it
     return planned
 
 
