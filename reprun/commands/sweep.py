@@ -69,11 +69,12 @@ class _Sweeping:
         self.steps: list[Step] = []
         self.known: list[Known] = []
         self.open = set(list_open(self.workspace.repository.state_dir))
+        self.leads = [run_id for run_id in self.open if self._was_lead(run_id)]
 
     def lead(self) -> RunSpec:
         """The spec that stands for all until the snapshot is there."""
         first = self.opened.tasks[0]
-        return self.specs.spec(first, first.stages[0])
+        return replace(self.specs.spec(first, first.stages[0]), sweep={"lead": True, "stage": first.stages[0]})
 
     def choose(self, ground: Ground) -> list[Planned]:
         """What is to be launched on this ground."""
@@ -83,9 +84,12 @@ class _Sweeping:
             run_id for run_id, table in self.tables.items() if table["task"] in self.tasks or table["file"] == self.opened.file
         ]
         self.known = known_runs(self.workspace, self.tables, ours)
-        lost = [run.run_id for run in self.known if self._never_queued(run)]
+        lost = [*self.leads, *(run.run_id for run in self.known if self._never_queued(run))]
         take_back(self.workspace, lost, options.target)
         self.known = [run for run in self.known if run.run_id not in lost]
+        for run in self.known:
+            if run.run_id in self.open and run.state in PENDING:  # queued, and its launcher was killed before it heard so
+                self.workspace.journal(run.run_id).close()
         wanted = [self._wanted(basis, task, stage) for task in self.opened.tasks for stage in task.stages]
         runs = Runs(self.known, options.policy)
         rules = Rules(tuple(sweep.stages), options.policy, options.force)
@@ -96,6 +100,12 @@ class _Sweeping:
         self.steps = decide(wanted, runs, rules, earlier, new_runs(len(wanted)))
         place = place_in_queue(self.opened, self.tables, self.known)
         return [self._planned(step, basis, place) for step in self.steps if step.action == "start"]
+
+    def _was_lead(self, run_id: str) -> bool:
+        """What stood for all in a sweep that was killed: the next one holds the lock now."""
+        spec = (self.workspace.journal(run_id).find("begin") or {}).get("spec")
+        sweep = spec.get("sweep") if isinstance(spec, dict) else None
+        return isinstance(sweep, dict) and sweep.get("lead") is True
 
     def _never_queued(self, run: Known) -> bool:
         """Sealed by a sweep that was killed, or whose target could not queue it. Its target knows nothing of it."""

@@ -1,10 +1,12 @@
 """A sweep file is the desired state: run, run again, fail, mend, shrink. As a user does it, with the installed command."""
 
 import os
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
-from lab import until
+from lab import REPRUN, until
 
 pytestmark = pytest.mark.e2e
 
@@ -138,3 +140,19 @@ def test_what_was_sealed_and_not_queued_is_taken_back_by_the_next_sweep(repo, re
     refs = git("for-each-ref", "--format=%(refname)", "refs/reprun/runs", "refs/reprun/manifests").splitlines()
     assert {ref.rpartition("/")[2] for ref in refs} == {step["run_id"] for step in steps}
     assert reprun("sweep", "sweep.yaml", "--json").data["steps"][0]["action"] == "keep"
+
+
+def test_of_a_sweep_that_was_killed_the_next_one_leaves_nothing(repo, reprun, home):
+    (repo / "sweep.yaml").write_text("template: {train: 'true [x]'}\n---\nx: [1, 2]\n")
+    reprun("queue", "pause")
+    journals = repo / ".git/reprun/journal/open"
+    killed = subprocess.Popen(
+        [REPRUN, "sweep", "sweep.yaml"], start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    until(lambda: journals.exists() and any(journals.glob("*.jsonl")))
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    steps = reprun("sweep", "sweep.yaml", "--json").data["steps"]
+    assert not list(journals.iterdir())
+    assert {one["run_id"] for one in reprun("ls", "--json").data} == {step["run_id"] for step in steps}
+    assert len(steps) == 2
