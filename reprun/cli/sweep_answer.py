@@ -19,6 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+_TRIED = 100  # tasks whose specs a dry run makes, to find what is wrong
+
 
 def answer_sweep(options: SweepOptions, how: str, yes: bool) -> int:
     """Queues the sweep; or shows it (`how` is "dry"), or runs its first task here ("debug")."""
@@ -48,11 +50,16 @@ def answer_sweep(options: SweepOptions, how: str, yes: bool) -> int:
 
 
 def _show(opened: Opened) -> int:
-    Specs(opened) if opened.tasks else None
+    if opened.tasks:
+        specs = Specs(opened)
+        for task in opened.tasks[:_TRIED]:
+            for stage in task.stages:
+                specs.spec(task, stage)
     rows = [(task, stage, opened.command(task, stage)) for task in opened.tasks for stage in task.stages]
 
     def human() -> None:
-        print(f"{len(opened.tasks)} tasks, {len(rows)} runs; output/NAME stands for the output folder of each run")
+        counts = f"{_count(len(opened.tasks), 'task')}, {_count(len(rows), 'run')}"
+        print(f"{counts}; output/NAME stands for the output folder of each run")
         for task, stage, command in rows:
             print(f"{show(stage):8}{show(task.name) or opened.stem}")
             print(f"        {show(command.shown)}")

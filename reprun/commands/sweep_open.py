@@ -129,6 +129,9 @@ class Specs:
         if self.opened.sweep.config:
             sets = [f"{name}={value}" for name, value in task.params.items() if name in self._keys and name != "seed"]
             config = _config(self.opened.workspace, self.opened.sweep.config, sets, seed, argv)
+        if config is None and "config" in placeholders.names_in(argv):
+            where = self.opened.sweep.places[stage]
+            raise UsageError(f"{where}: there is no config for {{config}}", hint="config: conf/base.yaml, in the first document")
         placeholders.check(argv, config.values if config else None)
         drawn = self._drawn.setdefault(task.key, draw_seed())
         return replace(
