@@ -12,9 +12,10 @@ from reprun.commands.beginning import begin, warm
 from reprun.commands.launch import Tell, ignore
 from reprun.commands.preparing import prepare_locked
 from reprun.commands.queue_entry import ensure_slots, shared_entry
-from reprun.commands.records import Sealed, plan_of, spec_data
+from reprun.commands.records import Sealed, manifest_data, plan_of, spec_data
 from reprun.core.errors import RefusedError, ReprunError, ToolError, UsageError
 from reprun.core.frozen import dataclass
+from reprun.core.manifest import Manifest
 from reprun.core.spec import Attempt, RunSpec, Snapshot
 from reprun.preflight.clearing import clear
 from reprun.repo import refs
@@ -106,7 +107,8 @@ class _Batch:
             cleared = clear(Attempt(one.run_id, first=True), one.spec, prepared)
             warned.update(f"{found.check}: {found.message}; {found.hint}" for found in cleared.warnings)
             self.prepared[one.run_id] = prepared
-            self.sealed[one.run_id] = steps.make_manifest(self.target, one.spec, self.ground.snapshot, prepared, cleared, render)
+            data = manifest_data(one.spec, self.ground.snapshot, prepared, cleared, self.target)
+            self.sealed[one.run_id] = Sealed(Manifest(data), render(data), cleared)
         self.workspace.notes.extend(sorted(warned))
         self._keep_environments()
         texts = {run_id: sealed.text.encode() for run_id, sealed in self.sealed.items()}

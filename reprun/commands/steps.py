@@ -219,17 +219,10 @@ def keep_environment(workspace: Workspace, target: Target, environment: Mapping[
             note_dev_tree(workspace, environment)
 
 
-def make_manifest(
-    target: Target,
-    spec: RunSpec,
-    snapshot: Snapshot,
-    prepared: Mapping[str, Any],
-    cleared: Cleared,
-    render: Callable[[dict[str, Any]], str] = render_manifest,
-) -> Sealed:
+def make_manifest(target: Target, spec: RunSpec, snapshot: Snapshot, prepared: Mapping[str, Any], cleared: Cleared) -> Sealed:
     """The manifest, sealed and not kept yet."""
     data = manifest_data(spec, snapshot, prepared, cleared, target)
-    return Sealed(Manifest(data), render(data), cleared)
+    return Sealed(Manifest(data), render_manifest(data), cleared)
 
 
 def keep_manifest(workspace: Workspace, sealed: Sealed, **more: str) -> Sealed:
