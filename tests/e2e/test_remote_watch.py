@@ -121,11 +121,22 @@ def wait_far(reprun: Reprun, host: SshHost, run_id: str) -> None:
     assert reprun("wait", run_id, env=host.environ).rc == 0
 
 
+_SMI = """#!/bin/sh
+case "$1" in
+--query-gpu=index,name,*) echo '3, Some GPU, GPU-12345678, 40960, 550.1' ;;
+--query-gpu=index,uuid,memory.free) echo '3, GPU-12345678, 40000' ;;
+--query-compute-apps=*) ;;
+-L) echo 'GPU 3: Some GPU (UUID: GPU-12345678)' ;;
+*) echo '| NVIDIA-SMI 550.1    Driver Version: 550.1    CUDA Version: 12.4 |' ;;
+esac
+"""
+
+
 def test_gpus_of_the_host_are_those_that_count(repo: Path, reprun: Reprun, ssh_lab: SshLab) -> None:
     tools = ssh_lab.folder / "tools"
     tools.mkdir()
     smi = tools / "nvidia-smi"
-    smi.write_text("#!/bin/sh\necho '3, Some GPU, GPU-12345678, 40960, 550.1'\n")
+    smi.write_text(_SMI)
     smi.chmod(0o755)
     host = ssh_lab.host("gpu1", path=(tools,))
     describe(repo, host)
