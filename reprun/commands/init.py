@@ -165,6 +165,8 @@ _TEMPLATE = """\
 # What is looked at on the target before a run starts: "quick", "full" or "off"; and what of it is special to this project.
 [preflight]
 #level = "quick"
+# Checks whose warnings refuse the launch too.
+#refuse = ["seeds"]
 # Tests that must pass, run there by pytest with the Python of the job.
 @TESTS
 #disk = "20 GB"

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from reprun.targets import Target
 
 _TRIES = 4
-_OF_OURS = ("level", "skip", "duration", "determinism", "time", "rehearsal")  # rules for which the target looks at nothing
+# Rules for which the target looks at nothing.
+_OF_OURS = ("level", "skip", "refuse", "duration", "determinism", "time", "rehearsal")
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,7 @@ _DATA: dict[str, fields.Check] = {
 _PREFLIGHT: dict[str, fields.Check] = {
     "level": fields.choice("quick", "full", "off"),
     "skip": fields.list_of(fields.text),
+    "refuse": fields.list_of(fields.text),
     "timeout": fields.number,
     "cache": fields.number,
     "tests": fields.list_of(fields.inside),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from reprun.core.errors import RefusedError
-from reprun.core.frozen import dataclass
+from reprun.core.frozen import dataclass, replace
 from reprun.core.spec import Attempt, RunSpec
-from reprun.preflight.base import WARN, Check, Cleared, Finding
+from reprun.preflight.base import REFUSE, WARN, Check, Cleared, Finding
 from reprun.preflight.disk import DiskCheck
 from reprun.preflight.gpus import GpuCheck
 from reprun.preflight.program import ProgramCheck
@@ -42,9 +42,17 @@ def examine(spec: RunSpec, prepared: Mapping[str, Any]) -> Report:
 
         checks, skipped = (*CHECKS, *checks_for(spec, prepared)), spec.preflight.get("skip", ())
     due = [check for check in checks if check.name not in skipped]
-    found = tuple(finding for check in due for finding in check.findings(spec, prepared))
+    strict = spec.preflight.get("refuse", ())
+    found = tuple(_judged(finding, strict) for check in due for finding in check.findings(spec, prepared))
     names = dict.fromkeys([*(check.name for check in due), *("data",) * bool(lacking)])
     return Report(level, tuple(names), (*found, *lacking))
+
+
+def _judged(finding: Finding, strict: Sequence[str]) -> Finding:
+    """A warning of a check that the project takes for a refusal is one."""
+    is_strict = finding.severity == WARN and not {finding.check, "*"}.isdisjoint(strict)
+    judged: Finding = replace(finding, severity=REFUSE) if is_strict else finding
+    return judged
 
 
 def clear(attempt: Attempt, spec: RunSpec, prepared: Mapping[str, Any]) -> Cleared:

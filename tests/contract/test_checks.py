@@ -219,6 +219,16 @@ def test_the_level_off_looks_at_nothing(level: str) -> None:
     assert bool(report.findings) is bool(report.checks) is (level != "off")
 
 
+@pytest.mark.parametrize("strict", ["gpu", "*"])
+def test_a_warning_refuses_where_the_project_says_so(strict: str) -> None:
+    found = answer({}, {"gpu": {"busy": [0]}})
+    attempt = Attempt("20260101-000000-abcdef", first=True)
+    assert clearing.clear(attempt, spec(rules={"refuse": ["disk"]}), found).warnings
+    with pytest.raises(RefusedError, match="somebody computes on GPU 0") as refused:
+        clearing.clear(attempt, spec(rules={"refuse": [strict]}), found)
+    assert refused.value.hint
+
+
 def test_a_check_can_be_skipped() -> None:
     report = clearing.examine(spec(rules={"skip": ["program"]}), {**FINE, "program": ""})
     assert report.findings == () and "program" not in report.checks and "disk" in report.checks
