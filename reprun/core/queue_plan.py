@@ -35,7 +35,7 @@ def estimate_starts(entries: Sequence[Record], slots: Sequence[Record], now: flo
 
 def free_slots(answer: Record) -> int:
     """How many slots of a host would be free for one more run: the idle ones, less those that wait for one. May be negative.
-    A host whose queue was never used has one at least."""
+    One that names no slots has one."""
     slots = [mapping(slot) for slot in items(answer.get("slots"))]
     waiting = [entry for entry in map(mapping, items(answer.get("entries"))) if entry.get("state") == "queued"]
     return (sum(not slot.get("run_id") for slot in slots) if slots else 1) - len(waiting)

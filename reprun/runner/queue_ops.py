@@ -13,9 +13,10 @@ from reprun.runner.privacy import check_home
 from reprun.runner.queue_db import Table, with_table
 from reprun.runner.queue_entry import RUN_ID
 from reprun.runner.queue_hold import cancel, hold, release
+from reprun.runner.queue_idle import idle
 from reprun.runner.queue_order import place
 from reprun.runner.queue_slots import set_slots
-from reprun.runner.queue_view import idle, list_all, news
+from reprun.runner.queue_view import list_all, news
 from reprun.runner.queue_wake import find_worker, paused_file, poke, wake
 from reprun.runner.state import find_state
 

@@ -1,4 +1,4 @@
-"""What is there to see of the queue: the entries with why each waits, the slots, and what they were busy with."""
+"""What is there to see of the queue: the entries with why each waits, the slots, and the events."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reprun.runner.queue_conditions import WAITS, judge, named
 from reprun.runner.queue_db import Table
 from reprun.runner.queue_entry import task_of
 from reprun.runner.queue_policy import Machine, Running, obstacle
-from reprun.runner.queue_slots import find_slots, machine_of
+from reprun.runner.queue_slots import find_slots, machine_of, usual_slots
 from reprun.runner.queue_wake import find_worker, paused_file
 from reprun.runner.state import NO_FOLDER, find_state
 
@@ -21,22 +21,27 @@ if TYPE_CHECKING:
     import sqlite3
     from typing import Any, Dict, List, Optional
 
-_DAY = 86400.0
+UNUSED = "nothing was queued yet"
 _MOST = 1000  # entries that are over, and events at once
 _SHOWN = ("kind", "project", "label", "name", "stage", "sweep", "not_before", "seconds", "attempt", "gpus", "retry_of")
 
 
 def list_all(home: Home, table: Optional[Table], request: Dict[str, Any]) -> Dict[str, Any]:
-    """Entries in their order, those that run first; with `all` also those that are over, newest last."""
+    """Entries in their order, those that run first; with `all` also those that are over, newest last. A queue that was never
+    used has its usual slots, so that one who chooses among hosts knows what each has to give."""
     found, mode = find_worker(home), read_text(paused_file(home))
     worker = {"pid": found["process"]["pid"] if found else 0, "state": "running" if found else "none"}
     answer: Dict[str, Any] = {"entries": [], "slots": [], "worker": worker, "paused": bool(mode), "draining": mode == "drain"}
     if table is None:
+        answer["slots"] = [
+            {"name": slot.name, "gpus": list(slot.gpus), "run_id": "", "since": 0.0, "idle_since": 0.0, "why": UNUSED}
+            for slot in usual_slots()
+        ]
         return answer
     rows = table.rows("state IN ('queued', 'held', 'taken') ORDER BY priority DESC, rank, run_id")
     going = [row for row in rows if row["state"] == "taken" and row["began"]]
     waiting = [row for row in rows if not (row["state"] == "taken" and row["began"])]
-    slots, _ = find_slots(table)
+    slots = find_slots(table)[0] or usual_slots()  # a worker writes them down when it begins
     view = _View(home, machine_of(slots, {}), going)
     entries = [_entry(row, 0, "") for row in going]
     entries += [_entry(row, number, view.why(row)) for number, row in enumerate(waiting, 1)]
@@ -103,68 +108,6 @@ def _slot(table: Table, name: str, gpus: List[str], going: "List[sqlite3.Row]", 
     why = rows[0]["why"] if rows and rows[0]["what"] == "idle" else ""
     return {"name": name, "gpus": gpus, "run_id": "", "since": 0.0, "idle_since": over["time"] if over else 0.0,
             "why": why if is_worked else why or "no worker is running"}  # fmt: skip
-
-
-def idle(home: Home, table: Optional[Table], request: Dict[str, Any]) -> Dict[str, Any]:
-    """For each slot which share of the time `since` then it was busy, a day if that is not said, and why it was not."""
-    now = time.time()
-    since = float(request.get("since") or now - _DAY)
-    if table is None:
-        return {"slots": [], "since": since, "until": now}
-    whats = "'began', 'over', 'idle', 'done', 'worker begins', 'worker ends'"
-    rows = table.db.execute("SELECT * FROM events WHERE what IN (%s) ORDER BY id" % whats).fetchall()  # noqa: S608
-    is_worked = bool(find_worker(home))
-    slots = [_history(slot.name, list(slot.gpus), rows, (since, now), is_worked) for slot in find_slots(table)[0]]
-    return {"slots": slots, "since": since, "until": now}
-
-
-def _history(
-    name: str, gpus: List[str], rows: "List[sqlite3.Row]", period: "tuple[float, float]", is_worked: bool
-) -> Dict[str, Any]:
-    since, now = period
-    spans: List[Dict[str, Any]] = []
-    busy, at, is_busy, why = 0.0, since, False, "no worker was running"
-    first = rows[0]["time"] if rows else now
-    for row in rows:
-        if row["slot"] and name not in str(row["slot"]).split("+"):
-            continue
-        until = min(max(row["time"], since), now)
-        if is_busy:
-            busy += until - at
-        elif until > at:
-            _add(spans, at, until, why)
-        at = until
-        is_busy, why = _after(row, is_busy, why)
-    if is_busy:
-        busy += now - at
-    else:
-        _add(spans, at, now, why)
-    last = spans[-1] if spans and not is_busy else {"from": 0.0, "why": ""}
-    total = max(now - max(since, min(first, now)), 1e-9)
-    return {
-        "name": name, "gpus": gpus, "busy_share": min(1.0, busy / total), "spans": spans, "idle_since": last["from"],
-        "why": last["why"] if is_worked or is_busy else why,
-    }  # fmt: skip
-
-
-def _after(row: "sqlite3.Row", is_busy: bool, why: str) -> "tuple[bool, str]":
-    """Whether a slot is busy after an event, and why not."""
-    if row["what"] == "began":
-        return True, ""
-    if row["what"] == "idle":
-        return False, str(row["why"])
-    if row["what"] in ("over", "done") and row["slot"]:
-        return False, ""
-    return is_busy, "nothing was queued" if row["what"] == "worker ends" else why
-
-
-def _add(spans: List[Dict[str, Any]], begin: float, end: float, why: str) -> None:
-    if spans and spans[-1]["to"] == begin and why in (spans[-1]["why"], ""):
-        spans[-1]["to"] = end
-    elif spans and spans[-1]["to"] == begin and not spans[-1]["why"]:
-        spans[-1].update(to=end, why=why)
-    else:
-        spans.append({"from": begin, "to": end, "why": why})
 
 
 def news(home: Home, table: Optional[Table], request: Dict[str, Any]) -> Dict[str, Any]:

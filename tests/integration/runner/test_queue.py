@@ -7,10 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
-from lab import Run, until
+from lab import until
 from queue_lab import QueueLab, gate, say
-from supervisor_lab import make_tree, sh
+from supervisor_lab import sh
 
+from reprun.core.queue_plan import free_slots
 from reprun.runner.errors import RunnerError
 
 
@@ -172,7 +173,28 @@ def test_an_entry_that_makes_no_sense_is_refused(queue_lab: QueueLab, entry: dic
     assert queue_lab.do("ls")["entries"] == []
 
 
-def test_looking_at_a_queue_that_was_never_used_makes_nothing(tmp_path: Path, repo: Path, home: Path, git: Run) -> None:
-    lab = QueueLab(tmp_path / "other", make_tree(repo, home, git))
-    assert lab.do("ls")["entries"] == [] and lab.do("idle")["slots"] == [] and lab.do("events")["events"] == []
+def test_looking_at_a_queue_that_was_never_used_makes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = QueueLab(tmp_path / "other", {})
+    gpus = "".join(f"{number}, H100, GPU-{number}, 81559, 550.54.15\\n" for number in range(3))
+    put_smi(tmp_path / "bin", f"printf '{gpus}'")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
+    found = lab.do("ls")
+    assert found["entries"] == [] and lab.do("idle")["slots"] == [] and lab.do("events")["events"] == []
+    assert [(slot["name"], slot["gpus"]) for slot in found["slots"]] == [(str(one), [f"GPU-{one}"]) for one in range(3)]
+    assert free_slots(found) == 3 and {slot["why"] for slot in found["slots"]} == {"nothing was queued yet"}
+    put_smi(tmp_path / "bin", "exit 9")
+    assert [(slot["name"], slot["gpus"]) for slot in lab.do("ls")["slots"]] == [("cpu", [])]
     assert not (tmp_path / "other").exists()
+
+
+def test_a_queue_that_no_worker_has_seen_has_its_usual_slots(tmp_path: Path) -> None:
+    lab = QueueLab(tmp_path / "other", {})
+    lab.do("pause")
+    assert lab.do("ls")["slots"] and {slot["why"] for slot in lab.do("ls")["slots"]} == {"no worker is running"}
+
+
+def put_smi(folder: Path, script: str) -> None:
+    folder.mkdir(exist_ok=True)
+    path = folder / "nvidia-smi"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
