@@ -102,12 +102,21 @@ def _add(table: Table, entries: "Sequence[Tuple[str, Dict[str, Any]]]") -> Dict[
 def _noted(home: Home, run_ids: List[str]) -> Iterator[None]:
     folder = ensure_dir(os.path.join(home.queue(), "entering"))
     path = os.path.join(folder, "%d-%d.json" % (os.getpid(), time.monotonic_ns()))
-    with locked(path, exclusive=True):  # as long as this process is at it
+    with _locked_note(path):  # as long as this process is at it
         write_json(path + ".list", {"runs": run_ids}, durable=False)
         yield
-        for name in (path + ".list", path):
-            with contextlib.suppress(OSError):
-                os.unlink(name)
+        _remove(path + ".list")
+        _remove(path)
+
+
+@contextlib.contextmanager
+def _locked_note(path: str) -> Iterator[None]:
+    while True:
+        with locked(path, exclusive=True):
+            if os.path.lexists(path):
+                yield
+                return
+            # A worker came between making and locking it, and has removed it as a leftover.
 
 
 def take_up(home: Home, table: Table) -> int:
@@ -116,7 +125,7 @@ def take_up(home: Home, table: Table) -> int:
     for name in list_names(folder):
         path = os.path.join(folder, name)
         if not name.endswith(".json"):
-            if not os.path.lexists(path[: -len(".list")]):
+            if not os.path.lexists(path.partition(".json.")[0] + ".json"):  # else it may just be written, under another name yet
                 _remove(path)
             continue
         with try_locked(path) as is_left:

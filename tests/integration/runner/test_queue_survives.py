@@ -10,8 +10,10 @@ from pathlib import Path
 from lab import until
 from queue_lab import QueueLab, gate, say
 
+from reprun.runner.files import ensure_dir, locked
 from reprun.runner.identity import is_alive
 from reprun.runner.queue_db import opened
+from reprun.runner.queue_enter import take_up
 
 
 def test_a_damaged_database_is_set_aside_and_made_anew(queue_lab: QueueLab, tmp_path: Path) -> None:
@@ -43,6 +45,21 @@ def test_a_database_that_is_damaged_under_a_worker(queue_lab: QueueLab, tmp_path
     (tmp_path / "go").touch()
     queue_lab.await_all([first, second, third])
     assert queue_lab.lines() == ["first", "second", "third"]
+
+
+def test_a_note_that_is_just_written_is_left_alone(queue_lab: QueueLab) -> None:
+    """Somebody enters runs while a worker begins and looks for what others have left."""
+    entering = Path(ensure_dir(os.path.join(queue_lab.home.queue(), "entering")))
+    names = ["7-7.json", "7-7.json.list.1.7.tmp", "8-8.json.list.1.8.tmp", "9-9.json.list"]
+    for name in names:
+        (entering / name).touch()
+    with opened(queue_lab.home) as table:
+        with locked(str(entering / names[0]), exclusive=True):
+            take_up(queue_lab.home, table)
+            assert sorted(os.listdir(entering)) == names[:2]
+        for _ in range(2):  # what it stands beside may come first
+            take_up(queue_lab.home, table)
+    assert os.listdir(entering) == []
 
 
 def test_who_was_killed_while_entering_a_run_has_entered_it(queue_lab: QueueLab) -> None:

@@ -77,7 +77,8 @@ def test_the_end_of_the_wrap_up_is_not_the_end_of_the_next_run(past: Past) -> No
 def test_reasons_reach_back_to_the_end_of_the_run(past: Past) -> None:
     past.put(
         WORKER, (0, "began", "a", "cpu0"), (10, "over", "a", "cpu0"), (10.4, "done", "a", "cpu0"),
-        (11, "idle", "", "cpu0", "all runs wait for others"), (50, "idle", "", "cpu0", "the queue is paused"), (51, "worker ends"),
+        (11, "idle", "", "cpu0", "all runs wait for others"), (50, "idle", "", "cpu0", "the queue is paused"),
+        (51, "worker ends"),
     )  # fmt: skip
     found = past.look()
     assert found["spans"] == [(10, 50, "all runs wait for others"), (50, None, "the queue is paused")]
@@ -98,8 +99,8 @@ def test_a_worker_that_was_killed_was_not_running(past: Past) -> None:
 
 def test_slots_are_told_apart_and_a_wide_run_holds_both(past: Past) -> None:
     past.put(
-        WORKER, (0, "began", "a", "cpu1"), (10, "over", "a", "cpu1"), (20, "began", "b", "cpu0+cpu1"), (50, "over", "b", "cpu0+cpu1"),
-        (51, "worker ends"),
+        WORKER, (0, "began", "a", "cpu1"), (10, "over", "a", "cpu1"), (20, "began", "b", "cpu0+cpu1"),
+        (50, "over", "b", "cpu0+cpu1"), (51, "worker ends"),
     )  # fmt: skip
     assert (past.look(0)["busy"], past.look(1)["busy"]) == (30, 40)
     assert past.look(0)["spans"] == [(0, 20, STARTING), (50, None, EMPTY)]
