@@ -125,7 +125,7 @@ def take_up(home: Home, table: Table) -> int:
     for name in list_names(folder):
         path = os.path.join(folder, name)
         if not name.endswith(".json"):
-            if not os.path.lexists(path.partition(".json.")[0] + ".json"):  # else it may just be written, under another name yet
+            if not os.path.lexists(os.path.join(folder, name.partition(".json.")[0] + ".json")):  # else it may just be written
                 _remove(path)
             continue
         with try_locked(path) as is_left:
