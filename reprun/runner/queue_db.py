@@ -42,7 +42,6 @@ CREATE INDEX by_time ON events (time);
 CREATE TABLE meta (key TEXT PRIMARY KEY, value NUMERIC NOT NULL);
 INSERT INTO meta VALUES ('changes', 0), ('last', 0);
 """
-LIVE = ("queued", "held", "taken")
 
 
 class Table:

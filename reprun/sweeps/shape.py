@@ -60,7 +60,3 @@ class SweepFile:
     ignore: tuple[str, ...] = ()
     places: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-
-    def role_of(self, name: str) -> str:
-        """The role of a parameter; a seed that has none is what results are averaged over."""
-        return self.roles.get(name, "seed" if name == "seed" else "")
