@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from hiding import can_hide
 from warm import Facts, NotBegunError, Warm, facts
 
-from reprun.runner.files import remove_tree
+from reprun.runner.files import read_text, remove_tree
 
 T = TypeVar("T")
 Run = Callable[..., str]  # the fixture `git`
@@ -207,7 +207,7 @@ def old_tool(name: str) -> str:
 # What a test can need besides programs: it is a skip on a laptop where it is missing, and a failure in CI.
 ABILITIES: dict[str, Callable[[], bool]] = {
     "ptrace": can_trace, "chown": can_give_away, "sshd": lambda: find_sshd() is not None, "netns": can_isolate,
-    "hiding": can_hide, "mount": can_mount, "ipv6": lambda: bool(Path("/proc/net/if_inet6").read_text().strip()),
+    "hiding": can_hide, "mount": can_mount, "ipv6": lambda: f"{1:032x} " in read_text("/proc/net/if_inet6"),  # ::1
     **{name: partial(os.path.isdir, old_tool(name)) for name in ("git-2.25", "python-3.8", "python-3.6")},
 }  # fmt: skip
 

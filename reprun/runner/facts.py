@@ -11,7 +11,7 @@ from reprun.runner.files import read_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional
+    from typing import Any, Dict, List, Optional, Sequence
 
 _QUERY = ("nvidia-smi", "--query-gpu=index,name,uuid,memory.total,driver_version", "--format=csv,noheader,nounits")
 GPU_SECONDS = 20  # a driver that has hung must not hold a run's record for ever
@@ -52,25 +52,30 @@ def _cpu_model() -> str:
     return os.uname().machine
 
 
-def ask_gpus() -> "Optional[subprocess.Popen[bytes]]":
+def ask_gpus(query: "Sequence[str]" = _QUERY) -> "Optional[subprocess.Popen[bytes]]":
     """Starts nvidia-smi beside other work; None on a machine without it."""
     try:
-        return subprocess.Popen(_QUERY, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        return subprocess.Popen(query, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     except OSError:
         return None
 
 
 def read_gpus(asked: "Optional[subprocess.Popen[bytes]]") -> List[Dict[str, Any]]:
     """The GPUs as `{index, name, uuid, memory (MiB), driver}`; empty without nvidia-smi or when it does not answer."""
+    return parse_gpus(read_answer(asked, GPU_SECONDS))
+
+
+def read_answer(asked: "Optional[subprocess.Popen[bytes]]", seconds: float) -> str:
+    """What nvidia-smi said; empty without it, when it failed, and when it took longer."""
     if asked is None:
-        return []
+        return ""
     try:
-        out, _ = asked.communicate(timeout=GPU_SECONDS)
+        out, _ = asked.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         asked.kill()
         asked.communicate()
-        return []
-    return parse_gpus(out.decode("utf-8", "replace")) if asked.returncode == 0 else []
+        return ""
+    return out.decode("utf-8", "replace") if asked.returncode == 0 else ""
 
 
 def parse_gpus(text: str) -> List[Dict[str, Any]]:
@@ -78,11 +83,12 @@ def parse_gpus(text: str) -> List[Dict[str, Any]]:
     gpus = []
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.split(",")]
-        if len(cells) == 5 and _is_number(cells[0]):
-            memory = int(cells[3]) if _is_number(cells[3]) else 0
+        if len(cells) == 5 and is_number(cells[0]):
+            memory = int(cells[3]) if is_number(cells[3]) else 0
             gpus.append({"index": int(cells[0]), "name": cells[1], "uuid": cells[2], "memory": memory, "driver": cells[4]})
     return gpus
 
 
-def _is_number(cell: str) -> bool:
+def is_number(cell: str) -> bool:
+    """Whether a cell of the table is a whole number."""
     return cell.isascii() and cell.isdigit()

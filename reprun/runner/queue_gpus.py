@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
+
+from reprun.runner.facts import ask_gpus, is_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import subprocess
     from typing import Dict, List, Optional, Set, Tuple
 
 _QUERY = ("nvidia-smi", "--query-compute-apps=gpu_uuid,pid", "--format=csv,noheader,nounits")
@@ -56,16 +58,14 @@ class Foreigners:
 
     def _ask(self) -> None:
         self._at = time.monotonic()
-        try:
-            self._asked = subprocess.Popen(_QUERY, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        except OSError:
-            self._is_there = False
+        self._asked = ask_gpus(_QUERY)
+        self._is_there = self._asked is not None
 
 
 def parse(text: str) -> List[Tuple[str, int]]:
     """The GPU and the process of each line."""
     rows = [[cell.strip() for cell in line.split(",")] for line in text.splitlines()]
-    return [(row[0], int(row[1])) for row in rows if len(row) == 2 and row[1].isascii() and row[1].isdigit()]
+    return [(row[0], int(row[1])) for row in rows if len(row) == 2 and is_number(row[1])]
 
 
 def judge(rows: List[Tuple[str, int]], held: Set[str]) -> Dict[str, str]:

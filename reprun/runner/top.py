@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import time
 
+from reprun.runner.facts import ask_gpus, is_number, read_answer
 from reprun.runner.files import read_json
 from reprun.runner.metrics import numbers, plain
 from reprun.runner.paths import Home, RunDir
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional
+    from typing import Any, Dict, List
 
 _TAIL = 1 << 16  # bytes of a file of metrics that are looked at
 _VALUES, _METRICS = 40, 6  # how much of them is told
@@ -27,11 +27,17 @@ def top(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     """What `ls` of the queue says, with `gpus` and `runs`: those in its slots by their id."""
     from reprun.runner.main import handle
 
-    asked = _ask_gpus()
+    asked = ask_gpus(_QUERY)
     answer = handle({"op": "queue", "do": "ls", "home": home.root})
     running = [str(slot["run_id"]) for slot in answer.get("slots", []) if slot.get("run_id")]
     runs = {run_id: look_at(home.run(run_id)) for run_id in running if os.path.basename(run_id) == run_id}
-    return {**answer, "runs": runs, "gpus": _read_gpus(asked), "time": time.time(), "hostname": os.uname().nodename}
+    return {
+        **answer,
+        "runs": runs,
+        "gpus": parse_use(read_answer(asked, _GPU_SECONDS)),
+        "time": time.time(),
+        "hostname": os.uname().nodename,
+    }
 
 
 def look_at(run: RunDir) -> Dict[str, Any]:
@@ -83,31 +89,12 @@ def _tail(path: str) -> bytes:
     return data if size <= _TAIL else data.partition(b"\n")[2]
 
 
-def _ask_gpus() -> "Optional[subprocess.Popen[bytes]]":
-    try:
-        return subprocess.Popen(_QUERY, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    except OSError:
-        return None
-
-
-def _read_gpus(asked: "Optional[subprocess.Popen[bytes]]") -> List[Dict[str, Any]]:
-    if asked is None:
-        return []
-    try:
-        out, _ = asked.communicate(timeout=_GPU_SECONDS)
-    except subprocess.TimeoutExpired:
-        asked.kill()
-        asked.communicate()
-        return []
-    return parse_use(out.decode("utf-8", "replace")) if asked.returncode == 0 else []
-
-
 def parse_use(text: str) -> List[Dict[str, Any]]:
     """The table of nvidia-smi: `index`, `uuid`, `name`, `use` (percent), `used` and `memory` (MiB); None where it cannot tell."""
     found = []
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.split(",")]
-        if len(cells) == 6 and cells[0].isdigit():
-            use, used, memory = (int(cell) if cell.isdigit() else None for cell in cells[3:])
+        if len(cells) == 6 and is_number(cells[0]):
+            use, used, memory = (int(cell) if is_number(cell) else None for cell in cells[3:])
             found.append({"index": int(cells[0]), "uuid": cells[1], "name": cells[2], "use": use, "used": used, "memory": memory})
     return found

@@ -83,14 +83,6 @@ STEPS = {
 }
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder with a short path, in memory where that is possible."""
-    place = Path(tempfile.mkdtemp(prefix="cell-", dir=memory_folder()))
-    yield place
-    remove_tree(str(place))
-
-
 @pytest.fixture(scope="session")
 def names_of(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Callable[[str], list[str]]]:
     """The effects of a launch with some settings, in their order; recorded once by all workers together."""

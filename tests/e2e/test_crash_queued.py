@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from crash_lab import memory_folder, play
+from crash_lab import play
 from crash_place import SETTINGS, Cell
-
-from reprun.runner.files import remove_tree
 
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("git", "tmux", "ptrace"), pytest.mark.timeout(300)]
 REF, _, OWN, *_ = SETTINGS
@@ -27,14 +23,6 @@ STEPS = {
     "the worker begins": ("python:rename:HOME/queue/worker.json#1", "before", "all", False, REF),
     "the worker is told": ("reprun:write:HOME/queue/worker.fifo#1", "before", "launch", True, REF),
 }
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder with a short path, in memory where that is possible."""
-    place = Path(tempfile.mkdtemp(prefix="cell-", dir=memory_folder()))
-    yield place
-    remove_tree(str(place))
 
 
 @pytest.mark.parametrize("step", STEPS)
