@@ -66,7 +66,7 @@ class Commands:
     def warm(self) -> Warm | None:
         """The process that forks, made when it is first asked for; None where it cannot be as it should."""
         if self._warm is None and self._facts and facts(self._environ) == self._facts:
-            self._warm = Warm(REPRUN, self._environ)
+            self._warm = Warm(REPRUN, self._environ, "reprun")
         return self._warm
 
 

@@ -1,9 +1,12 @@
-"""The installed command without the start of Python: a process in which Python is up and the libraries are loaded forks for each.
+"""The installed command without the start of Python: a process in which Python is up and all is loaded forks for each.
 
-Most of the processor time of the tests was Python starting and loading Typer. The fork runs the text of `.venv/bin/reprun` as
-`__main__`, with the words, the environment, the folder, the umask and the streams that it is given; each module of reprun is
-loaded by it, and by nobody before. Where anything else would not be as in a new process (a variable that Python or a library
-reads as it starts, another network, another user), it is a new process: see `run_reprun` in lab.py.
+Most of the processor time of the tests was Python starting and loading Typer, then loading the modules of reprun. The fork runs
+the text of `.venv/bin/reprun` as `__main__`, with the words, the environment, the folder, the umask and the streams that it is
+given. Where anything else would not be as in a new process (a variable that Python or a library reads as it starts, another
+network, another user), it is a new process: see `run_reprun` in lab.py.
+
+That a module of reprun is loaded before makes no difference, as none looks at anything but other modules while it is loaded,
+and none needs another to be loaded before it: see tests/integration/test_warm.py.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import gc
 import importlib
 import json
 import os
+import pkgutil
 import selectors
 import signal
 import socket
@@ -26,12 +30,17 @@ from typing import NoReturn
 Said = tuple[int, bytes, bytes]  # exit status, output, errors
 Facts = tuple[object, ...]
 
-# While these are loaded, nothing is read of the environment but what _EARLY has. Nothing of reprun is among them.
+# While these are loaded, nothing is read of the environment but what _EARLY has.
 _MODULES = (
     "concurrent.futures.thread", "dataclasses", "datetime", "difflib", "hashlib", "platform", "rich.console", "rich.table",
     "shlex", "sqlite3", "tempfile", "tomllib", "typer", "yaml", "zipfile",
 )  # fmt: skip
 _EARLY = ("PYTHON", "LANG", "LC_", "LD_", "TZ", "TYPER_", "_TYPER_", "MALLOC_", "OPENSSL_")
+# These load libraries that do read it, or are for other processes.
+_NOT_AHEAD = (
+    "reprun.__main__", "reprun.cli.top_app", "reprun.cli.top_screens", "reprun.env.shim", "reprun.runner.__main__",
+    "reprun.runner.injob", "reprun.runner.watch",
+)  # fmt: skip
 _SPACES = ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts")
 
 
@@ -43,6 +52,17 @@ def facts(environ: dict[str, str]) -> Facts:
     return early, spaces, who, os.getpriority(os.PRIO_PROCESS, 0), signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
+def load(package: str) -> None:
+    """Loads the libraries, and the modules of the package that may be loaded ahead; their order is that of their names."""
+    for name in _MODULES:
+        importlib.import_module(name)
+    if package:
+        found = importlib.import_module(package)
+        for module in pkgutil.walk_packages(found.__path__, f"{package}."):
+            if not module.name.startswith(_NOT_AHEAD):
+                importlib.import_module(module.name)
+
+
 class NotBegunError(Exception):
     """The process that forks did not."""
 
@@ -50,10 +70,10 @@ class NotBegunError(Exception):
 class Warm:
     """The process that forks, as the tests see it."""
 
-    def __init__(self, script: str, environ: dict[str, str]) -> None:
+    def __init__(self, script: str, environ: dict[str, str], package: str = "") -> None:
         self._facts = facts(environ)
         self._way, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        words = [sys.executable, os.path.abspath(__file__), str(theirs.fileno()), script]
+        words = [sys.executable, os.path.abspath(__file__), str(theirs.fileno()), script, package]
         with theirs:
             self._process = subprocess.Popen(
                 words, cwd="/", env=environ, pass_fds=[theirs.fileno()],
@@ -123,15 +143,14 @@ def _read_all(numbers: tuple[int, ...], seconds: float) -> list[bytes]:
     return [b"".join(parts) for parts in found.values()]
 
 
-def _serve(way: socket.socket, script: str) -> None:
+def _serve(way: socket.socket, script: str, package: str) -> None:
     """Forks for each request and says how the fork ended."""
     with open(script, "rb") as file:
         code = compile(file.read(), script, "exec")
-    for name in _MODULES:
-        importlib.import_module(name)
+    sys.path[0] = os.path.dirname(script)
+    load(package)
     gc.collect()
     gc.freeze()
-    sys.path[0] = os.path.dirname(script)
     forks: dict[int, tuple[int, socket.socket]] = {}  # by the descriptor that tells its end: its pid, and who wants to know it
     with selectors.DefaultSelector() as selector:
         selector.register(way, selectors.EVENT_READ)
@@ -200,4 +219,4 @@ def _be(script: str, code: types.CodeType, numbers: list[int], others: list[int]
 
 
 if __name__ == "__main__":
-    _serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])
+    _serve(socket.socket(fileno=int(sys.argv[1])), *sys.argv[2:])

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import warm as warm_module
 from lab import processes_of, until
-from warm import _EARLY, _MODULES, Warm
+from warm import _EARLY, Warm
 
 SCRIPT = """
 import json, os, resource, signal, sys
@@ -81,14 +82,42 @@ def test_what_python_reads_as_it_starts_is_left_to_a_new_process(warm: Warm, nam
     assert not warm.serves({**os.environ, name: "0"})
 
 
-def test_the_libraries_are_loaded_and_reprun_is_not(private_home: Path) -> None:
-    """Of what is loaded before, nothing looks at the environment, but for names that a fork shares."""
+def test_what_is_loaded_ahead_looks_at_nothing(private_home: Path) -> None:
+    """Neither a library nor a module of reprun looks at the environment as it is loaded, but for names that a fork shares."""
     look = f"""
-import importlib, os, sys
+import os, sys
+sys.path.insert(0, {os.path.dirname(warm_module.__file__)!r})
+import warm
 read, real = set(), type(os.environ).__getitem__
 type(os.environ).__getitem__ = lambda self, name: (read.add(name), real(self, name))[1]
-for name in {_MODULES!r}: importlib.import_module(name)
-print(*[name for name in sys.modules if name.partition('.')[0] == 'reprun'], *read)
+warm.load('reprun')
+print(*read)
+print(*[name for name in sys.modules if name.partition('.')[0] == 'reprun'])
 """
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
-    assert done.stdout and all(name.startswith(_EARLY) for name in done.stdout.split()), done.stdout
+    read, loaded = done.stdout.splitlines()
+    assert read and all(name.startswith(_EARLY) for name in read.split()), read
+    assert {"reprun.cli.main", "reprun.commands.launch", "reprun.runner.supervisor"} <= set(loaded.split())
+
+
+def test_no_module_needs_another_to_be_loaded_before(private_home: Path) -> None:
+    """None finds another half loaded, whatever their order: so what a command loads itself is what a fork has before."""
+    look = f"""
+import builtins, sys
+sys.path.insert(0, {os.path.dirname(warm_module.__file__)!r})
+import warm
+real = builtins.__import__
+def watched(name, globals=None, locals=None, fromlist=(), level=0):
+    found = real(name, globals, locals, fromlist, level)
+    whole = [found.__name__, *(f'{{found.__name__}}.{{one}}' for one in fromlist or ())]
+    for one in whole if fromlist else [name]:
+        half = getattr(getattr(sys.modules.get(one), '__spec__', None), '_initializing', False)
+        if half and one.startswith('reprun') and not (globals or {{}}).get('__name__', '').startswith(one):
+            print((globals or {{}}).get('__name__'), 'finds', one, 'half loaded')
+    return found
+builtins.__import__ = watched
+warm.load('reprun')
+print('loaded')
+"""
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert done.stdout == "loaded\n"
