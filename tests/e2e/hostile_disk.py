@@ -16,6 +16,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
 from crash_place import Cell, Place  # noqa: E402
+from lab import commands  # noqa: E402
 
 FREE_KIB = (0, 16, 80)  # a launch needs some 200
 SIZE = {"project": "3m", "home": "40m"}  # a launch is refused where less than 32 MiB are free for the run
@@ -114,4 +115,5 @@ def mount(*words: str | Path) -> None:
 
 
 if __name__ == "__main__":
+    commands.begin()
     print(json.dumps(main(Path(sys.argv[1]), sys.argv[2])))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -51,29 +52,27 @@ def test_identical(repo: Path, git: Run, reprun: Reprun, original: str) -> None:
     assert "IDENTICAL" in reprun("reproduce", original).stdout
 
 
-@pytest.mark.parametrize(
-    ("tolerance", "verdict", "code"),
-    [
-        ([], "drifted", 7),
-        (["1e-3"], "equivalent", 0),
-        (["1e-9"], "drifted", 7),
-        (["loss=1e-3"], "equivalent", 0),
-        (["acc=1e-3"], "drifted", 7),
-        (["loss=abs:1e-3"], "equivalent", 0),
-        (["loss=rel:0,abs:1e-9"], "drifted", 7),
-        (["1e-3", "loss=0"], "drifted", 7),
-    ],
-)
-def test_a_number_that_moves(
-    repo: Path, reprun: Reprun, original: str, shift: Path, tolerance: list[str], verdict: str, code: int
-) -> None:
+TOLERANCES = [
+    ([], "drifted", 7),
+    (["1e-3"], "equivalent", 0),
+    (["1e-9"], "drifted", 7),
+    (["loss=1e-3"], "equivalent", 0),
+    (["acc=1e-3"], "drifted", 7),
+    (["loss=abs:1e-3"], "equivalent", 0),
+    (["loss=rel:0,abs:1e-9"], "drifted", 7),
+    (["1e-3", "loss=0"], "drifted", 7),
+]
+
+
+def test_a_number_that_moves(repo: Path, reprun: Reprun, original: str, shift: Path) -> None:
     shift.write_text("1e-5")
-    words = [word for text in tolerance for word in ("--tolerance", text)]
-    answer = reprun("reproduce", "--json", original, *words)
-    assert (answer.rc, answer.json["exit_code"], answer.json["ok"]) == (code, code, code == 0)
-    found = answer.json["data"]["verdict"]
-    assert found["kind"] == verdict
-    assert any("loss" in reason and "1.00001" in reason for reason in found["reasons"])
+    for tolerance, verdict, code in TOLERANCES:
+        words = [word for text in tolerance for word in ("--tolerance", text)]
+        answer = reprun("reproduce", "--json", original, *words)
+        assert (answer.rc, answer.json["exit_code"], answer.json["ok"]) == (code, code, code == 0), tolerance
+        found = answer.json["data"]["verdict"]
+        assert found["kind"] == verdict, tolerance
+        assert any("loss" in reason and "1.00001" in reason for reason in found["reasons"]), tolerance
 
 
 def test_the_tolerance_of_the_project(repo: Path, reprun: Reprun, original: str, shift: Path) -> None:
@@ -136,64 +135,66 @@ class TestDamage:
             assert all(text in answer.stderr for text in ("error: ", "hint: ", *said)), answer
         assert len(reprun("ls", "--json").data) == 1
 
-    def puts_back(self, git: Run, reprun: Reprun, run_id: str, what: str, *command: str) -> None:
-        """Looking tells of it and changes nothing; `command` puts back exactly what was sealed, and then all is well."""
+    def puts_back(self, git: Run, reprun: Reprun, run_id: str, what: str, damage: Callable[[], None]) -> None:
+        """Looking tells of it and changes nothing; each of the commands puts back what was sealed, and then all is well."""
         path, ref = Path(os.environ["REPRUN_HOME"], "runs", run_id, "manifest.toml"), f"refs/reprun/manifests/{run_id}"
 
         def copies() -> tuple[bytes, str]:
             return (path.read_bytes() if path.is_file() else b""), git("cat-file", "blob", ref, check=False)
 
+        damage()
         before = copies()
         for words in (["show", run_id], ["diff", run_id, run_id], ["reproduce", "--plan", run_id]):
             looked = reprun(*words)
             assert looked.rc == 0 and what in looked.stderr and "reprun doctor --mend" in looked.stderr, looked
         assert reprun("ls").rc == 0 and reprun("status").rc == 0 and copies() == before
-        mended = reprun(*command)
-        assert mended.rc == 0 and "put back" in mended.stdout + mended.stderr, mended
-        assert copies()[0].decode().rstrip("\n") == copies()[1] and 'name = "base"' in copies()[1]
-        assert reprun("show", run_id).stderr == "" and git("fsck", "--strict", "--no-dangling") == ""
+        for number, command in enumerate((["reproduce", run_id], ["resume", run_id], ["doctor", "--mend"])):
+            if number:
+                damage()
+            mended = reprun(*command)
+            assert mended.rc == 0 and "put back" in mended.stdout + mended.stderr, mended
+            assert copies()[0].decode().rstrip("\n") == copies()[1] and 'name = "base"' in copies()[1], command
+            assert reprun("show", run_id).stderr == "" and git("fsck", "--strict", "--no-dangling") == "", command
 
-    COMMANDS = pytest.mark.parametrize("command", ["reproduce", "resume", "doctor"])
-
-    def words(self, command: str, run_id: str) -> tuple[str, ...]:
-        return ("doctor", "--mend") if command == "doctor" else (command, run_id)
-
-    @COMMANDS
     @pytest.mark.parametrize("damage", ["edited", "emptied", "torn", "removed", "a folder", "a link"])
-    def test_the_file_in_the_run_folder(self, git: Run, reprun: Reprun, original: str, damage: str, command: str) -> None:
+    def test_the_file_in_the_run_folder(self, git: Run, reprun: Reprun, original: str, damage: str) -> None:
         path = Path(show(reprun, original)["run_dir"], "manifest.toml")
         text = path.read_text()
-        path.unlink()
-        if damage == "a folder":
-            path.mkdir()
-        elif damage == "a link":
-            path.symlink_to("/dev/zero")
-        elif damage != "removed":
-            path.write_text({"edited": text.replace("base", "Base"), "emptied": "", "torn": text[:300]}[damage])
-        self.puts_back(git, reprun, original, str(path), *self.words(command, original))
 
-    @COMMANDS
-    @pytest.mark.parametrize("damage", ["edited", "sealed anew", "torn", "gone", "garbage", "no ref"])
-    def test_the_object(self, repo: Path, git: Run, reprun: Reprun, original: str, damage: str, command: str) -> None:
+        def do() -> None:
+            path.unlink()
+            if damage == "a folder":
+                path.mkdir()
+            elif damage == "a link":
+                path.symlink_to("/dev/zero")
+            elif damage != "removed":
+                path.write_text({"edited": text.replace("base", "Base"), "emptied": "", "torn": text[:300]}[damage])
+
+        self.puts_back(git, reprun, original, str(path), do)
+
+    @pytest.mark.parametrize("damage", ["edited", "sealed anew", "torn", "gone", "garbage"])
+    def test_the_object(self, repo: Path, git: Run, reprun: Reprun, original: str, damage: str) -> None:
         ref = f"refs/reprun/manifests/{original}"
         text, blob = git("cat-file", "blob", ref), git("rev-parse", ref)
         path = Path(repo, ".git", "objects", blob[:2], blob[2:])
-        if damage == "no ref":
-            git("update-ref", "-d", ref)
-        elif damage in ("gone", "garbage"):
-            path.unlink()
-            if damage == "garbage":
-                path.write_bytes(b"garbage")
-        else:
+
+        def do() -> None:
+            if damage in ("gone", "garbage"):
+                path.unlink()
+                if damage == "garbage":
+                    path.write_bytes(b"garbage")
+                return
             changed = text[: len(text) // 2] if damage == "torn" else text.replace("lr: 0.2", "lr: 0.3")
             sealed = changed.encode() + b"\n"
             if damage == "sealed anew":  # by somebody who was force-fetched: whole, and not what was launched here
                 sealed = seal(sealed.partition(b"\n")[2])
             git("update-ref", ref, git("hash-object", "-w", "--stdin", stdin=sealed))
-        if damage == "no ref":  # then the history does not know the run any more; its full id still does nothing
-            assert reprun("show", original).rc == 6
-            return
-        self.puts_back(git, reprun, original, original, *self.words(command, original))
+
+        self.puts_back(git, reprun, original, original, do)
+
+    def test_without_its_ref_the_history_does_not_know_the_run(self, git: Run, reprun: Reprun, original: str) -> None:
+        git("update-ref", "-d", f"refs/reprun/manifests/{original}")
+        assert reprun("show", original).rc == 6
 
     def test_both_copies(self, git: Run, reprun: Reprun, original: str) -> None:
         path = Path(show(reprun, original)["run_dir"], "manifest.toml")

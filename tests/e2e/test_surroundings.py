@@ -1,4 +1,4 @@
-"""Launches in surroundings that are against them: full and read-only disks, busy gits, fifty at one instant."""
+"""Launches in surroundings that are against them: full and read-only disks, busy gits, many at one instant."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lab import REPRUN, Run
 from reprun.runner.files import remove_tree
 
 pytestmark = pytest.mark.e2e
-LAUNCHES = 50
+LAUNCHES = 25
 
 
 @pytest.mark.needs("git", "tmux", "unshare", "mount")
@@ -39,7 +39,7 @@ def test_a_disk_that_is_full_or_read_only_costs_nothing(what: str) -> None:
     assert json.loads(done.stdout) == []
 
 
-def test_fifty_launches_at_one_instant_from_several_checkouts(repo: Path, git: Run, reprun: Reprun, tmp_path: Path) -> None:
+def test_many_launches_at_one_instant_from_several_checkouts(repo: Path, git: Run, reprun: Reprun, tmp_path: Path) -> None:
     """The repository, two linked worktrees of it and two clones share one home."""
     counter = tmp_path / "counter"
     for name in ("one", "two"):
