@@ -40,11 +40,14 @@ def explain(host: str, said: str, status: int | None, answered: bool, target: st
     """The error for a conversation with the address `host` that ended before its time. `answered`: the runner had been there."""
     if status not in (None, 255):  # ssh itself is content
         return UnreachableError(f"the link to {host} broke") if answered else silent(host, said, status, target)
-    if not answered and is_way_closed(said):
+    # An ssh whose ProxyCommand ends before it has written to it ends without a word of its own, more often than one would think.
+    is_mute = status == 255 and not said.strip() and bool(settings_of(host).get("proxycommand"))
+    ended = not answered and (is_mute or is_way_closed(said))
+    if ended:
         said = ask_plainly(host) or said
     low = said.lower()
     place = find_place(host, said)
-    error = host_key(place, said) or login(place, said) or own_settings(place, said) or _closed_way(place, said)
+    error = host_key(place, said) or login(place, said) or own_settings(place, said) or _closed_way(place, said, ended)
     if error:
         return error
     for word, (why, loud) in _ROUTES.items():
@@ -75,10 +78,11 @@ def may_pass(host: str, said: str, status: int | None) -> bool:
     return not is_way_closed(said) or not (settings_of(host).jumps or settings_of(host).get("proxycommand"))
 
 
-def _closed_way(place: Place, said: str) -> UnreachableError | None:
-    """A jump host that says nothing that is known here, or a ProxyCommand of the user's."""
+def _closed_way(place: Place, said: str, ended: bool) -> UnreachableError | None:
+    """A jump host that says nothing that is known here, or a ProxyCommand of the user's. `ended`: so it was before ssh was asked
+    plainly, whose words may be only those of the ProxyCommand."""
     known = any(word in said.lower() for word in _ROUTES if word != "connection closed")
-    if known or not is_way_closed(said):
+    if known or not (ended or is_way_closed(said)):
         return None
     if place.hop:
         hint = by_hand(place.hop, "true")
