@@ -220,8 +220,7 @@ def test_commands_that_connect_at_the_same_time(far: Far) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_command_that_is_ended_leaves_only_the_connection(far: Far, number: int) -> None:
     """No ssh of it goes on, nor what it had begun on the host; the connection serves the next command."""
-    held = masters(far.name)
-    process = launch_that_hangs(far)
+    process, held = launch_that_hangs(far)
     process.send_signal(number)
     process.wait(60)
     far.relay.heal()
@@ -232,20 +231,22 @@ def test_a_command_that_is_ended_leaves_only_the_connection(far: Far, number: in
     assert masters(far.name) == held
 
 
-def launch_that_hangs(far: Far) -> subprocess.Popen[bytes]:
-    """A launch that hears no more when the host has begun. How many packets that takes is up to ssh: what it is told in two
-    pieces it says in one packet, or in two."""
+def launch_that_hangs(far: Far) -> tuple[subprocess.Popen[bytes], list[int]]:
+    """A launch that hears no more when the host has begun, and what holds the connection. How many packets that takes is up to
+    ssh: what it is told in two pieces it says in one packet, or in two."""
     for packets in range(4, 9):
+        held = masters(far.name)
         far.relay.when(far.relay.cut, "client", packets=packets)
         process = subprocess.Popen([REPRUN, *far.words()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         assert far.relay.fired.wait(60)
         with suppress(AssertionError):
-            until(lambda: early(far), seconds=15)
-            return process
+            until(lambda: early(far), seconds=8)  # after 15 the connection itself is given up
+            return process, held
         process.kill()
         process.wait()
         far.relay.heal()
         until(lambda: not ssh_clients(far.lab), "no ssh is left")
+        far.ran(far.launch())  # over a connection that stands, whatever the hanging link did to it
     raise AssertionError("the host never began")
 
 

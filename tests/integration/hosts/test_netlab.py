@@ -24,8 +24,8 @@ def said(host: NetHost, command: str) -> str:
 
 
 def ssh(host: NetHost, command: str, *options: str) -> subprocess.Popen[bytes]:
-    """A client that gives up soon, with pipes."""
-    words = [*host.command, "-T", *TIGHT, *options, host.name, command]
+    """A client that gives up soon, unless the options say otherwise (ssh takes what is said first), with pipes."""
+    words = [*host.command, "-T", *options, *TIGHT, host.name, command]
     return subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
