@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -13,10 +14,6 @@ from reprun.commands.queue_care import Queues
 from reprun.core.text import show
 
 _DAY = 86400.0
-On = Annotated[
-    str,
-    typer.Option("--on", metavar="TARGET", help="Of this target; default: this machine.", autocompletion=complete_target),
-]
 OnSeveral = Annotated[
     str,
     typer.Option("--on", metavar="TARGET", help="Of these targets: gpu1, gpu1,gpu2 or all.", autocompletion=complete_target),
@@ -80,18 +77,19 @@ def idle(on: OnSeveral = "", json: As_json = False) -> int:
 
 
 def top(
-    on: On = "local",
+    on: OnSeveral = "",
     once: Annotated[bool, typer.Option("--once", help="Print one look as text, and end.")] = False,
     every: Annotated[float, typer.Option("--every", metavar="SECONDS", min=0.2, help="How often it looks.")] = 2.0,
     json: As_json = False,
 ) -> int:
-    """Watch a queue live: slots, what runs, GPU use, progress, last metrics, what waits. Keys: q s r f enter.
+    """Watch a queue live: slots, what runs, progress and time left, GPU use, last metrics, what waits.
 
-    Without a terminal, and with --once or --json, it looks once.
+    Keys: o or enter opens a run, f follows its log, s stops it, r raises it, h holds it; p pauses the queue, t sorts, tab goes
+    to the other table, q leaves. Without a terminal, and with --once or --json, it looks once.
 
     Examples:
 
-        reprun top --on gpu1
+        reprun top --on gpu1,gpu2
 
         reprun top --once
     """
@@ -100,14 +98,24 @@ def top(
 
     from reprun.commands.topping import Source
 
-    source = Source(Queues(), on)
-    is_live = sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
-    if once or json or not is_live:
-        from reprun.cli.top_text import frame
+    queues = Queues()
+    sources = [Source(queues, name) for name in queues.names(on)]
+    is_live = sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    if is_live and not once and not json:
+        from reprun.cli.top_app import watch
 
-        look = source.look()
-        width = shutil.get_terminal_size((120, 40)).columns
-        return answer(look.answer, lambda: print("\n".join(frame(look, width, 1000))))
-    from reprun.cli.top_app import watch
+        return watch(sources, every)
+    from reprun.cli.top_text import frame
+    from reprun.commands.topping import look_at_all
 
-    return watch(source, every)
+    looks = []
+    for source, look, trouble in look_at_all(sources):
+        if trouble is not None and len(sources) == 1:
+            raise trouble
+        if look is None:
+            say(f"note: {show(source.on)}: {show(trouble.message if trouble else 'it did not answer')}")
+        else:
+            looks.append(look)
+    width = shutil.get_terminal_size((120, 40)).columns
+    data = [{"target": look.queue.target, **look.answer} for look in looks]
+    return answer(data, lambda: print("\n\n".join("\n".join(frame(look, width, 10_000)) for look in looks)))

@@ -2,155 +2,170 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reprun.cli.queue_tables import headline, priority_of, short_gpu, starting, waiting_entries
+from reprun.cli.top_fit import Cell, Column, Row, fit
+from reprun.cli.top_marks import bar, short_seconds, sparks
 from reprun.commands.topping import Look
 from reprun.core.measured import items, mapping, number
-from reprun.core.text import human_bytes, human_seconds, show
+from reprun.core.text import fit_cell, human_bytes, show
 
-RUNNING = ("SLOT", "RUN", "NAME", "PROGRESS", "TIME", "LEFT", "GPU", "METRICS")
-WAITING = ("#", "RUN", "NAME", "KIND", "PRIO", "STARTS", "WAITS FOR")
-_GPU = RUNNING.index("GPU")
-_BARS = "▁▂▃▄▅▆▇█"
-_WIDTH = 10  # of a bar of progress
+RUNNING = (
+    Column("host", ("HOST",), 4, 6),
+    Column("slot", ("SLOT",), 4, 0),
+    Column("name", ("NAME",), 12, 3),
+    Column("run", ("RUN",), 6, 9, is_spare=True),
+    Column("progress", ("PROGRESS", "DONE"), 4, 5, is_spare=True),
+    Column("time", ("TIME",), 6, 2, is_spare=True),
+    Column("left", ("LEFT",), 7, 1),
+    Column("gpu", ("GPU",), 7, 8, is_spare=True),
+    Column("metrics", ("METRICS",), 20, 7, is_spare=True),
+)
+WAITING = (
+    Column("host", ("HOST",), 4, 6),
+    Column("order", ("#",), 1, 0),
+    Column("name", ("NAME",), 12, 1),
+    Column("run", ("RUN",), 6, 9, is_spare=True),
+    Column("project", ("PROJECT",), 7, 8, is_spare=True),
+    Column("kind", ("KIND",), 7, 7, is_spare=True),
+    Column("priority", ("PRIORITY", "PRIO"), 4, 6, is_spare=True),
+    Column("starts", ("STARTS",), 6, 3, is_spare=True),
+    Column("waits", ("WAITS FOR",), 9, 5, is_spare=True),
+)
+SORTS = {"running": ("slot", "left", "progress", "name"), "waiting": ("order", "name", "starts")}
+_RUN = re.compile(r"\b\d{8}-\d{6}-[0-9a-z]{6}\b")
+_LATE = 1e18  # sorts behind all that is known
 
 
-def running_rows(look: Look) -> list[tuple[str, tuple[str, ...]]]:
-    """(run id or "", cells) for each slot."""
+def running_rows(look: Look) -> list[Row]:
+    """A row for each slot."""
     entries = {str(entry.get("run_id")): entry for entry in look.queue.entries}
     rows = []
-    for slot in look.queue.slots:
-        run_id = str(slot.get("run_id") or "")
-        gpus = gpu_use(look, items(slot.get("gpus")))
+    for at, slot in enumerate(look.queue.slots):
+        run_id, name = str(slot.get("run_id") or ""), show(str(slot.get("name")))
+        common = {"host": (show(look.queue.target),), "slot": (name,), "gpu": gpu_use(look, items(slot.get("gpus")))}
+        key = f"{look.queue.target} slot {at}"
         if not run_id:
-            why = str(slot.get("why") or "")
             since = number(slot.get("idle_since"))
-            time = human_seconds(max(0.0, look.now - since)) if since else "-"
-            rows.append(("", _shown(str(slot.get("name")), "idle", "", "", time, "", gpus, why)))
+            time = short_seconds(max(0.0, look.now - since)) if since else ""
+            cells = {**common, "name": ("idle",), "time": (time,), "metrics": (show(str(slot.get("why") or "")),)}
+            order: dict[str, float | str] = {"slot": at, "left": _LATE, "progress": _LATE, "name": "~"}
+            rows.append(Row(key, look.queue.target, "", cells, order, is_dim=True))
             continue
         entry, run = mapping(entries.get(run_id)), mapping(look.runs.get(run_id))
         since = number(slot.get("since"))
-        seconds = number(run.get("seconds")) or (max(0.0, look.now - since) if since else 0.0)
-        share, left = how_far(entry, run, float(seconds))
-        cells = (str(slot.get("name")), run_id, str(entry.get("name") or "-"), bar(share), human_seconds(seconds))
-        rows.append((run_id, _shown(*cells, left, gpus, sparks(mapping(run.get("metrics"))))))
+        seconds = float(number(run.get("seconds")) or (max(0.0, look.now - since) if since else 0.0))
+        share, left = how_far(entry, run, seconds)
+        cells = {
+            **common, "name": (_name(entry, run_id),), "run": _ids(run_id), "progress": bar(share),
+            "time": (short_seconds(seconds),), "left": (_left(left),), "metrics": sparks(mapping(run.get("metrics"))),
+        }  # fmt: skip
+        order = {"slot": at, "left": _LATE if left is None else left, "progress": -(share or 0.0), "name": cells["name"][0]}
+        rows.append(Row(f"{look.queue.target} {run_id} {at}", look.queue.target, run_id, cells, order))
     return rows
 
 
-def waiting_rows(look: Look) -> list[tuple[str, tuple[str, ...]]]:
-    """(run id, cells) for each run that has not begun."""
+def waiting_rows(look: Look) -> list[Row]:
+    """A row for each run that has not begun."""
     rows = []
-    for entry in waiting_entries(look.queue):
-        run_id = str(entry.get("run_id"))
-        waits = str(entry.get("reason") or ("held" if entry.get("state") == "held" else "a slot"))
-        cells = (str(entry.get("position") or "-"), run_id, str(entry.get("name") or "-"), str(entry.get("kind") or "-"))
-        rows.append((run_id, _shown(*cells, priority_of(entry), starting(look.queue.starts.get(run_id), look.now), waits)))
+    names = {str(entry.get("run_id")): str(entry.get("name")) for entry in look.queue.entries if entry.get("name")}
+    for at, entry in enumerate(waiting_entries(look.queue)):
+        run_id, is_held = str(entry.get("run_id")), entry.get("state") == "held"
+        waits = named(str(entry.get("reason") or ("held" if is_held else "a slot")), names)
+        begin = look.queue.starts.get(run_id)
+        cells: dict[str, Cell] = {
+            "host": (show(look.queue.target),), "order": (show(str(entry.get("position") or "-")),),
+            "name": (_name(entry, run_id),), "run": _ids(run_id), "project": (show(str(entry.get("label") or "-")),),
+            "kind": (show(str(entry.get("kind") or "-")),), "priority": (priority_of(entry),),
+            "starts": (starting(begin, look.now) if begin is not None else "",), "waits": (show(waits),),
+        }  # fmt: skip
+        order: dict[str, float | str] = {"order": at, "name": cells["name"][0], "starts": _LATE if begin is None else begin}
+        rows.append(Row(f"{look.queue.target} {run_id}", look.queue.target, run_id, cells, order, is_dim=is_held))
     return rows
 
 
-def running_table(look: Look, is_narrow: bool = False) -> tuple[Sequence[str], list[tuple[str, tuple[str, ...]]]]:
-    """Head and rows of the slots; without the column of GPUs where there are none."""
-    rows = [(run_id, _narrow(cells) if is_narrow else cells) for run_id, cells in running_rows(look)]
-    if any(cells[_GPU] != "-" for _, cells in rows):
-        return RUNNING, rows
-    return RUNNING[:_GPU] + RUNNING[_GPU + 1 :], [(run_id, cells[:_GPU] + cells[_GPU + 1 :]) for run_id, cells in rows]
+def columns_for(columns: Sequence[Column], several: bool) -> list[Column]:
+    """Without the host where there is one only."""
+    return [column for column in columns if several or column.name != "host"]
 
 
-def waiting_table(look: Look, is_narrow: bool = False) -> tuple[Sequence[str], list[tuple[str, tuple[str, ...]]]]:
-    """Head and rows of what waits."""
-    return WAITING, [(run_id, _narrow(cells) if is_narrow else cells) for run_id, cells in waiting_rows(look)]
+def named(text: str, names: Mapping[str, str]) -> str:
+    """`waits for base`: runs by their names, where they have one."""
+    return _RUN.sub(lambda found: names.get(found[0], found[0]), text)
 
 
 def title(look: Look) -> str:
-    """`gpu1: 1 of 2 slots busy, 3 queued`."""
+    """`gpu1: 1 of 2 slots busy, 3 queued, all done in ~2 h 10 min`."""
     host = show(str(look.answer.get("hostname") or ""))
-    known = host and look.queue.target != "local"
-    return headline(look.queue, several=False) + (f"  ({host})" if known else "")
+    known = f"  ({host})" if host and look.queue.target != "local" else ""
+    end = all_done(look)
+    return headline(look.queue, several=False) + (f", all done in ~{short_seconds(end - look.now)}" if end else "") + known
 
 
-def how_far(entry: Mapping[str, Any], run: Mapping[str, Any], seconds: float) -> tuple[float | None, str]:
-    """The share that is done, where the job or earlier runs tell, and the time left."""
+def all_done(look: Look) -> float | None:
+    """When nothing will be left of the queue; None where that cannot be told."""
+    ends = []
+    entries = {str(entry.get("run_id")): entry for entry in look.queue.entries}
+    for slot in look.queue.slots:
+        if run_id := str(slot.get("run_id") or ""):
+            run, since = mapping(look.runs.get(run_id)), number(slot.get("since")) or look.now
+            seconds = float(number(run.get("seconds")) or max(0.0, look.now - since))
+            left = how_far(mapping(entries.get(run_id)), run, seconds)[1]
+            ends.append(None if left is None else look.now + max(0.0, left))
+    for entry in waiting_entries(look.queue):
+        begin, seconds_usual = look.queue.starts.get(str(entry.get("run_id"))), number(entry.get("seconds"))
+        ends.append(None if begin is None or not seconds_usual else begin + float(seconds_usual))
+    known = [end for end in ends if end is not None]
+    return max(known) if ends and len(known) == len(ends) else None
+
+
+def how_far(entry: Mapping[str, Any], run: Mapping[str, Any], seconds: float) -> tuple[float | None, float | None]:
+    """The share that is done, where the job or earlier runs tell, and the seconds left; below 0 it takes longer than usual."""
     told, usual = number(run.get("progress")), number(entry.get("seconds"))
     if told is not None and 0 < told <= 1:
-        return float(told), f"~{human_seconds(seconds * (1 - told) / told)}"
-    if usual and usual > 0:
-        left = float(usual) - seconds
-        return min(0.99, seconds / usual), f"~{human_seconds(left)}" if left > 0 else f"+{human_seconds(-left)}"
-    return None, "-"
+        return float(told), seconds * float(1 - told) / float(told)
+    if usual and 0 < usual < _LATE:
+        return min(0.99, seconds / usual), float(usual) - seconds
+    return None, None
 
 
-def bar(share: float | None) -> str:
-    """`██████░░░░  63%`; a dash where nobody knows."""
-    if share is None:
-        return "-"
-    full = round(share * _WIDTH)
-    return f"{'█' * full}{'░' * (_WIDTH - full)} {share:4.0%}"
-
-
-def sparks(metrics: Mapping[str, Any], most: int = 3) -> str:
-    """`loss 0.0213 ▇▅▃▂▁   acc 0.97 ▁▃▆█`."""
-    return "   ".join(f"{name} {_last(items(values))} {spark(items(values))}" for name, values in list(metrics.items())[:most])
-
-
-def spark(values: Sequence[Any], width: int = 12) -> str:
-    """A line of small bars for the last values, from the least to the most of them."""
-    known = [number(value) for value in values[-width:]]
-    numbers = [float(value) for value in known if value is not None and abs(value) < float("inf")]
-    if not numbers:
-        return ""
-    low, high = min(numbers), max(numbers)
-    step = (high - low) / (len(_BARS) - 1)
-    return "".join(
-        "·" if value is None or not abs(value) < float("inf") else _BARS[round((float(value) - low) / step) if step else 0]
-        for value in known
-    )
-
-
-def gpu_use(look: Look, uuids: Sequence[Any]) -> str:
-    """`93% 18.2 GiB`, of several one after the other; the beginning of a UUID that nobody can be asked about."""
-    told = []
+def gpu_use(look: Look, uuids: Sequence[Any]) -> Cell:
+    """`93% 18.2 GiB`, of several one after the other; shorter: without the memory. The beginning of a UUID that nobody can be
+    asked about."""
+    long, short = [], []
     for uuid in map(str, uuids):
         gpu = mapping(look.gpus.get(uuid))
         use, used = number(gpu.get("use")), number(gpu.get("used"))
-        known = [f"{use}%"] if use is not None else []
-        known += [human_bytes(float(used) * (1 << 20))] if used is not None else []
-        told.append(" ".join(known) or short_gpu(uuid))
-    return ", ".join(told) or "-"
+        share = [f"{use}%"] if use is not None else []
+        memory = [human_bytes(float(used) * (1 << 20))] if used is not None else []
+        long.append(show(" ".join(share + memory) or short_gpu(uuid)))
+        short.append(show(" ".join(share or memory) or short_gpu(uuid)))
+    return (", ".join(long), " ".join(short))
 
 
 def frame(look: Look, width: int, height: int) -> list[str]:
     """The whole look as lines no wider than `width`."""
     lines = [title(look), ""]
-    head, rows = running_table(look)
-    lines += _table(head, [cells for _, cells in rows], width)
-    head, rows = waiting_table(look)
-    if rows:
-        lines += ["", *_table(head, [cells for _, cells in rows], width)]
-    return [line[:width] for line in lines[:height]]
+    for columns, rows in ((RUNNING, running_rows(look)), (WAITING, waiting_rows(look))):
+        if rows:
+            fitted = fit(columns_for(columns, several=False), rows, width)
+            lines += [fitted.head(), *(fitted.line(row) for row in rows), ""]
+    return [fit_cell(line, width).rstrip() for line in lines[:height]]
 
 
-def _narrow(cells: tuple[str, ...]) -> tuple[str, ...]:
-    """The run by its time and the rest of its id: the day is known."""
-    return (cells[0], cells[1].partition("-")[2] or cells[1], *cells[2:])
+def _name(entry: Mapping[str, Any], run_id: str) -> str:
+    return show(str(entry.get("name") or "")) or show(run_id.rpartition("-")[2])
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[str]:
-    widths = [max([len(head[at]), *(len(row[at]) for row in rows)]) for at in range(len(head))]
-    widths[2] = min(widths[2], max(8, widths[2] - max(0, sum(widths[:-1]) + 2 * len(widths) - width)))
-    table = [tuple(head), *rows]
-    return ["  ".join(_fitted(cell, size) for cell, size in zip(row, widths, strict=True)).rstrip() for row in table]
+def _ids(run_id: str) -> Cell:
+    """The run id; without its day, which is known; its end."""
+    return (show(run_id), show(run_id.partition("-")[2] or run_id), show(run_id.rpartition("-")[2]))
 
 
-def _fitted(cell: str, width: int) -> str:
-    return cell.ljust(width) if len(cell) <= width else cell[: width - 1] + "…"
-
-
-def _last(values: Sequence[Any]) -> str:
-    value = number(values[-1]) if values else None
-    return f"{value:.4g}" if value is not None else "-"
-
-
-def _shown(*cells: str) -> tuple[str, ...]:
-    return tuple(show(cell) for cell in cells)
+def _left(left: float | None) -> str:
+    if left is None:
+        return "-"
+    return f"~{short_seconds(left)}" if left > 0 else f"+{short_seconds(-left)}"

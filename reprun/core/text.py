@@ -68,3 +68,28 @@ def human_ago(seconds: float) -> str:
         if seconds < limit:
             return f"{seconds // size:.0f} {unit} ago"
     return f"{seconds // 86400:.0f} days ago"
+
+
+def cell_width(text: str) -> int:
+    """How many columns of a terminal the text takes: wide characters two, marks on others none."""
+    if text.isascii():
+        return len(text)
+    import unicodedata
+
+    return sum(
+        0 if unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me", "Cf")
+        else 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        for char in text
+    )  # fmt: skip
+
+
+def fit_cell(text: str, width: int) -> str:
+    """The text in exactly so many columns: filled up with spaces, or cut with a mark at its end."""
+    missing = width - cell_width(text)
+    if missing >= 0:
+        return text + " " * missing
+    kept = list(text)
+    while kept and cell_width("".join(kept)) > width - 1:  # one by one: a letter may bring its marks along
+        kept.pop()
+    cut = "".join(kept) + "…"[: max(0, width)]
+    return cut + " " * max(0, width - cell_width(cut))
