@@ -116,6 +116,6 @@ def top(
             say(f"note: {show(source.on)}: {show(trouble.message if trouble else 'it did not answer')}")
         else:
             looks.append(look)
-    width = shutil.get_terminal_size((120, 40)).columns
+    width = shutil.get_terminal_size((160, 40)).columns
     data = [{"target": look.queue.target, **look.answer} for look in looks]
     return answer(data, lambda: print("\n\n".join("\n".join(frame(look, width, 10_000)) for look in looks)))

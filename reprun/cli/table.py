@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from reprun.cli.envelope import is_colourful
-from reprun.core.text import show
+from reprun.core.text import cell_width, fit_cell, show
 
 _COLOURS = {
     "finished": "32",
@@ -23,17 +23,18 @@ _COLOURS = {
 }
 
 
-def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], flexible: int) -> None:
-    """Prints aligned columns; on a terminal the column `flexible` is cut so that a row stays on one line."""
+def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], flexible: int, is_middle: bool = False) -> None:
+    """Prints aligned columns; on a terminal the column `flexible` is cut so that a row stays on one line: at its end, or in the
+    middle for names that tell themselves apart at both ends."""
     cells = [[show(cell) for cell in row] for row in rows]
-    widths = [max([len(head[at]), *(len(row[at]) for row in cells)]) for at in range(len(head))]
+    widths = [max([len(head[at]), *(cell_width(row[at]) for row in cells)]) for at in range(len(head))]
     if sys.stdout.isatty():
         room = shutil.get_terminal_size().columns - sum(widths) - 2 * (len(widths) - 1) + widths[flexible]
         widths[flexible] = max(8, min(widths[flexible], room))
     colourful = is_colourful(sys.stdout)
     print(_line(head, widths, "1" if colourful else ""))
     for row in cells:
-        print(_line([_cut(cell, width) for cell, width in zip(row, widths, strict=True)], widths, "", colourful))
+        print(_line([fit_cell(cell, width, is_middle) for cell, width in zip(row, widths, strict=True)], widths, "", colourful))
 
 
 def paint_state(words: str) -> str:
@@ -43,7 +44,7 @@ def paint_state(words: str) -> str:
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], style: str, colourful: bool = False) -> str:
-    padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
+    padded = [fit_cell(cell, width) for cell, width in zip(cells, widths, strict=True)]
     if colourful:
         padded = [_painted(cell) for cell in padded]
     line = "  ".join(padded).rstrip()
@@ -53,7 +54,3 @@ def _line(cells: Sequence[str], widths: Sequence[int], style: str, colourful: bo
 def _painted(cell: str) -> str:
     code = _COLOURS.get(cell.partition(" ")[0])
     return f"\x1b[{code}m{cell}\x1b[0m" if code else cell
-
-
-def _cut(cell: str, width: int) -> str:
-    return cell if len(cell) <= width else cell[: max(0, width - 1)] + "…"

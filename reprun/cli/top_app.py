@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 from collections.abc import Callable, Sequence
 from functools import partial
 from time import monotonic
@@ -31,8 +33,9 @@ def watch(sources: Sequence[Source], every: float) -> int:
     looks = {sources[0].on: sources[0].look()} if len(sources) == 1 else {}
     if not os.environ.get("NO_COLOR"):
         os.environ.pop("NO_COLOR", None)  # an empty one asks for nothing, as everywhere in reprun
-    Top(sources, looks, every).run()
-    return 0
+    top = Top(sources, looks, every)
+    top.run()
+    return top.return_code or 0
 
 
 class Top(App[None]):
@@ -94,6 +97,8 @@ class Top(App[None]):
         self._show()
         is_busy = any(row.run_id for row in self._table("running").rows)
         self._table("running" if is_busy or not self._table("waiting").rows else "waiting").focus()
+        for number in (signal.SIGTERM, signal.SIGHUP):  # the terminal is put back as it was
+            asyncio.get_running_loop().add_signal_handler(number, self.exit, None, 128 + number)
         for watcher in self.watchers.values():
             watcher.start()
         self.set_interval(1.0, self._tick)

@@ -20,6 +20,7 @@ class Column:
     least: int
     rank: int
     is_spare: bool = False
+    is_middle: bool = False  # names of tasks tell themselves apart at their ends
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Fitted:
     def cells(self, row: Row) -> list[tuple[str, str]]:
         """(column, text of its width) for a row."""
         return [
-            (column.name, pick(row.cells.get(column.name, ("",)), width))
+            (column.name, pick(row.cells.get(column.name, ("",)), width, column.is_middle))
             for column, width in zip(self.columns, self.widths, strict=True)
         ]
 
@@ -84,20 +85,27 @@ def fit(columns: Sequence[Column], rows: Sequence[Row], width: int) -> Fitted:
     return Fitted(tuple(used), tuple(used_of[column.name] for column in used))
 
 
-def pick(cell: Cell, width: int) -> str:
-    """The longest of the words that fits, else the shortest, cut."""
+def pick(cell: Cell, width: int, is_middle: bool = False) -> str:
+    """The longest of the words that fits, else the shortest, cut at its end or in the middle."""
     for text in cell:
         if cell_width(text) <= width:
             return fit_cell(text, width)
-    return fit_cell(cell[-1] if cell else "", width)
+    return fit_cell(cell[-1] if cell else "", width, is_middle)
+
+
+def _cells(column: Column, rows: Sequence[Row]) -> set[Cell]:
+    """What stands in a column, each once: of five hundred runs most have the same kind."""
+    return {column.head, *(row.cells.get(column.name) or ("",) for row in rows)}
 
 
 def _width(column: Column, rows: Sequence[Row], at: int, most: int = 1 << 30) -> int:
-    cells = [column.head, *(row.cells.get(column.name) or ("",) for row in rows)]
-    return min(most, max(cell_width(cell[at]) for cell in cells))
+    return min(most, max(cell_width(cell[at]) for cell in _cells(column, rows)))
 
 
 def _picked(column: Column, rows: Sequence[Row], width: int) -> int:
     """What is really used of a width: shorter words may be shorter than asked for."""
-    cells = [column.head, *(row.cells.get(column.name) or ("",) for row in rows)]
-    return min(width, max(cell_width(pick(cell, width).rstrip()) for cell in cells))
+    return min(width, max(_chosen(cell, width) for cell in _cells(column, rows)))
+
+
+def _chosen(cell: Cell, width: int) -> int:
+    return next((wide for text in cell if (wide := cell_width(text)) <= width), width)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from reprun.cli.queue_tables import headline, priority_of, short_gpu, starting, waiting_entries
@@ -11,12 +12,13 @@ from reprun.cli.top_fit import Cell, Column, Row, fit
 from reprun.cli.top_marks import bar, short_seconds, sparks
 from reprun.commands.topping import Look
 from reprun.core.measured import items, mapping, number
-from reprun.core.text import fit_cell, human_bytes, show
+from reprun.core.text import fit_cell, human_bytes
+from reprun.core.text import show as show_anew
 
 RUNNING = (
     Column("host", ("HOST",), 4, 6),
     Column("slot", ("SLOT",), 4, 0),
-    Column("name", ("NAME",), 12, 3),
+    Column("name", ("NAME",), 12, 3, is_middle=True),
     Column("run", ("RUN",), 6, 9, is_spare=True),
     Column("progress", ("PROGRESS", "DONE"), 4, 5, is_spare=True),
     Column("time", ("TIME",), 6, 2, is_spare=True),
@@ -27,7 +29,7 @@ RUNNING = (
 WAITING = (
     Column("host", ("HOST",), 4, 6),
     Column("order", ("#",), 1, 0),
-    Column("name", ("NAME",), 12, 1),
+    Column("name", ("NAME",), 12, 1, is_middle=True),
     Column("run", ("RUN",), 6, 9, is_spare=True),
     Column("project", ("PROJECT",), 7, 8, is_spare=True),
     Column("kind", ("KIND",), 7, 7, is_spare=True),
@@ -37,6 +39,7 @@ WAITING = (
 )
 SORTS = {"running": ("slot", "left", "progress", "name"), "waiting": ("order", "name", "starts")}
 _RUN = re.compile(r"\b\d{8}-\d{6}-[0-9a-z]{6}\b")
+show = lru_cache(8192)(show_anew)  # a queue says the same again and again
 _LATE = 1e18  # sorts behind all that is known
 
 
@@ -160,6 +163,7 @@ def _name(entry: Mapping[str, Any], run_id: str) -> str:
     return show(str(entry.get("name") or "")) or show(run_id.rpartition("-")[2])
 
 
+@lru_cache(8192)
 def _ids(run_id: str) -> Cell:
     """The run id; without its day, which is known; its end."""
     return (show(run_id), show(run_id.partition("-")[2] or run_id), show(run_id.rpartition("-")[2]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Thread
-from time import monotonic
+from time import monotonic, thread_time
 from typing import Any
 
 from textual.app import App
@@ -14,6 +14,9 @@ from textual.message import Message
 from reprun.cli.envelope import write_report
 from reprun.commands.topping import Look, Source
 from reprun.core.errors import ReprunError
+
+_SHARE = 100  # a look at a long queue costs something: no more than this part of a processor's time
+_SLOWEST = 10.0  # seconds between two looks, however long it is
 
 Work = Callable[[Source], Any]
 Then = Callable[[Any, str], None]
@@ -53,10 +56,12 @@ class Watcher:
 
     def _go(self) -> None:
         while True:
+            began = thread_time()
             look, trouble = self._try(Source.look)
+            pause = max(self.every, min(_SLOWEST, (thread_time() - began) * _SHARE))
             self.app.post_message(Seen(self.source.on, look, trouble))
             try:
-                work, then = self._works.get(timeout=self.every)
+                work, then = self._works.get(timeout=pause)
             except Empty:
                 continue
             while True:

@@ -83,13 +83,25 @@ def cell_width(text: str) -> int:
     )  # fmt: skip
 
 
-def fit_cell(text: str, width: int) -> str:
-    """The text in exactly so many columns: filled up with spaces, or cut with a mark at its end."""
+def fit_cell(text: str, width: int, is_middle: bool = False) -> str:
+    """The text in exactly so many columns: filled up with spaces, or cut with a mark at its end or in its middle."""
     missing = width - cell_width(text)
     if missing >= 0:
         return text + " " * missing
-    kept = list(text)
-    while kept and cell_width("".join(kept)) > width - 1:  # one by one: a letter may bring its marks along
-        kept.pop()
-    cut = "".join(kept) + "…"[: max(0, width)]
-    return cut + " " * max(0, width - cell_width(cut))
+    if width < 1:
+        return ""
+    behind = (width - 1) * 2 // 3 if is_middle else 0
+    tail = _first_cells(text[::-1], behind)[::-1]
+    cut = _first_cells(text, width - 1 - behind) + "…" + tail
+    return cut + " " * (width - cell_width(cut))
+
+
+def _first_cells(text: str, width: int) -> str:
+    """As much of the beginning as has room in so many columns."""
+    kept, used = 0, 0
+    for char in text:
+        used += cell_width(char)
+        if used > width:
+            break
+        kept += 1
+    return text[:kept]

@@ -16,6 +16,7 @@ from threading import Thread
 import pytest
 from e2e_lab import Reprun, launch, show
 from lab import REPRUN, until
+from ssh_lab import SshLab
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("repo", "home")]
 
@@ -23,11 +24,11 @@ pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("repo", "home")]
 class Screen:
     """`reprun top` on a terminal of its own. All that it ever showed is in `shown`."""
 
-    def __init__(self, *words: str) -> None:
+    def __init__(self, *words: str, env: dict[str, str] | None = None) -> None:
         self.ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
         self.before = termios.tcgetattr(theirs)
-        env = {**os.environ, "TERM": "xterm-256color"}
+        env = {**os.environ, "TERM": "xterm-256color", **(env or {})}
         self.process = subprocess.Popen(
             [REPRUN, "top", "--every", "0.3", *words],
             stdin=theirs,
@@ -98,7 +99,7 @@ def test_it_shows_and_acts(screen: Screen, run_id: str, reprun: Reprun) -> None:
     screen.types("q")
     screen.sees("mine")
     screen.types("s")
-    screen.sees(f"stop {run_id}?")
+    screen.sees(f"take mine ({run_id}) out of the queue?")
     screen.types("y")
     until(lambda: show(reprun, run_id)["state"] == "canceled", "it is taken out")
     screen.sees("nothing is queued")
@@ -131,6 +132,26 @@ def test_a_log_that_grows(reprun: Reprun, run_id: str, tmp_path: Path) -> None:
         (tmp_path / "go").touch()
         screen.sees("last 42")
         os.kill(screen.process.pid, signal.SIGTERM)
-        screen.ends()
+        assert screen.ends() == 128 + signal.SIGTERM
+        assert termios.tcgetattr(screen.theirs)[3] == screen.before[3]
     finally:
+        screen.close()
+
+
+def test_two_machines_of_which_one_falls_silent(reprun: Reprun, repo: Path, ssh_lab: SshLab) -> None:
+    gpu1, gpu2 = ssh_lab.host("gpu1"), ssh_lab.host("gpu2")
+    relay = ssh_lab.relay(gpu1, "slow")
+    (repo / "reprun.toml").write_text("".join(f'[targets.{name}]\nhost = "{name}"\ntimeout = 60\n' for name in ("slow", "gpu2")))
+    screen = Screen("--on", "slow,gpu2", env=gpu1.environ)
+    try:
+        screen.sees("slow: 0 of 1 slots busy")
+        screen.sees("gpu2: 0 of 1 slots busy")
+        relay.cut()
+        screen.shown = b""
+        screen.sees("slow has said nothing for")
+        screen.types("q")  # nobody waits for a host to leave
+        assert screen.ends() == 0
+        assert termios.tcgetattr(screen.theirs)[3] == screen.before[3]
+    finally:
+        relay.heal()
         screen.close()
