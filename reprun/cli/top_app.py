@@ -192,7 +192,19 @@ class Top(App[None]):
         self.noted = monotonic()
         self._put("note", show(text))
 
+    @property
+    def is_there(self) -> bool:
+        """False before there is something to show on, and while it is taken away."""
+        return bool(self.screen_stack and self.screen_stack[0].query("#waiting"))
+
+    def on_unmount(self) -> None:
+        """Nobody looks any more."""
+        for watcher in self.watchers.values():
+            watcher.leave()
+
     def _tick(self) -> None:
+        if not self.is_there:
+            return
         if self.noted and monotonic() - self.noted > _NOTE_SECONDS:
             self.noted = 0.0
             self._put("note", "")
@@ -219,7 +231,7 @@ class Top(App[None]):
             part.update(Text(text))
 
     def _show(self) -> None:
-        if not self.screen_stack:
+        if not self.is_there:
             return
         lines = [title(self.looks[name]) if name in self.looks else f"{show(name)}: asking …" for name in self.watchers]
         self._put("title", "\n".join(lines))

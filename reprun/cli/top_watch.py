@@ -44,20 +44,26 @@ class Watcher:
     def __init__(self, app: App[Any], source: Source, every: float) -> None:
         self.app, self.source, self.every = app, source, every
         self.answered = monotonic()
+        self._has_left = False
+        self._reports: dict[str, str] = {}
         self._works: SimpleQueue[tuple[Work, Then]] = SimpleQueue()
 
     def start(self) -> None:
         """The thread is no reason to stay: a host that has hung must not keep the user from leaving."""
         Thread(target=self._go, daemon=True).start()
 
+    def leave(self) -> None:
+        """Ends the thread when it has done what it does."""
+        self._has_left = True
+
     def do(self, work: Work, then: Then) -> None:
         """Does this next, and looks again afterwards."""
         self._works.put((work, then))
 
     def _go(self) -> None:
-        while True:
+        while not self._has_left:
             began = thread_time()
-            look, trouble = self._try(Source.look)
+            look, trouble = self._try(lambda source: source.look())
             pause = max(self.every, min(_SLOWEST, (thread_time() - began) * _SHARE))
             self.app.post_message(Seen(self.source.on, look, trouble))
             try:
@@ -77,6 +83,8 @@ class Watcher:
         except ReprunError as error:
             return None, error.message
         except Exception as error:  # a fault of ours: said in a line, and the view lives on
-            return None, f"this is a fault of reprun: {error!r}; {write_report(error, ['reprun', 'top'])}"
+            if repr(error) not in self._reports:
+                self._reports[repr(error)] = write_report(error, ["reprun", "top"])
+            return None, f"this is a fault of reprun: {error!r}; {self._reports[repr(error)]}"
         self.answered = monotonic()
         return found, ""

@@ -139,7 +139,8 @@ def test_a_log_that_grows(reprun: Reprun, run_id: str, tmp_path: Path) -> None:
 
 
 def test_two_machines_of_which_one_falls_silent(reprun: Reprun, repo: Path, ssh_lab: SshLab) -> None:
-    gpu1, gpu2 = ssh_lab.host("gpu1"), ssh_lab.host("gpu2")
+    gpu1 = ssh_lab.host("gpu1")
+    ssh_lab.host("gpu2")
     relay = ssh_lab.relay(gpu1, "slow")
     (repo / "reprun.toml").write_text("".join(f'[targets.{name}]\nhost = "{name}"\ntimeout = 60\n' for name in ("slow", "gpu2")))
     screen = Screen("--on", "slow,gpu2", env=gpu1.environ)
