@@ -2,29 +2,58 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from time import localtime, strftime
 from typing import Any
 
 from reprun.cli.envelope import say
-from reprun.cli.table import print_table
+from reprun.cli.fitting import Cell, Column, Row
+from reprun.cli.table import print_fitted
 from reprun.commands.queue_care import Queued
 from reprun.core.measured import items
 from reprun.core.queued import default_priority
 from reprun.core.text import human_seconds, show
 from reprun.system.clock import now_seconds
 
+SLOTS = (
+    Column("slot", ("SLOT",), 4, 0),
+    Column("gpus", ("GPUS",), 6, 9, is_spare=True),
+    Column("run", ("RUN",), 22, 1),
+    Column("name", ("NAME",), 12, 5, is_middle=True),
+    Column("since", ("SINCE",), 6, 4, is_spare=True),
+    Column("left", ("LEFT",), 6, 3, is_spare=True),
+    Column("note", ("",), 12, 6, is_spare=True),
+)
+LINE = (
+    Column("order", ("#",), 1, 0),
+    Column("run", ("RUN",), 22, 1),
+    Column("name", ("NAME",), 12, 5, is_middle=True),
+    Column("project", ("PROJECT",), 7, 9, is_spare=True),
+    Column("kind", ("KIND",), 4, 8, is_spare=True),
+    Column("priority", ("PRIORITY", "PRIO"), 4, 7, is_spare=True),
+    Column("starts", ("STARTS",), 6, 2, is_spare=True),
+    Column("waits", ("WAITS FOR",), 9, 6),
+)
+_MOST = 40  # waiting runs on a terminal
+_RUN = re.compile(r"\b\d{8}-\d{6}-[0-9a-z]{6}\b")
+
 
 def print_queue(queue: Queued, several: bool) -> None:
-    """One line on the whole, the slots with what runs in them, the runs that wait."""
+    """One line on the whole, the slots with what runs in them, the runs that wait; on a terminal the first of them."""
     now = now_seconds()
     print(headline(queue, several))
-    if queue.slots:
-        print_table(("SLOT", "GPUS", "RUN", "NAME", "SINCE", "LEFT", ""), slot_rows(queue, now), flexible=6)
-    waiting = waiting_rows(queue, now)
+    print_fitted(SLOTS, slot_rows(queue, now))
+    waiting = line_rows(queue, now)
+    most = _MOST if sys.stdout.isatty() else len(waiting)
     if waiting:
         print()
-        print_table(("#", "RUN", "NAME", "PROJECT", "KIND", "PRIORITY", "STARTS", "WAITS FOR"), waiting, flexible=7)
+        print_fitted(LINE, waiting[:most])
+    if waiting[most:]:
+        on = "" if queue.target == "local" else f" --on {show(queue.target)}"
+        print(f"… and {len(waiting) - most} more: reprun top{on}, or reprun queue ls{on} | less")
 
 
 def headline(queue: Queued, several: bool = True) -> str:
@@ -53,39 +82,61 @@ def is_working(queue: Queued) -> bool:
     return isinstance(worker, Mapping) and worker.get("state") == "running"
 
 
-def slot_rows(queue: Queued, now: float) -> list[Sequence[str]]:
+def slot_rows(queue: Queued, now: float) -> list[Row]:
     """A row for each slot: what runs in it, since when and how long still; or since when and why it is idle."""
     entries = {str(entry.get("run_id")): entry for entry in queue.entries}
-    rows: list[Sequence[str]] = []
+    rows = []
     for slot in queue.slots:
         run_id = str(slot.get("run_id") or "")
-        gpus = ",".join(short_gpu(str(gpu)) for gpu in items(slot.get("gpus"))) or "-"
-        since = age(slot.get("since") if run_id else slot.get("idle_since"), now)
-        if not run_id:
-            rows.append((str(slot.get("name")), gpus, "idle", "", since, "", str(slot.get("why") or "")))
-            continue
         entry = entries.get(run_id, {})
-        left = time_left(entry, slot, now)
-        rows.append(
-            (str(slot.get("name")), gpus, run_id, str(entry.get("name") or "-"), since, left, str(entry.get("label") or ""))
-        )
+        gpus = [short_gpu(str(gpu)) for gpu in items(slot.get("gpus"))]
+        cells: dict[str, Cell] = {
+            "slot": _cell(slot.get("name")),
+            "gpus": _cell(",".join(gpus) or "-", f"{len(gpus)} GPU{'s' if len(gpus) > 1 else ''}" if gpus else "-"),
+            "run": run_cell(run_id) if run_id else ("idle",),
+            "name": _cell(entry.get("name") or "-" if run_id else ""),
+            "since": (age(slot.get("since") if run_id else slot.get("idle_since"), now),),
+            "left": (time_left(entry, slot, now) if run_id else "",),
+            "note": _cell(entry.get("label") or "" if run_id else slot.get("why") or ""),
+        }
+        rows.append(Row(str(slot.get("name")), queue.target, run_id, cells, {}))
     return rows
 
 
-def waiting_rows(queue: Queued, now: float) -> list[Sequence[str]]:
+def line_rows(queue: Queued, now: float) -> list[Row]:
     """A row for each run that has not begun."""
-    rows: list[Sequence[str]] = []
+    rows = []
+    names = names_of(queue)
     for entry in waiting_entries(queue):
-        run_id, held = str(entry.get("run_id")), entry.get("state") == "held"
-        waits = str(entry.get("reason") or ("held" if held else ""))
-        begin = queue.starts.get(run_id)
-        rows.append(
-            (
-                str(entry.get("position") or "-"), run_id, str(entry.get("name") or "-"), str(entry.get("label") or "-"),
-                str(entry.get("kind") or "-"), priority_of(entry), starting(begin, now), waits or "a slot",
-            )
-        )  # fmt: skip
+        run_id, is_held = str(entry.get("run_id")), entry.get("state") == "held"
+        cells: dict[str, Cell] = {
+            "order": _cell(entry.get("position") or "-"), "run": run_cell(run_id), "name": _cell(entry.get("name") or "-"),
+            "project": _cell(entry.get("label") or "-"), "kind": _cell(entry.get("kind") or "-"),
+            "priority": (priority_of(entry),), "starts": (starting(begin, now) if (begin := queue.starts.get(run_id)) is not None else "",),
+            "waits": _cell(named(str(entry.get("reason") or ("held" if is_held else "a slot")), names)),
+        }  # fmt: skip
+        rows.append(Row(run_id, queue.target, run_id, cells, {}))
     return rows
+
+
+def names_of(queue: Queued) -> dict[str, str]:
+    """What the runs of a queue are called, by their ids."""
+    return {str(entry.get("run_id")): str(entry.get("name")) for entry in queue.entries if entry.get("name")}
+
+
+def named(text: str, names: Mapping[str, str]) -> str:
+    """`waits for base`: runs by their names, where they have one."""
+    return _RUN.sub(lambda found: names.get(found[0], found[0]), text)
+
+
+@lru_cache(8192)
+def run_cell(run_id: str) -> Cell:
+    """The run id; without its day, which is known; its end."""
+    return _cell(run_id, run_id.partition("-")[2] or run_id, run_id.rpartition("-")[2])
+
+
+def _cell(*texts: object) -> Cell:
+    return tuple(show(str(text)) for text in texts)
 
 
 def priority_of(entry: Mapping[str, Any]) -> str:

@@ -44,8 +44,8 @@ def slots(
 
         reprun queue slots 0 0 --cpu 4 --on gpu1
     """
-    from reprun.cli.queue_tables import slot_rows
-    from reprun.cli.table import print_table
+    from reprun.cli.queue_tables import SLOTS, slot_rows
+    from reprun.cli.table import print_fitted
     from reprun.system.clock import now_seconds
 
     if default and (names or cpu is not None):
@@ -65,7 +65,7 @@ def slots(
         for one in looked:
             if len(looked) > 1:
                 print(show(one.target))
-            print_table(("SLOT", "GPUS", "RUN", "NAME", "SINCE", "LEFT", ""), slot_rows(one, now_seconds()), flexible=6)
+            print_fitted(SLOTS, slot_rows(one, now_seconds()))
 
     return answer([{"target": one.target, "slots": one.slots} for one in looked], human)
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from reprun.cli.envelope import is_colourful
+from reprun.cli.fitting import Column, Row, fit
 from reprun.core.text import cell_width, fit_cell, show
 
 _COLOURS = {
@@ -35,6 +36,17 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], flexible: in
     print(_line(head, widths, "1" if colourful else ""))
     for row in cells:
         print(_line([fit_cell(cell, width, is_middle) for cell, width in zip(row, widths, strict=True)], widths, "", colourful))
+
+
+def print_fitted(columns: Sequence[Column], rows: Sequence[Row]) -> None:
+    """Prints a table that is no wider than the terminal: what matters least is shortened first, and left out."""
+    if not rows:
+        return
+    fitted = fit(columns, rows, shutil.get_terminal_size().columns if sys.stdout.isatty() else 1 << 20)
+    head = fitted.head()
+    print(f"\x1b[1m{head}\x1b[0m" if is_colourful(sys.stdout) else head)
+    for row in rows:
+        print(fitted.line(row))
 
 
 def paint_state(words: str) -> str:

@@ -15,7 +15,7 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Footer, Static
 
-from reprun.cli.top_fit import Row
+from reprun.cli.fitting import Row
 from reprun.cli.top_rows import Rows
 from reprun.cli.top_screens import Asking, Details, Log
 from reprun.cli.top_text import RUNNING, SORTS, WAITING, columns_for, running_rows, title, waiting_rows

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reprun.cli.top_fit import Cell
+from reprun.cli.fitting import Cell
 from reprun.core.measured import items, number
 from reprun.core.text import show
 

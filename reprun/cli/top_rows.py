@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from reprun.cli.top_fit import GAP, Column, Fitted, Row, fit
+from reprun.cli.fitting import GAP, Column, Fitted, Row, fit
 from reprun.cli.top_marks import DONE, HALF, OPEN
 
 # The sixteen colours of the terminal, which its user has chosen to be read on its background.

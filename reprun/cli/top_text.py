@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from reprun.cli.queue_tables import headline, priority_of, short_gpu, starting, waiting_entries
-from reprun.cli.top_fit import Cell, Column, Row, fit
+from reprun.cli.fitting import Cell, Column, Row, fit
+from reprun.cli.queue_tables import headline, named, names_of, priority_of, run_cell, short_gpu, starting, waiting_entries
 from reprun.cli.top_marks import bar, short_seconds, sparks
 from reprun.commands.topping import Look
 from reprun.core.measured import items, mapping, number
@@ -38,7 +37,6 @@ WAITING = (
     Column("waits", ("WAITS FOR",), 9, 5, is_spare=True),
 )
 SORTS = {"running": ("slot", "left", "progress", "name"), "waiting": ("order", "name", "starts")}
-_RUN = re.compile(r"\b\d{8}-\d{6}-[0-9a-z]{6}\b")
 show = lru_cache(8192)(show_anew)  # a queue says the same again and again
 _LATE = 1e18  # sorts behind all that is known
 
@@ -63,7 +61,7 @@ def running_rows(look: Look) -> list[Row]:
         seconds = float(number(run.get("seconds")) or (max(0.0, look.now - since) if since else 0.0))
         share, left = how_far(entry, run, seconds)
         cells = {
-            **common, "name": (_name(entry, run_id),), "run": _ids(run_id), "progress": bar(share),
+            **common, "name": (_name(entry, run_id),), "run": run_cell(run_id), "progress": bar(share),
             "time": (short_seconds(seconds),), "left": (_left(left),), "metrics": sparks(mapping(run.get("metrics"))),
         }  # fmt: skip
         order = {"slot": at, "left": _LATE if left is None else left, "progress": -(share or 0.0), "name": cells["name"][0]}
@@ -74,14 +72,14 @@ def running_rows(look: Look) -> list[Row]:
 def waiting_rows(look: Look) -> list[Row]:
     """A row for each run that has not begun."""
     rows = []
-    names = {str(entry.get("run_id")): str(entry.get("name")) for entry in look.queue.entries if entry.get("name")}
+    names = names_of(look.queue)
     for at, entry in enumerate(waiting_entries(look.queue)):
         run_id, is_held = str(entry.get("run_id")), entry.get("state") == "held"
         waits = named(str(entry.get("reason") or ("held" if is_held else "a slot")), names)
         begin = look.queue.starts.get(run_id)
         cells: dict[str, Cell] = {
             "host": (show(look.queue.target),), "order": (show(str(entry.get("position") or "-")),),
-            "name": (_name(entry, run_id),), "run": _ids(run_id), "project": (show(str(entry.get("label") or "-")),),
+            "name": (_name(entry, run_id),), "run": run_cell(run_id), "project": (show(str(entry.get("label") or "-")),),
             "kind": (show(str(entry.get("kind") or "-")),), "priority": (priority_of(entry),),
             "starts": (starting(begin, look.now) if begin is not None else "",), "waits": (show(waits),),
         }  # fmt: skip
@@ -93,11 +91,6 @@ def waiting_rows(look: Look) -> list[Row]:
 def columns_for(columns: Sequence[Column], several: bool) -> list[Column]:
     """Without the host where there is one only."""
     return [column for column in columns if several or column.name != "host"]
-
-
-def named(text: str, names: Mapping[str, str]) -> str:
-    """`waits for base`: runs by their names, where they have one."""
-    return _RUN.sub(lambda found: names.get(found[0], found[0]), text)
 
 
 def title(look: Look) -> str:
@@ -161,12 +154,6 @@ def frame(look: Look, width: int, height: int) -> list[str]:
 
 def _name(entry: Mapping[str, Any], run_id: str) -> str:
     return show(str(entry.get("name") or "")) or show(run_id.rpartition("-")[2])
-
-
-@lru_cache(8192)
-def _ids(run_id: str) -> Cell:
-    """The run id; without its day, which is known; its end."""
-    return (show(run_id), show(run_id.partition("-")[2] or run_id), show(run_id.rpartition("-")[2]))
 
 
 def _left(left: float | None) -> str:

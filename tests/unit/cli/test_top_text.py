@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reprun.cli.top_fit import fit
+from reprun.cli.fitting import fit
 from reprun.cli.top_marks import bar, drawn, short_seconds, spark, sparks
 from reprun.cli.top_text import RUNNING, WAITING, all_done, frame, how_far, running_rows, title, waiting_rows
 from reprun.commands.queue_care import Queued
