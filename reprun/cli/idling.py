@@ -9,8 +9,10 @@ import typer
 
 from reprun.cli.complete import complete_target
 from reprun.cli.envelope import answer, say
+from reprun.cli.fitting import Column, Row
 from reprun.cli.options import As_json
 from reprun.commands.queue_care import Queues
+from reprun.core.idle import Idle, idle_of, total_busy
 from reprun.core.text import show
 
 _DAY = 86400.0
@@ -18,6 +20,15 @@ OnSeveral = Annotated[
     str,
     typer.Option("--on", metavar="TARGET", help="Of these targets: gpu1, gpu1,gpu2 or all.", autocompletion=complete_target),
 ]
+
+
+IDLE = (
+    Column("slot", ("SLOT",), 4, 0),
+    Column("now", ("NOW",), 8, 1),
+    Column("why", ("WHY",), 12, 4),
+    Column("busy", ("BUSY 24 H", "BUSY"), 4, 2),
+    Column("rest", ("IDLE IN THE LAST DAY",), 24, 5),
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -35,10 +46,8 @@ def idle(on: OnSeveral = "", json: As_json = False) -> int:
 
         reprun idle --on all
     """
-    from reprun.cli.table import print_table
-    from reprun.core.idle import idle_of, total_busy
+    from reprun.cli.table import print_fitted
     from reprun.core.measured import items, mapping
-    from reprun.core.text import human_seconds
     from reprun.system.clock import now_seconds
 
     queues = Queues()
@@ -56,12 +65,7 @@ def idle(on: OnSeveral = "", json: As_json = False) -> int:
         for target, slots in found.items():
             if len(found) > 1 or target != "local":
                 print(f"{show(target)}: {total_busy(slots):.0%} busy in the last day")
-            rows = []
-            for slot in slots:
-                now = "busy" if slot.seconds is None else f"idle {human_seconds(slot.seconds)}"
-                rest = ", ".join(f"{human_seconds(seconds)} {why}" for why, seconds in slot.reasons[:4])
-                rows.append((slot.slot, now, slot.why or "-", f"{slot.busy:.0%}", rest or "-"))
-            print_table(("SLOT", "NOW", "WHY", "BUSY 24 H", "IDLE IN THE LAST DAY"), rows, flexible=4)
+            print_fitted(IDLE, [_idle_row(target, slot) for slot in slots])
 
     data = [
         {
@@ -74,6 +78,17 @@ def idle(on: OnSeveral = "", json: As_json = False) -> int:
         for target, slots in found.items()
     ]
     return answer(data, human)
+
+
+def _idle_row(target: str, slot: Idle) -> Row:
+    from reprun.core.text import human_seconds
+
+    ways = [", ".join(f"{human_seconds(seconds)} {show(why)}" for why, seconds in slot.reasons[:most]) for most in (4, 3, 2, 1)]
+    cells = {
+        "slot": (show(slot.slot),), "now": ("busy" if slot.seconds is None else f"idle {human_seconds(slot.seconds)}",),
+        "why": (show(slot.why) or "-",), "busy": (f"{slot.busy:.0%}",), "rest": tuple(way or "-" for way in ways),
+    }  # fmt: skip
+    return Row(slot.slot, target, "", cells, {})
 
 
 def top(

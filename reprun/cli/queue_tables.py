@@ -109,10 +109,11 @@ def line_rows(queue: Queued, now: float) -> list[Row]:
     names = names_of(queue)
     for entry in waiting_entries(queue):
         run_id, is_held = str(entry.get("run_id")), entry.get("state") == "held"
+        begin = queue.starts.get(run_id)
         cells: dict[str, Cell] = {
             "order": _cell(entry.get("position") or "-"), "run": run_cell(run_id), "name": _cell(entry.get("name") or "-"),
             "project": _cell(entry.get("label") or "-"), "kind": _cell(entry.get("kind") or "-"),
-            "priority": (priority_of(entry),), "starts": (starting(begin, now) if (begin := queue.starts.get(run_id)) is not None else "",),
+            "priority": (priority_of(entry),), "starts": ("" if begin is None else starting(begin, now),),
             "waits": _cell(named(str(entry.get("reason") or ("held" if is_held else "a slot")), names)),
         }  # fmt: skip
         rows.append(Row(run_id, queue.target, run_id, cells, {}))

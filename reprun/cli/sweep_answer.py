@@ -125,7 +125,7 @@ def _removed(workspace: Workspace, ran: Ran, yes: bool) -> list[str]:
 def _print(ran: Ran) -> None:
     rows = [(step.action, step.wanted.stage, step.wanted.name or ran.opened.stem, step.reason, step.run_id) for step in ran.steps]
     many = len(rows) > 60
-    print_table(("", "STAGE", "TASK", "WHY", "RUN"), rows[:40] if many else rows, flexible=2)
+    print_table(("", "STAGE", "TASK", "WHY", "RUN"), rows[:40] if many else rows, flexible=2, is_middle=True)
     if many:
         print(f"… and {len(rows) - 40} more")
     counts = {action: sum(step.action == action for step in ran.steps) for action in ("start", "skip", "keep")}

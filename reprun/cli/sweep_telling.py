@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reprun.cli.envelope import answer, say
-from reprun.cli.table import print_table
+from reprun.cli.sweep_table import print_answers
 from reprun.commands.sweep_open import SweepOptions, open_sweep, shown_params
 from reprun.commands.sweep_summary import Told, summarise_sweep
 from reprun.commands.sweep_why import find_reasons
@@ -49,10 +49,8 @@ def answer_summary(options: SweepOptions, metric: str, direction: str) -> int:
 
 def _print(told: Told) -> None:
     roles = told.summary.roles
-    head = (*roles.targets, told.metric, "±95%", "n", *(f"best {name}" for name in roles.nuisances), "SETTINGS", "MISSING")
-    rows = [_row(told, one) for one in told.summary.answers]
-    print_table(head, rows, flexible=0)
-    for one in told.summary.answers:
+    shown = print_answers(told.summary.answers, roles, told.metric)
+    for one in told.summary.answers[:shown]:
         for text in remarks(told, one):
             print(text)
     for name, share in told.summary.matters.items():
@@ -61,17 +59,6 @@ def _print(told: Told) -> None:
 
 def _about(targets: tuple[str, ...]) -> str:
     return f"each {' and '.join(map(show, targets))}" if targets else "the sweep"
-
-
-def _row(told: Told, one: Answer) -> tuple[str, ...]:
-    roles = told.summary.roles
-    target = [str(one.target.get(name, "-")) for name in roles.targets]
-    counts = [str(one.points), str(one.missing or "-")]
-    if one.best is None:
-        return (*target, "-", "-", "0", *("-" for _ in roles.nuisances), *counts)
-    width = one.best.half_width
-    numbers = [f"{one.best.mean:.6g}", "-" if width is None else f"{width:.3g}", str(len(one.best.values))]
-    return (*target, *numbers, *(str(one.best.nuisance.get(name, "-")) for name in roles.nuisances), *counts)
 
 
 def remarks(told: Told, one: Answer) -> list[str]:

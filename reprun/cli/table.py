@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from reprun.cli.envelope import is_colourful
-from reprun.cli.fitting import Column, Row, fit
+from reprun.cli.fitting import Column, Fitted, Row, fit
 from reprun.core.text import cell_width, fit_cell, show
 
 _COLOURS = {
@@ -38,15 +38,15 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], flexible: in
         print(_line([fit_cell(cell, width, is_middle) for cell, width in zip(row, widths, strict=True)], widths, "", colourful))
 
 
-def print_fitted(columns: Sequence[Column], rows: Sequence[Row]) -> None:
+def print_fitted(columns: Sequence[Column], rows: Sequence[Row]) -> Fitted:
     """Prints a table that is no wider than the terminal: what matters least is shortened first, and left out."""
-    if not rows:
-        return
     fitted = fit(columns, rows, shutil.get_terminal_size().columns if sys.stdout.isatty() else 1 << 20)
     head = fitted.head()
-    print(f"\x1b[1m{head}\x1b[0m" if is_colourful(sys.stdout) else head)
+    if rows:
+        print(f"\x1b[1m{head}\x1b[0m" if is_colourful(sys.stdout) else head)
     for row in rows:
         print(fitted.line(row))
+    return fitted
 
 
 def paint_state(words: str) -> str:
