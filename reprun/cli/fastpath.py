@@ -67,8 +67,13 @@ def find_candidates(start: str, common_dir: str) -> list[str]:
     except sqlite3.Error:
         return []
     # Names may come from a stranger, and zsh evaluates what it is told: only plain ones are offered.
-    plain = [name for name in names if name.startswith(start) and _PLAIN.issuperset(name)]
+    plain = [name for name in names if name.startswith(start) and is_plain(name)]
     return ids + plain + ["@last"] * "@last".startswith(start)
+
+
+def is_plain(name: str) -> bool:
+    """True for a name that no shell takes for anything else."""
+    return _PLAIN.issuperset(name)
 
 
 def find_common_dir(environ: Mapping[str, str], cwd: str) -> str:

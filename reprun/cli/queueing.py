@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from reprun.cli.complete import complete_run, complete_target
+from reprun.cli.complete import complete_target, complete_waiting
 from reprun.cli.envelope import answer, say
 from reprun.cli.options import As_json
 from reprun.cli.queueing_slots import register as register_slots
@@ -27,7 +27,7 @@ OnOf = Annotated[
 ]
 Waiting = Annotated[
     list[str],
-    typer.Argument(metavar="RUN…", help="Queued runs: ids, beginnings, names, @last.", autocompletion=complete_run),
+    typer.Argument(metavar="RUN…", help="Queued runs: ids, beginnings, names, @last.", autocompletion=complete_waiting),
 ]
 OnSeveral = Annotated[
     str,
@@ -35,9 +35,23 @@ OnSeveral = Annotated[
 ]
 
 
+_HELP = """Look at the queue of this machine or of a target, and change it. Without a further word: ls.
+
+Examples:
+
+    reprun queue
+
+    reprun queue move baseline --top
+
+    reprun queue slots 0 1 2,3 --on gpu1
+
+    reprun queue pause
+"""
+
+
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
-    group = typer.Typer(help="Look at the queue of this machine or of a target, and change it.", invoke_without_command=True)
+    group = typer.Typer(help=_HELP, invoke_without_command=True)
     group.callback()(look_first)
     group.command("ls")(list_queue)
     group.command()(pause)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from reprun.cli.complete import complete_target
+from reprun.cli.complete import complete_sweep, complete_target, complete_task
 from reprun.cli.options import As_json
 
-File = Annotated[str, typer.Argument(metavar="FILE", help="The sweep file: YAML, what runs first, then what is varied.")]
+File = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE", help="The sweep file: YAML, what runs first, then what is varied.", autocompletion=complete_sweep
+    ),
+]
 Title = Annotated[str, typer.Option("--title", "-t", help="Only the choices with this _title.")]
 Stages = Annotated[
     list[str], typer.Option("--command", "-c", metavar="STAGE…", help="Only these stages, whatever _cmd says: -c avg test.")
@@ -37,6 +42,18 @@ Kind = Annotated[str, typer.Option("--kind", help="What the runs are for, which 
 Preflight = Annotated[str, typer.Option("--preflight", metavar="LEVEL", help="quick, full or off, as for launch.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Stop runs under way that the file does not ask for any more.")]
 
+_HELP = """Sweeps: many runs from one file, and what came out of them.
+
+Examples:
+
+    reprun sweep params.yaml --dry-run
+
+    reprun sweep params.yaml
+
+    reprun sweep summary params.yaml
+
+The file is described in docs/reference/sweep-files.md; files of mlrunner are sweep files.
+"""
 _MANY = {"-c": "-c", "--command": "-c", "-r": "-r", "--resource": "-r"}
 
 
@@ -48,6 +65,12 @@ class Implied(TyperGroup):
         if args and args[0] not in self.commands and args[0] != "--help":
             args = ["run", *args]
         return super().parse_args(ctx, args[:1] + spread(args[1:]) if args[:1] == ["run"] else args)
+
+    def shell_complete(self, ctx: typer.Context, incomplete: str) -> list[Any]:  # type: ignore[override]
+        """Sweep files beside the commands."""
+        from typer._click.shell_completion import CompletionItem
+
+        return [*super().shell_complete(ctx, incomplete), *map(CompletionItem, complete_sweep(incomplete))]
 
 
 def spread(words: list[str]) -> list[str]:
@@ -75,7 +98,7 @@ _VALUES = {*_MANY, "-t", "--title", "--sample", "--since-commit", "--on", "--kin
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
-    group = typer.Typer(cls=Implied, help="Sweeps: many runs from one file, and what came out of them.", no_args_is_help=True)
+    group = typer.Typer(cls=Implied, help=_HELP, no_args_is_help=True)
     group.command()(run)
     group.command()(why)
     group.command()(summary)
@@ -120,7 +143,12 @@ def run(
 
 def why(
     task: Annotated[
-        str, typer.Argument(metavar="TASK", help="A task by its name, the beginning of its digest, or one of its runs.")
+        str,
+        typer.Argument(
+            metavar="TASK",
+            help="A task by its name, the beginning of its digest, or one of its runs.",
+            autocompletion=complete_task,
+        ),
     ],
     json: As_json = False,
 ) -> int:
