@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -206,7 +205,7 @@ def test_it_is_looked_at_from_anywhere(queue: Reprun, tmp_path: Path) -> None:
     assert queue("queue", "rm", "nobody", cwd=tmp_path).rc == 6
     idle: dict[str, Any] = queue("idle", "--json", cwd=tmp_path).data[0]
     assert [slot["slot"] for slot in idle["slots"]] == ["cpu0"] and idle["slots"][0]["busy"] == 0
-    look = json.loads(queue("top", "--json", cwd=tmp_path).stdout)["data"]
-    assert look["target"] == "local" if "target" in look else look["hostname"]
+    look = queue("top", "--json", cwd=tmp_path).data[0]
+    assert look["target"] == "local" and look["hostname"]
     assert queue("queue", "move", run_id, "--top", "--bottom", cwd=tmp_path).rc == 2
     assert queue("queue", "--on", "nowhere", cwd=tmp_path).rc == 2
