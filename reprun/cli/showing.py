@@ -85,7 +85,9 @@ def _queued(asked: Record) -> str:
         f"{name} {plain(asked[name])}" for name in ("kind", "priority", "gpus", "cpus", "memory", "retries") if asked.get(name)
     ]
     for one in map(mapping, items(asked.get("after"))):
-        found.append(f"after{'-ok' if one.get('ok') is True else ''} {plain(one.get('run'))}")
+        found.append(
+            f"after{'-ok' if one.get('ok') is True else ''} {plain(one.get('run'))}" + " or a retry of it" * bool(one.get("or"))
+        )
     wish = mapping(asked.get("if"))
     if wish:
         found.append(

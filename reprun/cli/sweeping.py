@@ -40,6 +40,19 @@ Since = Annotated[
 On = Annotated[str, typer.Option("--on", metavar="TARGET", help="Where to run.", autocompletion=complete_target)]
 Kind = Annotated[str, typer.Option("--kind", help="What the runs are for, which sets their priority: see launch --kind.")]
 Preflight = Annotated[str, typer.Option("--preflight", metavar="LEVEL", help="quick, full or off, as for launch.")]
+Stop = Annotated[
+    int | None,
+    typer.Option(
+        "--stop-after",
+        metavar="N",
+        min=0,
+        help="Hold the rest once N runs failed alike; 0: never. Default: stop_after in the file.",
+    ),
+]
+Retries = Annotated[
+    int | None,
+    typer.Option("--retries", metavar="N", min=0, max=10, help="Try again what fails, so often. Default: retries in the file."),
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Stop runs under way that the file does not ask for any more.")]
 
 _HELP = """Sweeps: many runs from one file, and what came out of them.
@@ -93,7 +106,19 @@ def spread(words: list[str]) -> list[str]:
     return found
 
 
-_VALUES = {*_MANY, "-t", "--title", "--sample", "--since-commit", "--on", "--kind", "--preflight", "--file"}
+_VALUES = {
+    *_MANY,
+    "-t",
+    "--title",
+    "--sample",
+    "--since-commit",
+    "--on",
+    "--kind",
+    "--preflight",
+    "--file",
+    "--stop-after",
+    "--retries",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -114,6 +139,8 @@ def run(
     on: On = "local",
     kind: Kind = "",
     preflight: Preflight = "",
+    stop_after: Stop = None,
+    retries: Retries = None,
     since_commit: Since = "same code",
     dry_run: Dry = False,
     debug: Debug = False,
@@ -136,7 +163,18 @@ def run(
     from reprun.commands.sweep_open import SweepOptions
 
     options = SweepOptions(
-        file, title, _listed(command), _listed(resource, comma=False), sample, on, kind, preflight, force or debug, since_commit
+        file,
+        title,
+        _listed(command),
+        _listed(resource, comma=False),
+        sample,
+        on,
+        kind,
+        preflight,
+        force or debug,
+        since_commit,
+        stop_after,
+        retries,
     )
     return answer_sweep(options, "dry" if dry_run else "debug" if debug else "", yes)
 

@@ -175,7 +175,8 @@ class _Batch:
             "manifest": sealed.text,
             "config": {"name": f"config.{spec.config.format}", "text": spec.config.text} if spec.config else None,
             "plan": plan_of(self.workspace, spec, self.prepared[one.run_id], sealed),
-            "queue": {**entry, **spec.queue, **one.entry, "name": spec.name},
+            # further attempts are runs of their own
+            "queue": {**entry, **spec.queue, **one.entry, "name": spec.name, "retries": 0},
         }
 
     def _remember(self, planned: Sequence[Planned]) -> None:

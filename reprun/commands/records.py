@@ -198,9 +198,10 @@ def plan_of(workspace: Workspace, spec: RunSpec, prepared: Mapping[str, Any], se
 
 
 def _inherited(spec: RunSpec, run_dir: str) -> dict[str, Any]:
-    """The output of the stage before, with which that of a stage begins."""
-    earlier = spec.sweep.get("builds_on")
-    return {"inherit": os.path.join(os.path.dirname(run_dir), earlier, "output")} if earlier else {}
+    """The output of the stage before, with which that of a stage begins; of several attempts at it those of all."""
+    earlier, others = spec.sweep.get("builds_on"), spec.sweep.get("builds_on_or", ())
+    outputs = [os.path.join(os.path.dirname(run_dir), run_id, "output") for run_id in (earlier, *others) if run_id]
+    return {"inherit": outputs if others else outputs[0]} if earlier else {}
 
 
 def _hook(workspace: Workspace, manifest: Manifest) -> dict[str, Any]:

@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterable, Sequence
 
 from reprun.commands.launch import Tell, ignore
-from reprun.commands.launch_many import Ground, Planned, launch_many, new_runs, take_back
+from reprun.commands.launch_many import Ground, Planned, launch_many, take_back
 from reprun.commands.states import FOLDER_GONE
 from reprun.commands.sweep_open import Opened, Specs
 from reprun.commands.sweep_queue import place_in_queue
 from reprun.commands.sweep_runs import known_runs, remember_tables, sweep_tables
+from reprun.commands.sweep_tries import as_gone, blocked, give_up, new_tries, spares_of, waits_for, with_spares
 from reprun.core.errors import UsageError
 from reprun.core.frozen import dataclass, replace
 from reprun.core.spec import RunSpec
@@ -52,6 +53,7 @@ def run_sweep(opened: Opened, tell: Tell = ignore) -> Ran:
     with locked(os.path.join(folder, "lock"), exclusive=True):  # whoever comes second sees what the first has queued
         sweeping = _Sweeping(opened)
         planned = launch_many(opened.workspace, sweeping.lead(), sweeping.choose, tell)
+        give_up(opened.workspace, sweeping.gone)  # only now: whoever is killed before that has lost nothing
         remember_tables(opened.workspace, {one.run_id: one.spec.sweep for one in planned})
         _note(opened, sweeping.steps)
         _link(opened, planned)
@@ -68,6 +70,7 @@ class _Sweeping:
         self.tasks = {task.key: task for task in opened.tasks}
         self.steps: list[Step] = []
         self.known: list[Known] = []
+        self.gone: list[Known] = []
         self.open = set(list_open(self.workspace.repository.state_dir))
         self.leads = [run_id for run_id in self.open if self._was_lead(run_id)]
 
@@ -91,15 +94,19 @@ class _Sweeping:
             if run.run_id in self.open and run.state in PENDING:  # queued, and its launcher was killed before it heard so
                 self.workspace.journal(run.run_id).close()
         wanted = [self._wanted(basis, task, stage) for task in self.opened.tasks for stage in task.stages]
+        self.gone = blocked(self.known, {(one.task, one.stage) for one in wanted})
+        self.known = as_gone(self.known, self.gone)
         runs = Runs(self.known, options.policy)
         rules = Rules(tuple(sweep.stages), options.policy, options.force)
 
         def earlier(one: Wanted, stage: str) -> Wanted:
             return self._wanted(basis, self.tasks[one.task], stage)
 
-        self.steps = decide(wanted, runs, rules, earlier, new_runs(len(wanted)))
+        retries = self.opened.retries
+        self.steps = decide(wanted, runs, rules, earlier, new_tries(len(wanted), retries))
         place = place_in_queue(self.opened, self.tables, self.known)
-        return [self._planned(step, basis, place) for step in self.steps if step.action == "start"]
+        planned = (self._planned(step, basis, place) for step in self.steps if step.action == "start")
+        return [one for first in planned for one in with_spares(first, retries)]
 
     def _was_lead(self, run_id: str) -> bool:
         """What stood for all in a sweep that was killed: the next one holds the lock now."""
@@ -121,7 +128,11 @@ class _Sweeping:
         table = {**spec.sweep, "identity": step.wanted.identity, "code": basis.code}
         if step.builds_on:
             table["builds_on"] = step.builds_on
-        after = {"after": [{"run": step.builds_on, "ok": True}]} if step.waits else {}
+        is_known = not step.waits or step.builds_on in self.tables
+        attempts = step.attempts if is_known else spares_of(step.builds_on, self.opened.retries)
+        if attempts:
+            table["builds_on_or"] = list(attempts)
+        after = waits_for(step.builds_on, attempts) if step.waits else {}
         entry = dict(place[step.wanted.stage])
         asked: dict[str, Any] = {name: entry.pop(name) for name in ("gpus", "limit") if name in entry}
         return Planned(step.run_id, replace(spec, sweep=table, queue={**spec.queue, **asked, **after}), entry)
@@ -165,7 +176,7 @@ def _link(opened: Opened, planned: Sequence[Planned]) -> None:
     from reprun.runner.paths import Home, home
 
     root = os.path.join(workspace.repository.state_dir, "sweeps", "tasks", os.path.splitext(opened.file)[0].strip("/"))
-    for one in planned:
+    for one in (one for one in planned if "retry_of" not in one.spec.queue):
         table = one.spec.sweep
         folder = folder_of(str(table["name"]) or opened.stem, str(table["task"]))
         link_to(os.path.join(root, folder, str(table["stage"])), Home(home()).run(one.run_id).output)

@@ -42,6 +42,8 @@ class SweepOptions:
     preflight: str = ""
     force: bool = False
     policy: str = "same code"
+    stop_after: int | None = None
+    retries: int | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,16 @@ class Opened:
     def stem(self) -> str:
         """The file without its ending: a name for the sweep."""
         return os.path.splitext(os.path.basename(self.file))[0]
+
+    @property
+    def stop_after(self) -> int:
+        """After so many failures that look alike the rest is held; 0: after none."""
+        return self.sweep.stop_after if self.options.stop_after is None else self.options.stop_after
+
+    @property
+    def retries(self) -> int:
+        """How often each run is tried again when it fails."""
+        return self.sweep.retries if self.options.retries is None else self.options.retries
 
     def command(self, task: Task, stage: str) -> Command:
         """The command of a stage. Raises `UsageError` for a parameter that nothing fills."""

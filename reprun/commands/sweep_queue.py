@@ -23,6 +23,8 @@ def place_in_queue(opened: Opened, tables: dict[str, dict[str, Any]], known: Seq
             **shared,
             "stage": stage,
             "sweep": opened.file,
+            "round": opened.time,
+            "stop_after": opened.stop_after,
             "seconds": _seconds(opened, stage, tables, known),
         }
         for stage in opened.sweep.stages

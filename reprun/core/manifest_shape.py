@@ -236,6 +236,7 @@ _FIELDS: dict[str, tuple[_Test, bool]] = {
     "sweep": (_is_table, False),
     **{f"sweep.{name}": (_is_text, False) for name in ("file", "title", "task", "name", "stage", "identity", "code")},
     "sweep.builds_on": (lambda value: isinstance(value, str) and is_run_id(value), False),
+    "sweep.builds_on_or": (_list_of(lambda value: isinstance(value, str) and is_run_id(value)), False),
     "sweep.params": (_table_of(_is_sweep_param), False),
 }
 # What must be in a config that is there.

@@ -21,7 +21,7 @@ MAX_OUTPUTS = 10_000
 def collect(run: RunDir, plan: Dict[str, Any]) -> Dict[str, Any]:
     """The parts of the outcome that need reading; a part that fails says so and does not hold up the rest."""
     outcome: Dict[str, Any] = {"problems": []}
-    for part in (_outputs, _metrics, _events, _worktree):
+    for part in (_outputs, _metrics, _events, _worktree, _earlier):
         try:
             outcome.update(part(run, plan))
         except Exception as error:  # whatever it is, the exit status must still be recorded
@@ -53,6 +53,15 @@ def _outputs(run: RunDir, plan: Dict[str, Any]) -> Dict[str, Any]:
                 entry["problem"] = str(error.strerror)
         listed.append(entry)
     return {"outputs": listed, "outputs_left_out": left_out}
+
+
+def _earlier(run: RunDir, plan: Dict[str, Any]) -> Dict[str, Any]:
+    """Of several attempts at the stage before the one whose output this run began with."""
+    if not isinstance(plan.get("inherit"), list):
+        return {}
+    from reprun.runner.inherit import chosen
+
+    return {"builds_on": os.path.basename(os.path.dirname(chosen(plan["inherit"])))}
 
 
 def _left_alone(tree: Dict[str, Any]) -> Set[str]:

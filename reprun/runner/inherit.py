@@ -15,15 +15,27 @@ import stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Set
+    from typing import List, Set, Union
 
 SMALL = 16 << 20  # bytes; more is not copied
 _FICLONE = 0x40049409
 _NO_CLONES = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EPERM, errno.ETXTBSY)
 
 
-def inherit(source: str, target: str) -> None:
-    """Gives the folder `target` what is in `source`. What is there already stays. Raises `OSError`."""
+def chosen(sources: "Union[str, List[str]]") -> str:
+    """The folder to begin with: of several attempts at the stage before that of the one that has finished."""
+    if isinstance(sources, str):
+        return sources
+    from reprun.runner.paths import RunDir
+    from reprun.runner.state import find_state
+
+    found = (source for source in sources if find_state(RunDir(os.path.dirname(source)))["state"] == "finished")
+    return next(found, sources[0])
+
+
+def inherit(sources: "Union[str, List[str]]", target: str) -> None:
+    """Gives the folder `target` what is in the one to begin with. What is there already stays. Raises `OSError`."""
+    source = chosen(sources)
     if not os.path.isdir(source):
         raise FileNotFoundError(errno.ENOENT, "the output of the stage before is gone", source)
     no_clones: Set[int] = set()  # file systems that make none

@@ -28,14 +28,14 @@ class Answer(NamedTuple):
 
 def named(entry: Mapping[str, Any]) -> List[str]:
     """The runs that an entry speaks of."""
-    found = [one["run"] for one in entry["after"]]
+    found = [run for one in entry["after"] for run in _attempts(one)]
     found += [entry["if"]["run"]] if entry["if"] else []
     return found + ([entry["retry_of"]] if entry["retry_of"] else [])
 
 
 def judge(entry: Mapping[str, Any], states: Mapping[str, Mapping[str, Any]]) -> Answer:
     """Whether an entry may start, by the states (of `find_state`) of the runs it names; one that is missing is unknown here."""
-    answers = [_after(one, states.get(one["run"])) for one in entry["after"]]
+    answers = [_after_any(one, states) for one in entry["after"]]
     if entry["if"]:
         answers.append(_if(entry["if"], states.get(entry["if"]["run"])))
     if entry["retry_of"]:
@@ -52,6 +52,21 @@ def _waits(run: str, state: "Mapping[str, Any] | None") -> Answer:
         return Answer(WAITS, "%s is not known on this host" % run)
     word = str(state["state"])
     return Answer(WAITS, "waits for %s%s" % (run, "" if word in ("running", "starting", "queued") else ", which is " + word))
+
+
+def _attempts(wish: Mapping[str, Any]) -> List[str]:
+    """The run that is waited for, and the further attempts at it."""
+    return [wish["run"], *wish.get("or", ())]
+
+
+def _after_any(wish: Mapping[str, Any], states: Mapping[str, Mapping[str, Any]]) -> Answer:
+    """The first attempt that is as wished for is enough, and none is over before the last one is."""
+    answers = [_after({**wish, "run": run}, states.get(run)) for run in _attempts(wish)]
+    for what in (MET, WAITS) if wish["ok"] else (WAITS, MET):
+        for answer in answers:
+            if answer.what == what:
+                return answer
+    return answers[0]
 
 
 def _after(wish: Mapping[str, Any], state: "Mapping[str, Any] | None") -> Answer:

@@ -3,6 +3,7 @@ and again is held."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _TAIL = 4096
 _VARYING = re.compile(r"0x[0-9a-fA-F]+|[0-9]+(\.[0-9]+)?|/\S+")
 RETRY = "retry wanted"
+ALIKE = "runs of its sweep ended alike"
 
 
 def words_of(state: Mapping[str, Any]) -> str:
@@ -68,17 +70,21 @@ def _want_retry(table: Table, run_id: str, entry: Mapping[str, Any], what: str) 
 
 
 class Alike:
-    """Counts the failures of each sweep that look alike. What is known at once is counted at once: the outcome comes later."""
+    """Counts the failures of each sweep that look alike, those of one `reprun sweep`: `round` says which. What is known at once is
+    counted at once: the outcome comes later."""
 
     def __init__(self) -> None:
-        self._counts: Dict[Tuple[str, str], Dict[str, int]] = {}
+        self._counts: Dict[Tuple[str, str, str], Dict[str, int]] = {}
         self._counted: Set[str] = set()
         self._held: Set[str] = set()
 
     def load(self, table: Table, project: str, sweep: str) -> None:
         """Counts what the table has of a sweep."""
-        sql = "SELECT signature, count(*) FROM entries WHERE project = ? AND sweep = ? AND signature <> '' GROUP BY signature"
-        self._counts[project, sweep] = {str(row[0]): int(row[1]) for row in table.db.execute(sql, (project, sweep))}
+        for key in [one for one in self._counts if one[:2] == (project, sweep)]:
+            del self._counts[key]
+        sql = "SELECT signature, entry FROM entries WHERE project = ? AND sweep = ? AND signature <> ''"
+        for mark, entry in table.db.execute(sql, (project, sweep)):
+            self._add(json.loads(entry), str(mark))
 
     def came_back(self, table: Table, run_id: str, entry: Mapping[str, Any]) -> None:
         """Somebody lets a run go that was held for this: failures of before do not count any more."""
@@ -95,9 +101,13 @@ class Alike:
         if not mark:
             return ""
         self._counted.add(run.run_id)
-        counts = self._counts.setdefault((entry["project"], entry["sweep"]), {})
+        count = self._add(entry, mark)
+        return "%d %s: %s" % (count, ALIKE, mark) if count >= most else ""
+
+    def _add(self, entry: Mapping[str, Any], mark: str) -> int:
+        counts = self._counts.setdefault((entry["project"], entry["sweep"], str(entry.get("round", ""))), {})
         counts[mark] = counts.get(mark, 0) + 1
-        return "%d runs of its sweep ended alike: %s" % (counts[mark], mark) if counts[mark] >= most else ""
+        return counts[mark]
 
     def held(self, run_id: str) -> None:
         """Remembers that a run is held for this."""

@@ -65,8 +65,12 @@ def _typed(name: str, value: Any, default: Any) -> Any:
 def _after(one: Any) -> Dict[str, Any]:
     if not isinstance(one, dict):
         raise _wrong("it comes after something that is no run: %r" % (one,))
-    _check_run(one.get("run"))
-    return {"run": one["run"], "ok": bool(one.get("ok"))}
+    more = one.get("or", [])
+    if not isinstance(more, list):
+        raise _wrong("it comes after something that is no run: %r" % (more,))
+    for run in (one.get("run"), *more):
+        _check_run(run)
+    return {"run": one["run"], "ok": bool(one.get("ok")), **({"or": more} if more else {})}
 
 
 def _check_if(wish: Any) -> None:

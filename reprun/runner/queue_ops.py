@@ -105,10 +105,12 @@ def _release(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
 def _forgive(table: Table, run_ids: List[str]) -> None:
     """Failures of before do not count any more for the sweeps of what is released."""
     _set(table, run_ids, "queued", "")
-    sql = "UPDATE entries SET signature = '' WHERE sweep <> '' AND sweep = (SELECT sweep FROM entries WHERE run_id = ?)"
+    sql = "UPDATE entries SET signature = '' WHERE sweep = ? AND project = ? AND signature <> ''"
     with table.writing() as db:
-        for run_id in run_ids:
-            db.execute(sql, (run_id,))
+        for pair in {
+            (row["sweep"], row["project"]) for one in run_ids for row in table.rows("run_id = ? AND sweep <> ''", (one,))
+        }:
+            db.execute(sql, pair)
 
 
 def _move(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import time
 
 from reprun.runner.paths import Home
@@ -157,7 +158,7 @@ class Stock(Ready):
             self._began(live)
         elif words[0] == OVER:
             self._over(live)
-            if words[1].strip() not in ("", "0"):
+            if words[1].strip() not in ("", "0") and not os.path.lexists(live.run.stop):  # who is stopped does not fail
                 self._count_alike(live, {"state": "failed", "exit_code": int(words[1]), "reason": ""})
         else:
             live.phase = READY

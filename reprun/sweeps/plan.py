@@ -43,7 +43,10 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Step:
-    """What becomes of a wanted stage: `start`, with the run that it follows; `skip` and `keep`, with the run that there is."""
+    """What becomes of a wanted stage: `start`, with the run that it follows; `skip` and `keep`, with the run that there is.
+
+    `waits`: the run that it follows is still to end. `attempts` are further ones at that, which wait themselves.
+    """
 
     wanted: Wanted
     action: str
@@ -51,6 +54,7 @@ class Step:
     run_id: str = ""
     builds_on: str = ""
     waits: bool = False
+    attempts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,16 +99,18 @@ def decide(
         if action != "start":
             steps.append(Step(one, action, reason, run))
             continue
-        before, waits = _before(one, runs, rules, started, earlier)
+        before, waits, attempts = _before(one, runs, rules, started, earlier)
         run_id = next(ids)
         started[one.task, one.stage] = run_id
-        steps.append(Step(one, action, reason, run_id, before, waits))
+        steps.append(Step(one, action, reason, run_id, before, waits, attempts))
     return steps
 
 
 def _judge(one: Wanted, runs: Runs, rules: Rules) -> tuple[str, str, str]:
     found = runs.of(one)
     for run in found:
+        if run.state == "finished" and not rules.force:  # an older one that waits is a further attempt, which is not needed
+            break
         if run.state in PENDING:
             return "keep", f"{run.run_id} is {run.words}", run.run_id
         if not run.heard:
@@ -132,15 +138,15 @@ def _difference(one: Wanted, other: Known) -> str:
 
 def _before(
     one: Wanted, runs: Runs, rules: Rules, started: Mapping[tuple[str, str], str], earlier: Callable[[Wanted, str], Wanted]
-) -> tuple[str, bool]:
-    """The run whose output this stage begins with, and whether it is still to end."""
+) -> tuple[str, bool, tuple[str, ...]]:
+    """The run whose output this stage begins with, whether it is still to end, and further attempts at it."""
     for stage in reversed(rules.stages[: rules.stages.index(one.stage)]):
         fresh = started.get((one.task, stage))
         if fresh:
-            return fresh, True
-        found = runs.of(earlier(one, stage))
-        pending = next((run for run in found if run.state in PENDING), None)
-        done = next((run for run in found if run.state == "finished"), None)
-        if pending is not None or done is not None:
-            return (pending or done).run_id, pending is not None  # type: ignore[union-attr]
-    return "", False
+            return fresh, True, ()
+        found = [run for run in runs.of(earlier(one, stage)) if run.state in PENDING or run.state == "finished"]
+        if found and found[0].state == "finished":
+            return found[0].run_id, False, ()
+        if found:
+            return found[0].run_id, True, tuple(run.run_id for run in found[1:] if run.state in PENDING)
+    return "", False, ()

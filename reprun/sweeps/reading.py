@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from reprun.core.documents import Document
 from reprun.core.errors import UsageError
+from reprun.core.queued import MOST_RETRIES
 from reprun.core.text import show
 from reprun.sweeps.axes import check_value
 from reprun.sweeps.choosing import conditions_of, find_choice, seeds_choice
@@ -30,6 +31,8 @@ _KNOWN = (
     "seeds",
     "ignore",
     "search",
+    "stop_after",
+    "retries",
 )
 _EXAMPLE = "template: {train: python train.py [lr]}"
 
@@ -62,6 +65,8 @@ def read_sweep(documents: Sequence[Document], what: str) -> SweepFile:
         _text(head, "direction", what) or "max",
         _text(head, "config", what),
         _ignored(head, what),
+        _count(head, "stop_after", 1_000_000, what),
+        _count(head, "retries", MOST_RETRIES, what),
         {name: _where(what, head, "template", name) for name in stages},
         tuple(_unknown(head, what)),
     )
@@ -128,6 +133,14 @@ def _ignored(head: Document, what: str) -> tuple[str, ...]:
     if not all(isinstance(one, str) and one for one in raw):
         raise UsageError(f"{_where(what, head, 'ignore')}: ignore is no list of paths", hint='ignore: [docs, "*.md"]')
     return tuple(raw)
+
+
+def _count(head: Document, key: str, most: int, what: str) -> int:
+    """A whole number; 0, false or nothing for none."""
+    value = head.values.get(key) or 0
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
+        raise UsageError(f"{_where(what, head, key)}: {key} is no whole number from 0 to {most}", hint=f"{key}: 3")
+    return value
 
 
 def _roles(head: Document, what: str) -> dict[str, str]:

@@ -58,5 +58,7 @@ class SweepFile:
     direction: str = "max"
     config: str = ""
     ignore: tuple[str, ...] = ()
+    stop_after: int = 0
+    retries: int = 0
     places: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -1,0 +1,81 @@
+"""Further attempts at the tasks of a sweep, and tasks that the queue holds because too many failed alike.
+
+A retry is a run of its own that is sealed beforehand and waits behind the one before (see `retrying`). A later stage follows
+whichever attempt finishes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from reprun.commands.launch_many import Planned, new_runs
+from reprun.commands.retrying import spare_id
+from reprun.core.frozen import replace
+from reprun.runner.queue_ends import ALIKE
+from reprun.sweeps.plan import Known
+from reprun.workspace import Workspace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def new_tries(count: int, retries: int) -> list[str]:
+    """Ids for so many runs, in the order in which they will be listed: also those of their further attempts are distinct."""
+    found: list[str] = []
+    taken: set[str] = set()
+    while len(found) < count:
+        for run_id in new_runs(count - len(found)):
+            all_of_it = {run_id, *spares_of(run_id, retries)}
+            if taken.isdisjoint(all_of_it):
+                taken |= all_of_it
+                found.append(run_id)
+    return sorted(found)
+
+
+def spares_of(run_id: str, retries: int) -> list[str]:
+    """The ids of the further attempts at a run."""
+    return [spare_id(run_id, attempt) for attempt in range(2, retries + 2)]
+
+
+def with_spares(one: Planned, retries: int) -> Iterable[Planned]:
+    """The run, and the further attempts at it."""
+    spec = one.spec
+    yield replace(one, spec=replace(spec, queue={**spec.queue, "retries": retries})) if retries else one
+    before = one.run_id
+    for attempt, run_id in enumerate(spares_of(one.run_id, retries), 2):
+        queue = {**spec.queue, "attempt": attempt, "retry_of": before}
+        why = f"attempt {attempt} at {one.run_id}"
+        yield Planned(run_id, replace(spec, queue=queue, why=why, parent=one.run_id), one.entry)
+        before = run_id
+
+
+def waits_for(run_id: str, attempts: Sequence[str]) -> dict[str, Any]:
+    """What the queue is told of a stage that follows a run that is still to end."""
+    return {"after": [{"run": run_id, "ok": True, **({"or": list(attempts)} if attempts else {})}]}
+
+
+def blocked(known: Sequence[Known], wanted: set[tuple[str, str]]) -> list[Known]:
+    """The runs of wanted stages that are held because runs of their sweep failed alike: a further `reprun sweep` is another try."""
+    return [
+        run for run in known if run.heard and run.state == "queued" and ALIKE in run.words and (run.task, run.stage) in wanted
+    ]
+
+
+def as_gone(known: Sequence[Known], gone: Sequence[Known]) -> list[Known]:
+    """The runs as they will be when those are taken out of the queue."""
+    ids = {run.run_id for run in gone}
+    return [replace(run, state="canceled", words=f"was held ({run.words})") if run.run_id in ids else run for run in known]
+
+
+def give_up(workspace: Workspace, gone: Sequence[Known]) -> None:
+    """Takes runs out of the queues that they wait in; others have taken their place. Raises `UnreachableError`."""
+    by_target: dict[str, list[str]] = {}
+    history = workspace.history()
+    for run in gone:
+        row = history.find(run.run_id)
+        if row is not None:
+            by_target.setdefault(workspace.watched_place_of(row)[0], []).append(run.run_id)
+    for target, run_ids in by_target.items():
+        reason = "its sweep was run again"
+        workspace.target(target).host.ask({"op": "queue", "do": "rm", "runs": run_ids, "reason": reason})
