@@ -66,6 +66,8 @@ def headline(queue: Queued, several: bool = True) -> str:
         words.append("draining: reprun queue resume")
     elif queue.answer.get("paused"):
         words.append("paused: reprun queue resume")
+    elif waiting and all(entry.get("state") == "held" for entry in waiting_entries(queue)):
+        words[-1] += ", all of them held"
     elif waiting and not is_working(queue):
         words.append("no worker: reprun queue resume")
     return (f"{show(queue.target)}: " if several or queue.target != "local" else "") + ", ".join(words)

@@ -17,11 +17,14 @@ from reprun.hooks.finding import Hook, find_hooks
 from reprun.hooks.marks import Marks
 from reprun.hooks.running import joined, run_hook, running
 from reprun.hooks.trust import Trust
+from reprun.runner.queue_conditions import NEEDLESS
 from reprun.store.rows import Row
+from reprun.system.clock import ticks
 from reprun.system.limited import Ended
 from reprun.workspace import Workspace
 
 NAME = "post-run"
+_PATIENCE = 5.0  # seconds: who looks at a sweep that has ended does not wait for the hooks of all its runs
 
 
 def run_end_hooks(workspace: Workspace, tell: Tell = ignore) -> None:
@@ -37,7 +40,14 @@ def run_end_hooks(workspace: Workspace, tell: Tell = ignore) -> None:
                 wait = "1 run waits" if len(over) == 1 else f"{len(over)} runs wait"
                 add_aside(f"{why_not(hook, trust)}; {wait} for it")
                 return
-        for run_id, state in over.items():
+        until = ticks() + _PATIENCE
+        for count, (run_id, state) in enumerate(over.items()):
+            if ticks() > until:
+                add_aside(f"{len(over) - count} more runs are over: the next command runs the {NAME} hook of them")
+                return
+            if state.state == "canceled" and state.reason.endswith(NEEDLESS):  # an attempt that was never to be made
+                marks.settle(run_id)
+                continue
             if marks.claim(run_id, NAME):
                 tell(f"running the {NAME} hook of {run_id}")
                 _run(workspace, hooks, run_id, state)
@@ -93,7 +103,9 @@ def _find_over(workspace: Workspace, hooks: Sequence[Hook], marks: Marks) -> dic
     for run_id, state in workspace.ended.items():
         if run_id in awaited or (_ended_at(state) >= since and _is_new(workspace, marks, run_id)):
             over[run_id] = state
-    return dict(sorted(over.items()))
+    return dict(
+        sorted(over.items(), key=lambda pair: (pair[0] not in workspace.ended, pair[0]))
+    )  # what was looked at comes first
 
 
 def _ended_at(state: RunState) -> float:

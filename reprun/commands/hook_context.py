@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _OF_CODE = ("commit", "tree", "branch", "ref", "dirty", "changed", "added", "deleted")
+_OF_SWEEP = ("file", "title", "task", "name", "stage", "params")
 _OF_OUTCOME = ("started", "ended", "seconds", "signal", "stopped_by", "hostname", "peak_memory", "metrics")
 
 
@@ -42,6 +43,8 @@ def run_of_spec(run_id: str, spec: RunSpec, snapshot: Snapshot) -> dict[str, Any
         "seeds": {"root": spec.seeds.root, "origin": spec.seeds.origin},
         **{name: getattr(snapshot, name) for name in _OF_CODE},
     }
+    if spec.sweep:
+        run["sweep"] = {name: spec.sweep[name] for name in _OF_SWEEP if name in spec.sweep}
     if spec.config:
         run["config"] = {"source": spec.config.source, "sets": list(spec.config.sets), "values": spec.config.values}
     return run
@@ -63,6 +66,8 @@ def run_of_manifest(manifest: Manifest, state: RunState | None = None) -> dict[s
         "seeds": {"root": seeds.get("root"), "origin": seeds.get("origin", "")},
         **{name: code.get(name, "") for name in _OF_CODE},
     }
+    if manifest.table("sweep"):
+        run["sweep"] = {name: manifest.table("sweep")[name] for name in _OF_SWEEP if name in manifest.table("sweep")}
     if state is not None:
         run |= state.data
         run["outcome"] = {name: state.record[name] for name in _OF_OUTCOME if name in state.record}

@@ -16,7 +16,7 @@ from reprun.workspace import Workspace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from reprun.system.limited import Ended
@@ -48,9 +48,14 @@ class LaunchHooks:
         if find_hooks(self.ground, "post-run"):
             self.marks.await_end(run_id)
 
-    def after(self, spec: RunSpec, snapshot: Snapshot, job: Job) -> None:
+    def await_ends(self, run_ids: Sequence[str]) -> None:
+        """Notes that `post-run` is to hear of runs that are about to be launched together."""
+        if find_hooks(self.ground, "post-run"):
+            self.marks.await_ends(run_ids)
+
+    def after(self, spec: RunSpec, snapshot: Snapshot, job: Job, **more: Any) -> None:
         """Tells `post-launch` of a job that was started, once, whoever carries the launch on. What becomes of it is said, and
-        changes nothing."""
+        changes nothing. `more` is told besides, such as the other runs of a sweep."""
         hooks = find_hooks(self.ground, "post-launch")
         if not hooks or "post-launch" in running():
             return
@@ -61,10 +66,10 @@ class LaunchHooks:
             run = {**run_of_spec(job.run_id, spec, snapshot), "run_dir": job.run_dir, "state": job.state}
             ends = []
             for hook in fit:
-                ends.append(self._run(hook, run))
+                ends.append(self._run(hook, run, **more))
                 say_failure(hook, ends[-1], self.seconds)
-            more = {"commit": snapshot.commit, "sha256": ",".join(hook.digest for hook in fit)}
-            self.marks.write(job.run_id, "post-launch", joined(ends), **more)
+            digests = ",".join(hook.digest for hook in fit)
+            self.marks.write(job.run_id, "post-launch", joined(ends), commit=snapshot.commit, sha256=digests)
         except (ReprunError, OSError) as error:
             add_aside(f"the post-launch hook was not run: {error}")
 
@@ -100,8 +105,8 @@ class LaunchHooks:
         else:
             self.trust.require(hook)
 
-    def _run(self, hook: Hook, run: dict[str, Any]) -> Ended:
-        context = render_context(hook.name, "dev", run, repository=repository_data(self.workspace))
+    def _run(self, hook: Hook, run: dict[str, Any], **more: Any) -> Ended:
+        context = render_context(hook.name, "dev", run, repository=repository_data(self.workspace), **more)
         repository = self.workspace.repository
         try:
             return run_hook(hook, repository.top, repository.git.where, context, self.seconds)

@@ -14,9 +14,9 @@ from reprun.commands.preparing import prepare_locked
 from reprun.commands.queue_entry import ensure_slots, shared_entry
 from reprun.commands.records import Sealed, manifest_data, plan_of, spec_data
 from reprun.core.errors import RefusedError, ReprunError, ToolError, UsageError
-from reprun.core.frozen import dataclass
+from reprun.core.frozen import dataclass, replace
 from reprun.core.manifest import Manifest
-from reprun.core.spec import Attempt, RunSpec, Snapshot
+from reprun.core.spec import Attempt, Job, RunSpec, Snapshot
 from reprun.preflight.clearing import clear
 from reprun.repo import refs
 from reprun.repo.batch import drop_refs, keep_many
@@ -29,6 +29,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from reprun.commands.launch_hooks import LaunchHooks
     from reprun.targets import Target
 
 AT_ONCE = 1000  # runs in one request
@@ -75,6 +76,8 @@ def launch_many(
         batch = _Batch(workspace, target, lead, Ground(snapshot, prepared), tell)
         planned = list(choose(batch.ground))
         if planned:
+            if hooks is not None:
+                hooks.await_ends([one.run_id for one in planned])
             batch.seal(planned)
             batch.enqueue(planned)
     except ReprunError as error:
@@ -86,6 +89,8 @@ def launch_many(
         with suppress(ReprunError):
             steps.forget(workspace, target, attempt.run_id)
         workspace.journal(attempt.run_id).remove()  # also where the target does not answer: it was never told to start it
+    if hooks is not None and planned:
+        batch.tell_hooks(hooks, planned)
     return planned
 
 
@@ -107,7 +112,8 @@ class _Batch:
             cleared = clear(Attempt(one.run_id, first=True), one.spec, prepared)
             warned.update(f"{found.check}: {found.message}; {found.hint}" for found in cleared.warnings)
             self.prepared[one.run_id] = prepared
-            data = manifest_data(one.spec, self.ground.snapshot, prepared, cleared, self.target)
+            snapshot = replace(self.ground.snapshot, ref=refs.run_ref(one.run_id))
+            data = manifest_data(one.spec, snapshot, prepared, cleared, self.target)
             self.sealed[one.run_id] = Sealed(Manifest(data), render(data), cleared)
         self.workspace.notes.extend(sorted(warned))
         self._keep_environments()
@@ -178,6 +184,20 @@ class _Batch:
             # further attempts are runs of their own
             "queue": {**entry, **spec.queue, **one.entry, "name": spec.name, "retries": 0},
         }
+
+    def tell_hooks(self, hooks: LaunchHooks, planned: Sequence[Planned]) -> None:
+        """`post-launch` is told of all of them once, as git tells its hooks of all refs of a push."""
+        runs = [
+            {
+                "run_id": one.run_id,
+                "name": one.spec.name,
+                **{name: one.spec.sweep.get(name) for name in ("stage", "task", "params")},
+            }
+            for one in planned
+        ]
+        job = Job(planned[0].run_id, self.prepared[planned[0].run_id]["run_dir"], "", (), "queued")
+        snapshot = replace(self.ground.snapshot, ref=refs.run_ref(job.run_id))
+        hooks.after(planned[0].spec, snapshot, job, runs=runs)
 
     def _remember(self, planned: Sequence[Planned]) -> None:
         from reprun.core.dotted import flatten

@@ -77,7 +77,9 @@ class _Sweeping:
     def lead(self) -> RunSpec:
         """The spec that stands for all until the snapshot is there."""
         first = self.opened.tasks[0]
-        return replace(self.specs.spec(first, first.stages[0]), sweep={"lead": True, "stage": first.stages[0]})
+        return replace(
+            self.specs.spec(first, first.stages[0]), sweep={"lead": True, "file": self.opened.file, "stage": first.stages[0]}
+        )
 
     def choose(self, ground: Ground) -> list[Planned]:
         """What is to be launched on this ground."""

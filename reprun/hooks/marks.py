@@ -4,7 +4,7 @@ of each, `hooks/pending/` the runs whose end is awaited for their post-run hook.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from reprun.core.errors import ReprunError
@@ -12,7 +12,17 @@ from reprun.core.frozen import dataclass
 from reprun.core.ids import is_run_id
 from reprun.runner.identity import is_alive, is_orphan, own
 from reprun.system.clock import iso_now
-from reprun.system.files import ensure_dir, explained, find_json, list_dir, remove_file, remove_tree, write_atomic, write_json
+from reprun.system.files import (
+    ensure_dir,
+    explained,
+    find_json,
+    list_dir,
+    remove_file,
+    remove_tree,
+    write_atomic,
+    write_json,
+    write_many,
+)
 from reprun.system.limited import Ended
 
 TYPE_CHECKING = False
@@ -40,6 +50,10 @@ class Marks:
         with explained(path, "written"):
             ensure_dir(os.path.dirname(path))
             write_atomic(path, b"", durable=False)
+
+    def await_ends(self, run_ids: Iterable[str]) -> None:
+        """The same for many."""
+        write_many(os.path.dirname(self._pending("")), dict.fromkeys(run_ids, b""))
 
     def awaited(self) -> list[str]:
         """The runs whose end is awaited."""

@@ -11,6 +11,7 @@ else:
     from reprun.runner.tuples import NamedTuple
 
 MET, WAITS, NEVER = "met", "waits", "never"
+NEEDLESS = "no retry is needed"
 _OVER = ("finished", "failed", "stopped", "lost", "canceled")
 _FAILED = ("failed", "lost")
 _COMPARE: Dict[str, Callable[[float, float], bool]] = {
@@ -105,7 +106,7 @@ def _metric(record: Mapping[str, Any], name: str) -> "float | None":
 def _retry(run: str, state: "Mapping[str, Any] | None") -> Answer:
     if state is None or state["state"] not in _OVER:
         return _waits(run, state)
-    return Answer(MET) if state["state"] in _FAILED else Answer(NEVER, "%s %s: no retry is needed" % (run, _words(state)))
+    return Answer(MET) if state["state"] in _FAILED else Answer(NEVER, "%s %s: %s" % (run, _words(state), NEEDLESS))
 
 
 def _words(state: Mapping[str, Any]) -> str:

@@ -32,16 +32,19 @@ def signature(run: RunDir, state: Mapping[str, Any]) -> str:
     """Equal for failures that look alike: exit status and the last line on standard error, but for numbers and paths."""
     if state["state"] not in ("failed", "lost"):
         return ""
-    line = ""
+    line = _last_line(run)
+    return "%s: %s" % (words_of(state), _VARYING.sub("…", line)[:200]) if line else words_of(state)
+
+
+def _last_line(run: RunDir) -> str:
     try:
         with open(run.stderr, "rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - _TAIL))
             lines = file.read().decode("utf-8", "replace").strip().splitlines()
-            line = lines[-1].strip() if lines else ""
+            return lines[-1].strip() if lines else ""
     except OSError:
-        pass
-    return "%s: %s" % (words_of(state), _VARYING.sub("…", line)[:200]) if line else words_of(state)
+        return ""
 
 
 def record_end(table: Table, run: RunDir, entry: Mapping[str, Any], state: Mapping[str, Any], slot: str) -> None:
@@ -102,7 +105,10 @@ class Alike:
             return ""
         self._counted.add(run.run_id)
         count = self._add(entry, mark)
-        return "%d %s: %s" % (count, ALIKE, mark) if count >= most else ""
+        if count < most:
+            return ""
+        line = _last_line(run)[:200]
+        return "%d %s: %s%s" % (count, ALIKE, words_of(state), ": " + line if line else "")
 
     def _add(self, entry: Mapping[str, Any], mark: str) -> int:
         counts = self._counts.setdefault((entry["project"], entry["sweep"], str(entry.get("round", ""))), {})

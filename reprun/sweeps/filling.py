@@ -64,9 +64,9 @@ class Filler:
 
         Parameters in `optional` may be missing where they are options. Raises `UsageError` for what is left unfilled.
         """
-        missing = sorted(name for piece in self._pieces if (name := self._unfilled(piece, params, optional)))
+        missing = sorted(piece.text for piece in self._pieces if self._unfilled(piece, params, optional))
         if missing:
-            names = ", ".join(f"{{{show(name)}}}" for name in dict.fromkeys(missing))
+            names = ", ".join(show(text) for text in dict.fromkeys(missing))
             raise UsageError(
                 f"{self.where}: nothing fills {names}", hint="give it a value under default, or in the choices: NAME: [1, 2]"
             )
