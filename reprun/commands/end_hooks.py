@@ -24,7 +24,7 @@ from reprun.system.limited import Ended
 from reprun.workspace import Workspace
 
 NAME = "post-run"
-_PATIENCE = 5.0  # seconds: who looks at a sweep that has ended does not wait for the hooks of all its runs
+_PATIENCE = 15.0  # seconds: who looks at a sweep that has ended does not wait for the hooks of all its runs
 
 
 def run_end_hooks(workspace: Workspace, tell: Tell = ignore) -> None:

@@ -17,6 +17,7 @@ from reprun.core.errors import RefusedError, ReprunError, ToolError, UsageError
 from reprun.core.frozen import dataclass, replace
 from reprun.core.manifest import Manifest
 from reprun.core.spec import Attempt, Job, RunSpec, Snapshot
+from reprun.core.text import show
 from reprun.preflight.clearing import clear
 from reprun.repo import refs
 from reprun.repo.batch import drop_refs, keep_many
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from reprun.commands.launch_hooks import LaunchHooks
     from reprun.targets import Target
 
+_SHOWN = 10  # refusals that are told
 AT_ONCE = 1000  # runs in one request
 
 
@@ -104,17 +106,24 @@ class _Batch:
         """Seals the manifests of all, and keeps them and what is needed to carry on, before anything is queued."""
         groups: dict[str, dict[str, Any]] = {group_of(self.lead): self.ground.prepared}
         warned: set[str] = set()
+        refused: dict[str, RefusedError] = {}
         render = Renderer().render
         for count, one in enumerate(planned):
             if count % 100 == 0:
                 self.tell(f"sealing {count} of {len(planned)} runs")
             prepared = self._prepare(one, groups)
-            cleared = clear(Attempt(one.run_id, first=True), one.spec, prepared)
+            try:
+                cleared = clear(Attempt(one.run_id, first=True), one.spec, prepared)
+            except RefusedError as error:
+                refused[one.spec.name] = error
+                continue
             warned.update(f"{found.check}: {found.message}; {found.hint}" for found in cleared.warnings)
             self.prepared[one.run_id] = prepared
             snapshot = replace(self.ground.snapshot, ref=refs.run_ref(one.run_id))
             data = manifest_data(one.spec, snapshot, prepared, cleared, self.target)
             self.sealed[one.run_id] = Sealed(Manifest(data), render(data), cleared)
+        if refused:
+            raise _refusal(refused, len(planned))
         self.workspace.notes.extend(sorted(warned))
         self._keep_environments()
         texts = {run_id: sealed.text.encode() for run_id, sealed in self.sealed.items()}
@@ -211,10 +220,35 @@ class _Batch:
         self.workspace.remember_settings()
 
 
+def _refusal(refused: Mapping[str, RefusedError], count: int) -> RefusedError:
+    """All refusals as one: the same for all runs is said once, else whose it is."""
+    first = next(iter(refused.values()))
+    if count == 1 or len({error.message for error in refused.values()}) == 1 < len(refused):
+        return first
+    lines = [f"\n  {show(name)}: {error.message}" for name, error in list(refused.items())[:_SHOWN]]
+    more = f"\n  … and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
+    what = "1 run is refused" if len(refused) == 1 else f"{len(refused)} runs are refused"
+    return RefusedError(f"{what}, so nothing was started:{''.join(lines)}{more}", hint=first.hint)
+
+
 def group_of(spec: RunSpec) -> str:
     """What decides which program runs, and so what a target has to say of it."""
-    words = 3 if spec.argv[1:2] == ("-m",) else 1 if spec.argv[1:2] == ("-c",) else 2
-    return json.dumps([spec.sweep.get("stage", ""), spec.argv[:words], spec.config is not None])
+    return json.dumps([spec.sweep.get("stage", ""), _program_of(spec.argv), spec.config is not None])
+
+
+def _program_of(argv: Sequence[str]) -> list[str]:
+    """The words that say which program runs: of Python up to its script or module, without code that stands in the command."""
+    words = list(argv[:1])
+    if not os.path.basename(argv[0]).startswith("python"):
+        return words
+    rest = iter(argv[1:])
+    for word in rest:
+        words.append(word)
+        if word in ("-m", "-W", "-X"):
+            words += [next(rest, "")]
+        if word in ("-c", "-m") or not word.startswith("-"):
+            break
+    return words
 
 
 def take_back(workspace: Workspace, run_ids: Sequence[str], target: str) -> None:

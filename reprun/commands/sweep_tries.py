@@ -56,7 +56,7 @@ def waits_for(run_id: str, attempts: Sequence[str]) -> dict[str, Any]:
 
 
 def blocked(known: Sequence[Known], wanted: set[tuple[str, str]]) -> list[Known]:
-    """The runs of wanted stages that are held because runs of their sweep failed alike: a further `reprun sweep` is another try."""
+    """The runs of wanted stages that are held because their sweep failed alike: `reprun sweep` is another try."""
     return [
         run for run in known if run.heard and run.state == "queued" and ALIKE in run.words and (run.task, run.stage) in wanted
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from reprun.core.spec import RunSpec
@@ -32,23 +33,19 @@ class SchemaCheck:
             ]
         try:
             from jsonschema import SchemaError
-            from jsonschema.validators import validator_for
-            from referencing import Registry
             from referencing.exceptions import Unresolvable
         except ImportError:
             message = "the config was not compared with its schema: jsonschema is not installed here"
             return [Finding(self.name, message, "pip install 'reprun[schema]'", WARN)]
         try:
-            schema = json.loads(text.removeprefix("\ufeff"))
-            kind = validator_for(schema)
-            kind.check_schema(schema)
+            validator = _validator(text)
         except (ValueError, SchemaError, RecursionError) as error:
             said = getattr(error, "message", str(error))
             return [Finding(self.name, f"{path} is no JSON Schema: {show(said)}", f"mend {path}")]
         if spec.config is None:
             return []
         try:  # nothing is fetched that a schema names
-            errors = kind(schema, registry=Registry()).iter_errors(spec.config.values)
+            errors = validator.iter_errors(spec.config.values)
             return [self._finding(error, spec) for _, error in zip(range(_MOST), errors, strict=False)]
         except Unresolvable as error:
             ref = show(str(error.ref)[:200])
@@ -60,9 +57,22 @@ class SchemaCheck:
     def _finding(self, error: Any, spec: RunSpec) -> Finding:
         where = ".".join(_quoted(str(part)) for part in error.absolute_path) or "the config"
         source = spec.config.source if spec.config else ""
+        other = f"in {show(str(spec.sweep['file']))}" if "file" in spec.sweep else "with --set"
         return Finding(
-            self.name, f"{show(where)}: {show(error.message[:300])}", f"mend it in {show(source) or 'the config'}, or with --set"
+            self.name, f"{show(where)}: {show(error.message[:300])}", f"mend it in {show(source) or 'the config'}, or {other}"
         )
+
+
+@lru_cache(maxsize=4)
+def _validator(text: str) -> Any:
+    """What compares with a schema: the same for all runs of a sweep."""
+    from jsonschema.validators import validator_for
+    from referencing import Registry
+
+    schema = json.loads(text.removeprefix("\ufeff"))
+    kind = validator_for(schema)
+    kind.check_schema(schema)
+    return kind(schema, registry=Registry())
 
 
 def _quoted(part: str) -> str:

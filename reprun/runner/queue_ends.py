@@ -73,8 +73,8 @@ def _want_retry(table: Table, run_id: str, entry: Mapping[str, Any], what: str) 
 
 
 class Alike:
-    """Counts the failures of each sweep that look alike, those of one `reprun sweep`: `round` says which. What is known at once is
-    counted at once: the outcome comes later."""
+    """Counts the failures of each sweep that look alike, those of one `reprun sweep`: `round` says which. What is known at once
+    is counted at once: the outcome comes later."""
 
     def __init__(self) -> None:
         self._counts: Dict[Tuple[str, str, str], Dict[str, int]] = {}

@@ -76,8 +76,8 @@ class _View:
             if name not in self.states:
                 state = find_state(self.home.run(name))
                 self.states[name] = None if state["reason"] == NO_FOLDER else state
-        known = {name: state for name, state in self.states.items() if state is not None}
-        answer = judge(entry, known)
+        found = {name: self.states[name] for name in named(entry)}
+        answer = judge(entry, {name: state for name, state in found.items() if state is not None})
         if answer.what == WAITS:
             return answer.why
         task = task_of(row["run_id"], entry, row["priority"], row["rank"])

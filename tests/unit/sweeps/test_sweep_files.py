@@ -44,7 +44,7 @@ def everything(text, **wish):
         (HEAD + "roles: {target: [la]}\n---\nlr: 1\n", "line 3: there is no parameter la"),
         (HEAD + "direction: up\n", "line 3: direction is no name"),
         (HEAD + "ignore: [1]\n", "line 3: ignore is no list"),
-        (HEAD, "line 2: nothing fills {lr}"),
+        (HEAD, "line 2: nothing fills [lr]"),
         (HEAD + "---\nlr: [1, [2]]\n", "line 4: a value of lr is a list"),
         (HEAD + "---\nlr: {from: 1}\n", "line 4: to of lr is no number"),
         (HEAD + "---\nlr: {from: 1, to: 2}\n", "line 4: num of lr"),
