@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from reprun.cli.confirming import can_ask, says_yes
 from reprun.cli.envelope import answer, is_json, say
 from reprun.cli.notes import say_notes
@@ -11,13 +13,15 @@ from reprun.commands.sweep import Ran, run_sweep
 from reprun.commands.sweep_open import Opened, Specs, SweepOptions, open_sweep, shown_params
 from reprun.core.errors import RefusedError, UsageError
 from reprun.core.frozen import replace
-from reprun.core.text import show
+from reprun.core.text import human_seconds, show
 from reprun.sweeps.plan import POLICIES, Known
 from reprun.workspace import Workspace, open_workspace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from reprun.commands.sweep_foresee import Foreseen
 
 _TRIED = 100  # tasks whose specs a dry run makes, to find what is wrong
 
@@ -55,23 +59,45 @@ def _show(opened: Opened) -> int:
         for task in opened.tasks[:_TRIED]:
             for stage in task.stages:
                 specs.spec(task, stage)
-    rows = [(task, stage, opened.command(task, stage)) for task in opened.tasks for stage in task.stages]
+    from reprun.commands.sweep_foresee import foresee
+
+    with progress() as tell:
+        tell("comparing with earlier runs")
+        found = foresee(opened)
+    for note in found.notes:
+        say(f"note: {note}")
+    tasks = {task.key: task for task in opened.tasks}
+    rows = [(tasks[step.wanted.task], step, opened.command(tasks[step.wanted.task], step.wanted.stage)) for step in found.steps]
 
     def human() -> None:
         counts = f"{_count(len(opened.tasks), 'task')}, {_count(len(rows), 'run')}"
         print(f"{counts}; output/NAME stands for the output folder of each run")
-        for task, stage, command in rows:
-            print(f"{show(stage):8}{show(task.name) or opened.stem}")
-            print(f"        {show(command.shown)}")
+        for task, step, command in rows:
+            print(f"{step.action:6}{show(step.wanted.stage):8}{show(task.name) or opened.stem}  ({show(step.reason)})")
+            if step.action == "start":
+                print(f"        {show(command.shown)}")
+        print(_outlook(found))
 
     data = [
         {
-            "task": task.key, "name": task.name, "stage": stage, "params": task.params, "command": command.shown,
-            "argv": list(command.argv),
+            "task": task.key, "name": task.name, "stage": step.wanted.stage, "params": task.params, "command": command.shown,
+            "argv": list(command.argv), "action": step.action, "reason": step.reason, "run_id": step.run_id,
         }
-        for task, stage, command in rows
+        for task, step, command in rows
     ]  # fmt: skip
-    return answer({"tasks": len(opened.tasks), "runs": data, "unused": opened.unused(), "notes": list(opened.sweep.notes)}, human)
+    more = {"seconds": found.seconds, "slots": found.slots, "unused": opened.unused()}
+    return answer({"tasks": len(opened.tasks), "runs": data, **more, "notes": [*opened.sweep.notes, *found.notes]}, human)
+
+
+def _outlook(found: Foreseen) -> str:
+    counts = {action: sum(step.action == action for step in found.steps) for action in ("start", "skip", "keep")}
+    text = f"{_count(counts['start'], 'run')} would start, {counts['skip']} finished before, {counts['keep']} under way"
+    if not counts["start"]:
+        return text
+    if found.seconds is None:
+        return f"{text}; how long it takes is not known: no run of some stage has finished yet"
+    on = f" on {_count(found.slots, 'slot')}" if found.slots else ""
+    return f"{text}; that takes about {human_seconds(found.seconds)}{on}, by the runs before"
 
 
 def _debug(opened: Opened) -> int:
@@ -106,8 +132,12 @@ def _removed(workspace: Workspace, ran: Ran, yes: bool) -> list[str]:
 
     for run in ran.removed:
         say(f"{run.run_id} is {run.words}, and {show(ran.opened.file)} does not ask for it any more")
-    if not yes and not (can_ask() and says_yes(f"stop {_count(len(ran.removed), 'run')}?")):
-        say(f"they go on; to stop them: reprun sweep {show(ran.opened.options.file)} --yes")
+    waiting = sum(run.state == "queued" for run in ran.removed)
+    going = len(ran.removed) - waiting
+    parts = [f"stop {_count(going, 'run')}"] * bool(going) + [f"take {_count(waiting, 'run')} out of the queue"] * bool(waiting)
+    what = " and ".join(parts)
+    if not yes and not (can_ask() and says_yes(f"{what}?")):
+        say(f"they go on; to {what}: {shlex.join(['reprun', 'sweep', *ran.opened.options.words(), '--yes'])}")
         return []
     stopped = []
     for run in ran.removed:

@@ -45,6 +45,16 @@ class SweepOptions:
     stop_after: int | None = None
     retries: int | None = None
 
+    def words(self) -> list[str]:
+        """What has to be typed for the same tasks in the same place again."""
+        named = {"--title": self.title, "--on": "" if self.target == "local" else self.target, "--kind": self.kind}
+        named |= {"--preflight": self.preflight, "--since-commit": "" if self.policy == "same code" else self.policy}
+        numbers = {"--sample": self.sample, "--stop-after": self.stop_after, "--retries": self.retries}
+        found = [self.file, *(word for option, value in named.items() if value for word in (option, value))]
+        found += [word for option, number in numbers.items() if number is not None for word in (option, str(number))]
+        many = (("-c", self.stages), ("-r", self.resources))
+        return [*found, *(word for option, values in many if values for word in (option, *values))]
+
 
 @dataclass(frozen=True)
 class Opened:

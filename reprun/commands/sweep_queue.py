@@ -25,7 +25,7 @@ def place_in_queue(opened: Opened, tables: dict[str, dict[str, Any]], known: Seq
             "sweep": opened.file,
             "round": opened.time,
             "stop_after": opened.stop_after,
-            "seconds": _seconds(opened, stage, tables, known),
+            "seconds": stage_seconds(opened, stage, tables, known),
         }
         for stage in opened.sweep.stages
     }
@@ -44,7 +44,7 @@ def _resources(opened: Opened) -> dict[str, Any]:
     return {**limit, "gpus": max(len([part for part in one.split(",") if part.strip()]) for one in resources)}
 
 
-def _seconds(opened: Opened, stage: str, tables: dict[str, dict[str, Any]], known: Sequence[Known]) -> float:
+def stage_seconds(opened: Opened, stage: str, tables: dict[str, dict[str, Any]], known: Sequence[Known]) -> float:
     """The median of the newest runs of that stage."""
     ended = [run.run_id for run in known if run.stage == stage and run.state == "finished"]
     ended = [run_id for run_id in sorted(ended, reverse=True) if tables[run_id]["file"] == opened.file][:_LOOKED_AT]
