@@ -11,7 +11,7 @@ from reprun.cli.progress import progress
 from reprun.cli.table import print_table
 from reprun.commands.sweep import Ran, run_sweep
 from reprun.commands.sweep_open import Opened, Specs, SweepOptions, open_sweep, shown_params
-from reprun.core.errors import RefusedError, UsageError
+from reprun.core.errors import UsageError
 from reprun.core.frozen import replace
 from reprun.core.text import human_seconds, show
 from reprun.sweeps.plan import POLICIES, Known
@@ -128,7 +128,7 @@ def _removed(workspace: Workspace, ran: Ran, yes: bool) -> list[str]:
     """Offers to stop what the file does not ask for any more. Without a yes it goes on."""
     if not ran.removed:
         return []
-    from reprun.commands.waiting import leave_queue, stop
+    from reprun.commands.sweep_tries import end_all
 
     for run in ran.removed:
         say(f"{run.run_id} is {run.words}, and {show(ran.opened.file)} does not ask for it any more")
@@ -139,17 +139,10 @@ def _removed(workspace: Workspace, ran: Ran, yes: bool) -> list[str]:
     if not yes and not (can_ask() and says_yes(f"{what}?")):
         say(f"they go on; to {what}: {shlex.join(['reprun', 'sweep', *ran.opened.options.words(), '--yes'])}")
         return []
-    stopped = []
-    for run in ran.removed:
-        row = workspace.find_run(run.run_id)
-        try:
-            state = leave_queue(workspace, row) if run.state == "queued" else stop(workspace, row, workspace.settings.grace)
-        except RefusedError as error:
-            say(f"{run.run_id}: {error.message}")
-            continue
-        stopped.append(run.run_id)
-        say(f"{run.run_id}  {state.words}")
-    return stopped
+    states = end_all(workspace, ran.removed)
+    for run_id, state in states.items():
+        say(f"{run_id}  {state.words}")
+    return [run_id for run_id, state in states.items() if state.is_final]
 
 
 def _print(ran: Ran) -> None:
@@ -161,7 +154,7 @@ def _print(ran: Ran) -> None:
     counts = {action: sum(step.action == action for step in ran.steps) for action in ("start", "skip", "keep")}
     print(f"{_count(counts['start'], 'run')} queued, {counts['skip']} finished before, {counts['keep']} under way")
     if counts["start"]:
-        say("reprun queue   reprun top   reprun sweep summary " + show(ran.opened.options.file))
+        say(f"reprun queue   reprun top   reprun sweep summary {shlex.quote(ran.opened.options.file)}")
 
 
 def _count(number: int, word: str) -> str:

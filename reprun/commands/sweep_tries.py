@@ -10,7 +10,11 @@ from collections.abc import Iterable, Sequence
 
 from reprun.commands.launch_many import Planned, new_runs
 from reprun.commands.retrying import spare_id
+from reprun.commands.states import look, put_away
+from reprun.commands.sweep_runs import rows_of
+from reprun.commands.waiting import stop
 from reprun.core.frozen import replace
+from reprun.core.outcome import RunState
 from reprun.runner.queue_ends import ALIKE
 from reprun.sweeps.plan import Known
 from reprun.workspace import Workspace
@@ -68,14 +72,25 @@ def as_gone(known: Sequence[Known], gone: Sequence[Known]) -> list[Known]:
     return [replace(run, state="canceled", words=f"was held ({run.words})") if run.run_id in ids else run for run in known]
 
 
-def give_up(workspace: Workspace, gone: Sequence[Known]) -> None:
-    """Takes runs out of the queues that they wait in; others have taken their place. Raises `UnreachableError`."""
+def end_all(workspace: Workspace, removed: Sequence[Known]) -> dict[str, RunState]:
+    """Takes the queued ones out of the queue, then stops the others: a slot that becomes free is for none of them. The states
+    afterwards."""
+    queued = [run for run in removed if run.state == "queued"]
+    give_up(workspace, queued, "its sweep does not ask for it any more")
+    rows = {row.run_id: row for row in rows_of(workspace, [run.run_id for run in removed])}
+    states = look(workspace, rows.values())
+    for run_id, state in states.items():
+        if state.is_final:
+            put_away(workspace, rows[run_id], state)
+        else:
+            states[run_id] = stop(workspace, rows[run_id], workspace.settings.grace)
+    return states
+
+
+def give_up(workspace: Workspace, gone: Sequence[Known], reason: str = "its sweep was run again") -> None:
+    """Takes runs out of the queues that they wait in. Raises `UnreachableError`."""
     by_target: dict[str, list[str]] = {}
-    history = workspace.history()
-    for run in gone:
-        row = history.find(run.run_id)
-        if row is not None:
-            by_target.setdefault(workspace.watched_place_of(row)[0], []).append(run.run_id)
+    for row in rows_of(workspace, [run.run_id for run in gone]):
+        by_target.setdefault(workspace.watched_place_of(row)[0], []).append(row.run_id)
     for target, run_ids in by_target.items():
-        reason = "its sweep was run again"
         workspace.target(target).host.ask({"op": "queue", "do": "rm", "runs": run_ids, "reason": reason})

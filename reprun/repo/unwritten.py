@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from tempfile import TemporaryDirectory
 
 from reprun.repo.discover import Repository
