@@ -11,6 +11,7 @@ from reprun.core.errors import NotFoundError, RefusedError
 from reprun.core.frozen import replace
 from reprun.core.outcome import RunState
 from reprun.core.spec import RunSpec
+from reprun.core.text import show
 from reprun.repo.mend import mend_branch
 from reprun.store.rows import Row
 from reprun.workspace import Workspace
@@ -36,6 +37,11 @@ def resume(workspace: Workspace, row: Row, tell: Tell = ignore) -> Launched | Ru
             _queue_retries(workspace, row.run_id, tell)
         return state
     spec = _spec(workspace, row.run_id)
+    if spec.sweep.get("lead") is True:
+        raise RefusedError(
+            f"{row.run_id} stood for a sweep that was interrupted before its tasks were queued; it is none of them, and nothing ran",
+            hint=f"reprun sweep {show(str(spec.sweep.get('file', 'FILE')))} carries on, and takes this one back",
+        )
     if workspace.snapshot(row.run_id) is None and not spec.commit:
         raise RefusedError(
             f"the launch of {row.run_id} was interrupted before its snapshot, and the tree may have changed since; nothing ran",
