@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 _TRIED = 100  # tasks whose specs a dry run makes, to find what is wrong
 
 
-def answer_sweep(options: SweepOptions, how: str, yes: bool) -> int:
-    """Queues the sweep; or shows it (`how` is "dry"), or runs its first task here ("debug")."""
+def answer_sweep(options: SweepOptions, how: str, yes: bool, first: bool = False) -> int:
+    """Queues the sweep; or shows it (`how` is "dry"; with `first` its first task), or runs its first task here ("debug")."""
     if options.policy not in POLICIES:
         raise UsageError(
             f"--since-commit {show(options.policy)} is no policy", hint=" or ".join(f"--since-commit '{one}'" for one in POLICIES)
@@ -39,7 +39,7 @@ def answer_sweep(options: SweepOptions, how: str, yes: bool) -> int:
     if unused := opened.unused():
         say(f"note: unused parameters: {', '.join(map(show, unused))}; no template has them, they only tell tasks apart")
     if how == "dry":
-        return _show(opened)
+        return _show(replace(opened, tasks=opened.tasks[:1]) if first else opened)
     if workspace.repository.has_hooks():
         from reprun.cli.hook_asking import settle_hooks
 

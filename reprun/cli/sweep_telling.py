@@ -68,6 +68,10 @@ def remarks(told: Told, one: Answer) -> list[str]:
         f"{what}: best {show(name)} = {value:g} is at the edge of its range, {low:g} to {high:g}: widen it"
         for name, value, low, high in one.edges
     ]
+    if one.best is not None and len(one.best.values) < one.best.wanted:
+        found.append(
+            f"{what}: of its best setting {len(one.best.values)} of {one.best.wanted} runs have the metric: it may be luck"
+        )
     if one.gain is not None and told.summary.roles.nuisances:
         width = one.best.half_width if one.best else None
         if one.gain == 0 or (width is not None and one.gain < width):

@@ -176,7 +176,7 @@ def run(
         stop_after,
         retries,
     )
-    return answer_sweep(options, "dry" if dry_run else "debug" if debug else "", yes)
+    return answer_sweep(options, "dry" if dry_run else "debug" if debug else "", yes, debug)
 
 
 def why(

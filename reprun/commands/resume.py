@@ -39,7 +39,7 @@ def resume(workspace: Workspace, row: Row, tell: Tell = ignore) -> Launched | Ru
     spec = _spec(workspace, row.run_id)
     if spec.sweep.get("lead") is True:
         raise RefusedError(
-            f"{row.run_id} stood for a sweep that was interrupted before its tasks were queued; it is none of them, and nothing ran",
+            f"{row.run_id} stood for a sweep that was interrupted before its tasks were queued; nothing ran",
             hint=f"reprun sweep {show(str(spec.sweep.get('file', 'FILE')))} carries on, and takes this one back",
         )
     if workspace.snapshot(row.run_id) is None and not spec.commit:

@@ -126,7 +126,7 @@ def points_of(group: Sequence[Result], roles: Roles) -> list[Point]:
         settings.setdefault(key_of(_part(one.params, roles.nuisances)), []).append(one)
     found = []
     for some in settings.values():
-        there = [(one.value, one.run_id) for one in some if one.value is not None and not math.isnan(one.value)]
+        there = [(one.value, one.run_id) for one in some if one.value is not None and math.isfinite(one.value)]
         target, nuisance = (_part(some[0].params, names) for names in (roles.targets, roles.nuisances))
         found.append(Point(target, nuisance, tuple(value for value, _ in there), len(some), tuple(run for _, run in there)))
     return found
@@ -140,12 +140,13 @@ def _answer(group: Sequence[Result], roles: Roles, direction: str) -> Answer:
     if not there:
         return Answer(target, None, len(every), missing)
     best = min(there, key=lambda point: _rank(point, direction))
-    edges = tuple(edge for name in roles.nuisances if (edge := _edge(name, best, there)) is not None)
+    edges = tuple(edge for name in roles.nuisances if (edge := _edge(name, best, every)) is not None)
     return Answer(target, best, len(every), missing, edges, _gain([point.mean for point in there], direction))
 
 
 def _edge(name: str, best: Point, points: Sequence[Point]) -> tuple[str, float, float, float] | None:
-    """The parameter with its best value and its range, if the best is at an end of it."""
+    """The parameter with its best value and its range, if the best is at an end of it. What was tried without a result, or is
+    still to be, belongs to the range."""
     tried = {number for point in points if (number := number_of(point.nuisance.get(name))) is not None}
     value = number_of(best.nuisance.get(name))
     if value is None or len(tried) < 2 or value not in (min(tried), max(tried)):
@@ -159,7 +160,10 @@ def _gain(means: Sequence[float], direction: str) -> float | None:
         return None
     signed = sorted(mean if direction == "max" else -mean for mean in means)
     total, half = len(signed), len(signed) // 2
-    weights = [math.comb(rank, half - 1) / math.comb(total, half) for rank in range(total)]
+    weights = [0.0] * total  # how likely the value of that rank is the best of the half: C(rank, half - 1) / C(total, half)
+    weights[-1] = half / total
+    for rank in range(total - 1, half - 1, -1):
+        weights[rank - 1] = weights[rank] * (rank - half + 1) / rank
     return signed[-1] - math.fsum(weight * value for weight, value in zip(weights, signed, strict=True))
 
 
