@@ -5,6 +5,7 @@ Numbers follow YAML 1.1 here (`010` is eight, `1_000` a thousand, `1e-3` a text)
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import yaml
@@ -35,9 +36,11 @@ class _Reader(NodeReader):
         constructor = yaml.constructor.SafeConstructor()
         make = constructor.construct_yaml_int if node.tag == dialect.INT else constructor.construct_yaml_float
         try:
-            return make(node)
+            value = make(node)
         except (ValueError, OverflowError, IndexError):
             raise self._error("has a number that cannot be read", node) from None
+        # JSON has no such numbers, and NaN is not even itself; a command gets the same text
+        return value if isinstance(value, int) or math.isfinite(value) else str(value)
 
 
 def parse_documents(text: str, what: str) -> list[Document]:

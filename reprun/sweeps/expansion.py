@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
 
 from reprun.core.digests import sha256
 from reprun.core.errors import UsageError
@@ -33,7 +32,7 @@ class Task:
     chosen: dict[str, Any]
     optional: tuple[str, ...] = ()
 
-    @cached_property
+    @property
     def key(self) -> str:
         """The same for the same parameters, and for no others."""
         return sha256(key_of(self.params).encode("utf-8", "surrogatepass")).hexdigest()
