@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterable
+from math import isfinite
 
 from reprun.commands.states import find_states
 from reprun.core.errors import ToolError
@@ -66,7 +67,16 @@ def _table(text: bytes | None) -> dict[str, Any]:
 
 def _checked(table: Any) -> dict[str, Any]:
     is_whole = isinstance(table, dict) and all(isinstance(table.get(name), str) for name in _FIELDS)
-    return {**{name: table[name] for name in _FIELDS}, "params": table.get("params", {})} if is_whole else {}
+    return {**{name: table[name] for name in _FIELDS}, "params": _params(table.get("params"))} if is_whole else {}
+
+
+def _params(found: Any) -> dict[str, Any]:
+    """The parameters as JSON can hold them: a manifest of somebody else may have dates, or numbers that are none."""
+    values = found.items() if isinstance(found, dict) else ()
+    plain = (str, bool, int)
+    return {
+        name: one if isinstance(one, plain) or (isinstance(one, float) and isfinite(one)) else str(one) for name, one in values
+    }
 
 
 def _part(text: bytes) -> bytes:
