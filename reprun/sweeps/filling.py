@@ -64,7 +64,7 @@ class Filler:
 
         Parameters in `optional` may be missing where they are options. Raises `UsageError` for what is left unfilled.
         """
-        missing = sorted(piece.text for piece in self._pieces if self._unfilled(piece, params, optional))
+        missing = [piece.text for piece in self._pieces if self._unfilled(piece, params, optional)]
         if missing:
             names = ", ".join(show(text) for text in dict.fromkeys(missing))
             raise UsageError(

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from reprun.runner.errors import RunnerError
 from reprun.runner.paths import RunDir
 from reprun.runner.queue_conditions import MET, NEVER, WAITS, judge, named
-from reprun.runner.queue_ends import signature, words_of
+from reprun.runner.queue_ends import Alike, signature, words_of
 from reprun.runner.queue_entry import parse_entry
 from reprun.runner.queue_gpus import judge as judge_gpus
 from reprun.runner.queue_gpus import parse
@@ -35,6 +36,56 @@ def test_after(word: str) -> None:
     assert any_end == MET
     assert ok == (MET if word == "finished" else NEVER)
     assert retry == (MET if word in ("failed", "lost") else NEVER)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "what"),
+    [
+        ("running", "queued", WAITS), ("failed", "queued", WAITS), ("failed", "running", WAITS), ("failed", "finished", MET),
+        ("finished", "queued", MET), ("finished", "canceled", MET), ("failed", "failed", NEVER), ("stopped", "canceled", NEVER),
+    ],
+)  # fmt: skip
+def test_after_whichever_attempt_finishes(first: str, second: str, what: str) -> None:
+    entry = parse_entry({"after": [{"run": "a", "ok": True, "or": ["b"]}]})
+    assert named(entry) == ["a", "b"]
+    answer = judge(entry, {"a": state(first), "b": state(second)})
+    assert answer.what == what and ("a " in answer.why) == (what == NEVER)
+
+
+@pytest.mark.parametrize("more", ["b", [1], ["../x"], {}])
+def test_further_attempts_are_runs(more: Any) -> None:
+    with pytest.raises(RunnerError, match="cannot be queued"):
+        parse_entry({"after": [{"run": "a", "ok": True, "or": more}]})
+
+
+class TestAlike:
+    """The rest of a sweep is held by the failures of one `reprun sweep`."""
+
+    def count(self, alike: Alike, tmp_path: Path, name: str, line: str, **more: Any) -> str:
+        run = RunDir(str(tmp_path / name))
+        (tmp_path / name).mkdir()
+        Path(run.stderr).write_text(f"something else {name}\n{line}\n")
+        entry = parse_entry({"project": "p", "sweep": "s", "stop_after": 2, **more})
+        return alike.count(run, entry, state("failed"))
+
+    def test_equal_but_for_numbers_and_paths(self, tmp_path: Path) -> None:
+        alike = Alike()
+        assert not self.count(alike, tmp_path, "a", "no memory at 0x12 in /tmp/a")
+        assert not self.count(alike, tmp_path, "b", "another thing")
+        why = self.count(alike, tmp_path, "c", "no memory at 0x3456 in /var/b")
+        assert why == "2 runs of its sweep ended alike: failed 1: no memory at 0x3456 in /var/b"
+
+    def test_another_round_begins_anew(self, tmp_path: Path) -> None:
+        alike = Alike()
+        assert not self.count(alike, tmp_path, "a", "x", round="1")
+        assert not self.count(alike, tmp_path, "b", "x", round="2")
+        assert self.count(alike, tmp_path, "c", "x", round="2")
+
+    def test_another_sweep_and_another_project_are_others(self, tmp_path: Path) -> None:
+        alike = Alike()
+        assert not self.count(alike, tmp_path, "a", "x")
+        assert not self.count(alike, tmp_path, "b", "x", sweep="t")
+        assert not self.count(alike, tmp_path, "c", "x", project="q")
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,23 @@ def test_a_host_that_does_not_answer_is_not_taken_for_a_failure():
     assert plan([run("r1", "train", "unreachable", heard=False)], stages=("train",)) == [("keep", "r1", "", False)]
 
 
+def test_of_several_attempts_the_newest_that_counts_is_followed_with_the_others():
+    def follows(known):
+        steps = decide([wanted("test")], Runs(known, "same code"), Rules(STAGES), lambda one, stage: wanted(stage), ["n1"])
+        return steps[0].builds_on, steps[0].waits, steps[0].attempts
+
+    spare, first = "r1", "r2"  # a further attempt has an older id
+    assert follows([run(first, "train", "running"), run(spare, "train", "queued")]) == (first, True, (spare,))
+    assert follows([run(first, "train", "failed"), run(spare, "train", "queued")]) == (spare, True, ())
+    assert follows([run(first, "train", "finished"), run(spare, "train", "queued")]) == (first, False, ())
+    assert follows([run(first, "train", "failed"), run(spare, "train", "finished")]) == (spare, False, ())
+
+
+def test_an_attempt_that_is_not_needed_keeps_nothing_under_way():
+    assert plan([run("r2", "train", "finished"), run("r1", "train", "queued")], stages=("train",)) == [("skip", "r2", "", False)]
+    assert plan([run("r2", "train", "queued"), run("r1", "train", "finished")], stages=("train",)) == [("keep", "r2", "", False)]
+
+
 def test_other_code_counts_only_with_the_policy_any():
     known = [run("r1", "train", "finished", OLD)]
     assert plan(known, stages=("train",)) == [("start", "n1", "", False)]

@@ -68,7 +68,7 @@ def test_the_output_of_a_script_is_an_argument_too():
 
 
 def test_what_nothing_fills_is_named_with_its_place():
-    with pytest.raises(UsageError, match=re.escape("here: nothing fills {x}, {y}")):
+    with pytest.raises(UsageError, match=re.escape("here: nothing fills {x}, [y]")):
         filled("a {x} [y]")
 
 

@@ -78,3 +78,27 @@ def test_missing_results_are_counted_and_never_taken_for_a_number():
 
 def test_without_roles_everything_that_varies_but_the_seed_is_a_target():
     assert summarise(results(lambda *_: 1.0), {}, "max").roles.targets == ("norm", "lr", "wd")
+
+
+def test_an_infinite_loss_is_no_result():
+    found = summarise(
+        [Result({"lr": 1}, math.inf), Result({"lr": 2}, 0.5), Result({"lr": 3}, -math.inf)], {"lr": "nuisance"}, "max"
+    )
+    assert (found.answers[0].best.mean, found.answers[0].missing) == (0.5, 2)
+
+
+def test_what_was_tried_without_a_result_belongs_to_the_range():
+    tried = [Result({"lr": 1}, 0.1), Result({"lr": 2}, 0.5), Result({"lr": 3}, None)]
+    assert summarise(tried, {"lr": "nuisance"}, "max").answers[0].edges == ()
+    assert summarise(tried[:2], {"lr": "nuisance"}, "max").answers[0].edges == (("lr", 2.0, 1.0, 2.0),)
+
+
+def test_hand_computed():
+    rows = [("a", 0.1, 0, 0.5), ("a", 0.1, 1, 0.7), ("a", 1, 0, 0.9), ("a", 1, 1, None), ("b", 1, 0, 0.1), ("b", 1, 1, 0.3)]
+    found = summarise(
+        [Result({"opt": opt, "lr": lr, "seed": seed}, value) for opt, lr, seed, value in rows],
+        {"opt": "target", "lr": "nuisance"}, "min",
+    )  # fmt: skip
+    b, a = found.answers
+    assert (b.best.mean, b.best.half_width) == (pytest.approx(0.2), pytest.approx(12.7062 * 0.1, abs=1e-4))  # t(1) · s / √2
+    assert (a.best.nuisance, a.best.mean, a.missing, a.gain) == ({"lr": 0.1}, pytest.approx(0.6), 1, pytest.approx(0.15))
