@@ -24,7 +24,7 @@ Resources = Annotated[
     list[str], typer.Option("--resource", "-r", metavar="GPUS…", help="GPUs in place of resource in the file: -r 0 1 2,3.")
 ]
 Sample = Annotated[int | None, typer.Option("--sample", min=1, help="So many tasks of each set of choices, the same each time.")]
-Dry = Annotated[bool, typer.Option("--dry-run", help="Show the tasks and their commands; change nothing.")]
+Dry = Annotated[bool, typer.Option("--dry-run", help="Show what would start, what would not, and why; change nothing.")]
 Debug = Annotated[
     bool, typer.Option("--debug", "-d", help="Run the first task only, here and now, with its log on this terminal.")
 ]

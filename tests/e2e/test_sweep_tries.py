@@ -45,7 +45,7 @@ def marks(repo: Path, tmp_path: Path) -> Path:
     return folder
 
 
-def rest(reprun):
+def all_over(reprun):
     until(lambda: not [one for one in reprun("ls", "--json").data if one["state"] in ("queued", "starting", "running")])
 
 
@@ -56,7 +56,7 @@ def test_a_stage_follows_the_attempt_that_finishes_and_none_that_fail(repo, repr
     steps = reprun("sweep", "sweep.yaml", "--json").data["steps"]
     runs = {(step["name"], step["stage"]): step["run_id"] for step in steps}
     reprun("queue", "resume")
-    rest(reprun)
+    all_over(reprun)
     shown = {one["run_id"]: one for one in reprun("ls", "--json").data}
     test = shown[runs["X_1", "test"]]
     assert (test["state"], test["reason"]) == ("canceled", f"{runs['X_1', 'train']} failed with 1")
@@ -69,10 +69,10 @@ def test_a_stage_follows_the_attempt_that_finishes_and_none_that_fail(repo, repr
     assert files_of(repo / ".git") == before
     (marks / "may2").unlink()
     again = reprun("sweep", "sweep.yaml", "--json").data["steps"]
-    rest(reprun)
+    all_over(reprun)
     second = next(step["run_id"] for step in again if (step["name"], step["stage"]) == ("X_2", "train"))
     followed = (marks / "tested2").read_text()
-    assert followed != second and reprun("show", followed, "--json").data["parent"] == second
+    assert followed != second and reprun("show", followed, "--json").data["manifest"]["parent"] == second
     assert reprun("sweep", "sweep.yaml").stdout.splitlines()[-1] == "0 runs queued, 4 finished before, 0 under way"
     assert "; " not in reprun("sweep", "sweep.yaml", "--dry-run").stdout.splitlines()[-1]
 
@@ -83,14 +83,15 @@ def test_a_sweep_that_fails_alike_is_held_until_it_is_run_again(repo, reprun, ma
     for x in range(1, 5):
         (marks / f"may{x}").touch()
     reprun("sweep", "sweep.yaml")
-    until(lambda: [one["state"] for one in reprun("queue", "ls", "--json").data[0]["entries"]].count("held") == 4)
+    rest = {f"X_{x}/{stage}" for x in (3, 4) for stage in ("train", "test")}
+    until(lambda: rest <= {one["name"] for one in reprun("queue", "ls", "--json").data[0]["entries"] if one["state"] == "held"})
     held = [one for one in reprun("ls", "--json").data if one["state"] == "queued"]
     assert all("2 runs of its sweep ended alike: failed 1: broken 2" in one["reason"] for one in held)
     (marks / "mended").touch()
     steps = reprun("sweep", "sweep.yaml", "--json").data["steps"]
     assert [step["action"] for step in steps] == ["start"] * 8
     assert "was held (queued (2 runs of its sweep ended alike" in steps[-1]["reason"]
-    rest(reprun)
+    all_over(reprun)
     states = {one["run_id"]: one["state"] for one in reprun("ls", "--json").data}
     assert {states[one["run_id"]] for one in held} == {"canceled"}
     assert {states[step["run_id"]] for step in steps} == {"finished"}
@@ -110,7 +111,7 @@ def test_hooks_hear_of_a_sweep_once_and_of_each_end(repo, reprun, tmp_path):
     told = json.loads((tmp_path / "post-launch.json").read_text())
     assert [one["run_id"] for one in told["runs"]] == runs
     assert (told["run"]["sweep"]["file"], told["runs"][2]["params"]) == ("sweep.yaml", {"x": 3})
-    assert reprun("show", runs[1], "--json").data["code"]["ref"] == f"refs/reprun/runs/{runs[1]}"
+    assert reprun("show", runs[1], "--json").data["manifest"]["code"]["ref"] == f"refs/reprun/runs/{runs[1]}"
 
 
 def test_what_waits_leaves_before_what_runs_is_stopped(repo, reprun):
