@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 
 from reprun.core.errors import ReprunError
 from reprun.core.outcome import RunState
 from reprun.repo import refs
 from reprun.repo.pruning import keep_blobs
+from reprun.runner.files import to_json
 from reprun.store.outcomes import parse_outcome
 from reprun.store.rows import Row
 from reprun.workspace import Workspace
@@ -40,4 +40,7 @@ def keep_outcomes(workspace: Workspace, seen: Iterable[tuple[Row, RunState]]) ->
 
 def outcome_text(state: RunState) -> bytes:
     """outcome.json as the runner writes it: two machines that see the same outcome keep the same object."""
-    return json.dumps(state.record, indent=1, ensure_ascii=True).encode() + b"\n"
+    try:
+        return to_json(state.record).encode() + b"\n"
+    except ValueError:
+        return b""  # numbers that are none: no runner of ours writes that

@@ -30,9 +30,14 @@ def identity(pid: int) -> Dict[str, Any]:
     return {"pid": pid, "start": start_time(pid)}
 
 
+_HERE: Dict[str, Any] = {}
+
+
 def here() -> Dict[str, Any]:
-    """The boot, and the start of pid 1: in a restarted container the boot id stays the same."""
-    return {"boot_id": boot_id(), "init_start": start_time(1)}
+    """The boot, and the start of pid 1: in a restarted container the boot id stays the same. No process outlives either."""
+    if not _HERE:
+        _HERE.update(boot_id=boot_id(), init_start=start_time(1))
+    return dict(_HERE)
 
 
 def elsewhere(record: Dict[str, Any]) -> str:
@@ -44,7 +49,8 @@ def elsewhere(record: Dict[str, Any]) -> str:
 
 def same_boot(record: Dict[str, Any]) -> bool:
     """True when `record` (as of `here`) was written since this machine or container last came up."""
-    return record.get("boot_id") == boot_id() and record.get("init_start") in (None, start_time(1))
+    place = here()
+    return record.get("boot_id") == place["boot_id"] and record.get("init_start") in (None, place["init_start"])
 
 
 def is_alive(process: Any) -> bool:
@@ -63,6 +69,13 @@ def is_orphan(name: str) -> bool:
     return found is not None and start_time(int(found.group(1))) is None
 
 
+_OWN: Dict[int, Dict[str, Any]] = {}
+
+
 def own() -> Dict[str, Any]:
     """The identity of this process."""
-    return identity(os.getpid())
+    pid = os.getpid()
+    if pid not in _OWN:
+        _OWN.clear()  # that of a process which has forked this one
+        _OWN[pid] = identity(pid)
+    return dict(_OWN[pid])

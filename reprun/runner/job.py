@@ -64,20 +64,23 @@ def _wait(gate: int) -> Dict[str, str]:
 
 def _become_job(run: RunDir, plan: Dict[str, Any], gate: int) -> None:
     os.setsid()
-    given = _wait(gate)
-    os.close(gate)
+    # What can be done before the gate is: each page that a forked process writes to for the first time is copied. Whatever is
+    # opened from here on is closed when it becomes the job.
+    os.closerange(3, gate)
+    os.closerange(gate + 1, 256)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for number in (*FORWARDED, *IGNORED):
+        signal.signal(number, signal.SIG_DFL)
+    argv, env = plan["argv"], {**plan["env"], "PYTHONPATH": job_paths(plan["env"], bool(plan.get("watch")))}
+    umask = int(plan.get("umask", 0o022))
+    env.update(_wait(gate))
     # This file is the mark of a job that may have run (see `never_ran`), and whoever finds it there does not run a second one.
     out = os.open(run.stdout, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
     err = os.open(run.stderr, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(out, 1)
     os.dup2(err, 2)
-    os.closerange(3, 256)
-    for number in (*FORWARDED, *IGNORED):
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, set())
-    os.umask(int(plan.get("umask", 0o022)))
-    argv, env = plan["argv"], {**plan["env"], **given, "PYTHONPATH": job_paths(plan["env"], bool(plan.get("watch")))}
+    os.umask(umask)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     try:
         if plan.get("inherit"):
             from reprun.runner.inherit import inherit

@@ -12,6 +12,7 @@ from reprun.runner.queue_db import Table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import sqlite3
     from typing import Any, Dict, Mapping, Set, Tuple
 
 _TAIL = 4096
@@ -89,11 +90,11 @@ class Alike:
         for mark, entry in table.db.execute(sql, (project, sweep)):
             self._add(json.loads(entry), str(mark))
 
-    def came_back(self, table: Table, run_id: str, entry: Mapping[str, Any]) -> None:
+    def came_back(self, table: Table, run_id: str, row: "sqlite3.Row") -> None:
         """Somebody lets a run go that was held for this: failures of before do not count any more."""
         if run_id in self._held:
             self._held.discard(run_id)
-            self.load(table, entry["project"], entry["sweep"])
+            self.load(table, row["project"], row["sweep"])
 
     def count(self, run: RunDir, entry: Mapping[str, Any], state: Mapping[str, Any]) -> str:
         """Counts an end, once; why the rest of the sweep is to be held, if it is."""

@@ -86,11 +86,15 @@ def choose(tasks: Iterable[Task], running: Sequence[Running], machine: Machine, 
     starts: List[Start] = []
     kept: Optional[Kept] = None
     reason, again = "", 0.0
+    hopeless: Set[Tuple[object, ...]] = set()  # what was refused is refused to its like, of which there may be 10,000
     for task in tasks:
         if not room.free:
             break
         if task.not_before > now:
             again = min(again or task.not_before, task.not_before)
+        like = task[3:9]  # all that it asks for, from its project to its seconds
+        if like in hopeless and task.not_before <= now:
+            continue
         why = _obstacle(task, room, now)
         taken = () if why else room.fit(task)
         if not why and not taken:
@@ -101,7 +105,10 @@ def choose(tasks: Iterable[Task], running: Sequence[Running], machine: Machine, 
         elif not why and kept is not None and not kept.lets(task, taken, room, now):
             why, taken = kept.reason, ()
         reason = reason or why
+        if not taken and task.not_before <= now:
+            hopeless.add(like)
         if taken:
+            hopeless.clear()
             room.take(task, taken, now)
             starts.append(Start(task.run_id, taken))
     why_free = {slot.name: slot.blocked or reason for slot in machine.slots if slot.name not in room.busy}

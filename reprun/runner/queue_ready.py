@@ -30,6 +30,7 @@ class Ready:
         self.lives: Dict[str, Live] = {}
         self.hands: Dict[int, Hand] = {}  # by descriptor
         self.trouble, self.trouble_until = "", 0.0
+        self._most = 0
         self._host = {**host_facts(), "gpus": read_gpus(ask_gpus())}
         self._undecided = os.path.join(home.queue(), "undecided.lock")
 
@@ -61,6 +62,11 @@ class Ready:
             log(why)
         self.trouble, self.trouble_until = why, time.monotonic() + seconds
 
+    def _has_hand(self) -> bool:
+        """Whether one is idle, or another may be forked ahead. More than a few that put away what has ended are no gain: each
+        costs a fork, and copies all that it touches."""
+        return any(hand.is_idle for hand in self.hands.values()) or len(self.hands) < self._most
+
     def make_ready(self, depth: int, parted: List[int]) -> bool:
         """Forks the next supervisor ahead, one at a time; True when another is wanted."""
         if self.trouble_until > time.monotonic():
@@ -71,6 +77,9 @@ class Ready:
                 break
             if task.run_id not in self.lives and task.not_before <= time.time():
                 missing.append(task.run_id)
+        self._most = depth + max(2, depth // 2)
+        if missing and not self._has_hand():
+            missing = []
         if missing:
             self._fork(missing[0], parted)
         if self.count(READY) > 2 * depth + 4:

@@ -21,9 +21,10 @@ from reprun.runner.state import find_state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional, Tuple
+    import sqlite3
+    from typing import Any, Dict, List, Tuple
 
-_CHUNK = 200  # rows that are read at once: a slot may become free meanwhile
+_CHUNK = 40  # rows that are read at once, a millisecond: a slot may become free meanwhile
 _MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE)
 _TRIES = 3  # starts of one run that may fail for reasons of its own before it is held
 _PAUSE = 5.0
@@ -55,6 +56,9 @@ class Stock(Ready):
             self._alike.load(table, project, sweep)
         old = time.time() - _KEPT
         self.ledger.add(lambda table: table.db.execute("DELETE FROM events WHERE time < ?", (old,)))
+        # Those that come first, for what is read piece by piece comes in the order in which it was entered.
+        for row in table.rows("state = 'queued' ORDER BY priority DESC, rank LIMIT ?", (_CHUNK,)):
+            self._put(row)
         for row in table.rows("state = 'taken'"):
             self._look_at(str(row["run_id"]), json.loads(row["entry"]), float(row["priority"]), float(row["rank"]))
         self.ledger.write(table)
@@ -79,9 +83,8 @@ class Stock(Ready):
             if live is not None and live.phase != READY:
                 continue
             if row["state"] == "queued" or (row["state"] == "taken" and live is not None):
-                self._alike.came_back(table, run_id, json.loads(row["entry"]))
-                self._drop_unless(live, self.tasks.put(row), run_id)
-                self._places[run_id] = (float(row["priority"]), float(row["rank"]))
+                self._alike.came_back(table, run_id, row)
+                self._put(row)
             elif row["state"] == "taken":
                 self._look_at(run_id, json.loads(row["entry"]), float(row["priority"]), float(row["rank"]))
             else:
@@ -95,11 +98,12 @@ class Stock(Ready):
         """Whether there is something to read."""
         return bool(table.rows("changed > ? LIMIT 1", (self._seen,)))
 
-    def _drop_unless(self, live: Optional[Live], why: str, run_id: str) -> None:
+    def _put(self, row: "sqlite3.Row") -> None:
+        run_id, why = str(row["run_id"]), self.tasks.put(row)
         if why:
-            if live is not None:
-                self._take_back(run_id)
+            self._take_back(run_id)
             self._drop(run_id, why)
+        self._places[run_id] = (float(row["priority"]), float(row["rank"]))
 
     def look(self) -> None:
         """Looks at what nobody tells us of."""

@@ -18,7 +18,7 @@ from reprun.runner.claim import claim
 from reprun.runner.files import ensure_dir
 from reprun.runner.job import fork_job
 from reprun.runner.paths import RunDir
-from reprun.runner.supervisor import Watch, begin, read_plan, shield
+from reprun.runner.supervisor import Watch, begin, forget_plan, read_plan, shield, start_record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,24 +62,27 @@ def _stand_by(run: RunDir, line: socket.socket) -> Optional[Watch]:
     ensure_dir(run.output)
     release, job = fork_job(run, plan)
     try:
+        record = start_record(run, plan, job)
         told = line.recv(MOST)
         given = json.loads(told) if told else {}
-        watch = _start(run, plan, (release, job), given, line) if "slot" in given else None
+        started = _start(run, record, (release, {**given, "queue": plan.get("queue")}), line) if "slot" in given else None
     except BaseException:
         with contextlib.suppress(OSError):
             os.close(release)
         raise
-    if watch is None:
+    if started is None:
         with contextlib.suppress(OSError):
             os.close(release)
         os.waitpid(job, 0)
-    return watch
+        return None
+    forget_plan(run)
+    return _Watch(run, plan, job, started)
 
 
 def _start(
-    run: RunDir, plan: Dict[str, Any], forked: "Tuple[int, int]", given: Dict[str, Any], line: socket.socket
-) -> Optional[Watch]:
-    release, job = forked
+    run: RunDir, record: Dict[str, Any], told: "Tuple[int, Dict[str, Any]]", line: socket.socket
+) -> "Optional[Dict[str, Any]]":
+    release, given = told
     generation = claim(run, durable=False)
     if generation is None:
         say(line, ELSEWHERE)
@@ -88,12 +91,9 @@ def _start(
         os.unlink(run.claim(generation))
         say(line, HELD)
         return None
-    started = begin(run, plan, (release, job, generation), {**given, "queue": plan.get("queue")})
-    if started is None:
-        say(line, ELSEWHERE)
-        return None
-    say(line, BEGAN)
-    return _Watch(run, plan, job, started)
+    started = begin(run, record, (release, generation), given)
+    say(line, ELSEWHERE if started is None else BEGAN)
+    return started
 
 
 class _Watch(Watch):
@@ -137,6 +137,7 @@ def _watch(watch: Watch, line: socket.socket, host: Dict[str, Any]) -> None:
 def _leave(line: socket.socket, status: int) -> None:
     say(line, OVER, str(128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)))
     _give_way(os.SCHED_OTHER, os.SCHED_BATCH)
+    os.sched_yield()  # who was just told is to be first
 
 
 def _give_way(before: int, after: int) -> None:

@@ -41,10 +41,11 @@ def supervise(path: str, launcher: Optional[Dict[str, Any]] = None) -> int:
         return 0
     ensure_dir(run.output)
     release, job = fork_job(run, plan)
-    started = begin(run, plan, (release, job, generation))
+    started = begin(run, start_record(run, plan, job), (release, generation))
     if started is None:
         return 0
-    viewer = _show_logs(run)
+    forget_plan(run)
+    viewer = show_logs(run)
     return Watch(run, plan, job, started).until_the_end(viewer)
 
 
@@ -56,24 +57,24 @@ def shield() -> None:
 
 
 def begin(
-    run: RunDir, plan: Dict[str, Any], forked: Tuple[int, int, int], given: Optional[Dict[str, Any]] = None
+    run: RunDir, record: Dict[str, Any], claimed: Tuple[int, int], given: Optional[Dict[str, Any]] = None
 ) -> Optional[Dict[str, Any]]:
-    """Records the start and lets the `forked` job go (what opens its gate, its process, the generation of the claim): the
-    record; None when a later claim has the start, and nothing ran here.
+    """Records the start and lets the job go (`claimed`: what opens its gate, and the generation of the claim): the record;
+    None when a later claim has the start, and nothing ran here.
 
-    Of what a queue has `given` to the run, "env" is for the job, the rest for the record.
+    started.json is durable before the job's first instruction: whoever finds none knows that the job never ran. Of what a
+    queue has `given` to the run, "env" is for the job, the rest for the record.
     """
     more = dict(given or {})
     env = more.pop("env", None)
-    release, job, generation = forked
-    started = _record_start(run, plan, job, more)
+    release, generation = claimed
+    record.update(more, started=time.time())
+    write_json(run.started, record)
     if not is_owner(run, generation):
         os.close(release)
         return None
     release_job(release, env)
-    with contextlib.suppress(OSError):
-        os.unlink(run.launch)  # it may hold secrets, and is not needed again
-    return started
+    return record
 
 
 def read_plan(run: RunDir) -> Optional[Dict[str, Any]]:
@@ -107,20 +108,25 @@ def _pause(count: int) -> float:
     return 0.0003 if count < 1000 else 0.001 if count < 3000 else 0.02
 
 
-def _record_start(run: RunDir, plan: Dict[str, Any], job: int, given: Dict[str, Any]) -> Dict[str, Any]:
-    """started.json, durable before the job's first instruction: whoever finds none knows that the job never ran."""
-    record = {"schema_version": 1, "run_id": run.run_id, "state": "running", "started": time.time(), **here()}
+def start_record(run: RunDir, plan: Dict[str, Any], job: int) -> Dict[str, Any]:
+    """What there is to say of a start but for the moment of it."""
+    record = {"schema_version": 1, "run_id": run.run_id, "state": "running", "started": 0.0, **here()}
     record.update(supervisor=own(), job=identity(job), commit=plan["worktree"]["commit"], publish=plan.get("publish", ""))
     record["environment"] = plan.get("environment", "")
     record["hostname"] = os.uname().nodename
     record["runner"] = own_runner()  # which must stay until the end
-    record.update(given)
-    write_json(run.started, record)
     return record
 
 
-def _show_logs(run: RunDir) -> int:
-    """Lets the pane follow the two logs; in a process group of its own, so that Ctrl-C in the pane reaches us alone."""
+def forget_plan(run: RunDir) -> None:
+    """Removes launch.json once the job has started: it may hold secrets, and is not needed again."""
+    with contextlib.suppress(OSError):
+        os.unlink(run.launch)
+
+
+def show_logs(run: RunDir, lines: str = "+1") -> int:
+    """Lets the pane follow the two logs, from their beginning or their last `lines`: the process that does it; 0 without a pane.
+    It has a process group of its own, so that Ctrl-C in the pane reaches us alone."""
     if not os.isatty(1):
         return 0
     viewer = os.fork()
@@ -129,7 +135,8 @@ def _show_logs(run: RunDir) -> int:
             os.setpgid(0, 0)
             signal.signal(signal.SIGHUP, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, set())
-            os.execvp("tail", ["tail", "-q", "-n", "+1", "-F", "-s", "0.3", "--pid=%d" % os.getppid(), run.stdout, run.stderr])
+            ours = "--pid=%d" % os.getppid()
+            os.execvp("tail", ["tail", "-q", "-n", lines, "-F", "-s", "0.3", ours, run.stdout, run.stderr])
         finally:
             os._exit(127)
     return viewer

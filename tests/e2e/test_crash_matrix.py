@@ -156,9 +156,9 @@ FAULTS = {
     ),
     "the job begins before its start is recorded": (
         "runner/supervisor.py",
-        "    started = _record_start(run, plan, job, more)\n",
+        "    write_json(run.started, record)\n",
         "    release_job(release, env)\n    time.sleep(0.3)\n    release = os.open(os.devnull, os.O_WRONLY)\n"
-        "    started = _record_start(run, plan, job, more)\n",
+        "    write_json(run.started, record)\n",
         "the start record",
     ),
     "a second manifest is sealed": (

@@ -46,6 +46,18 @@ def test_a_run_sees_its_slot_and_no_gpu(queue_lab: QueueLab) -> None:
     ]  # fmt: skip
 
 
+def test_what_comes_first_is_first_when_the_worker_begins(queue_lab: QueueLab) -> None:
+    """However long the queue is, and whoever was entered before."""
+    queue_lab.do("pause")
+    many = [queue_lab.request(say("later"), {}) for _ in range(100)]
+    queue_lab.put_many(many)
+    first = queue_lab.put(*say("first"), priority=90)
+    queue_lab.do("resume")
+    queue_lab.await_all([first])
+    queue_lab.do("rm", *(one["run_id"] for one in many))
+    assert queue_lab.lines()[0] == "first"
+
+
 def test_entering_again_changes_nothing(queue_lab: QueueLab) -> None:
     request = queue_lab.request(say("once"), {})
     states = [queue_lab.ask("start", **request)["state"] for _ in range(3)]

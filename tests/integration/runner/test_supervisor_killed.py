@@ -107,10 +107,10 @@ def test_killed_before_the_job_was_let_go(make: Make) -> None:
     code = (
         "import os, signal, sys\n"
         "from reprun.runner import supervisor\n"
-        "def die(run, plan, job, given):\n"
+        "def die(run, plan, job):\n"
         "    print(job, flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
-        "supervisor._record_start = die\n"
+        "supervisor.start_record = die\n"
         "supervisor.supervise(sys.argv[1])\n"
     )
     done = subprocess.run([sys.executable, "-c", code, job.run.path], capture_output=True, text=True, check=False)
