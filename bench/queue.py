@@ -13,13 +13,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from statistics import median
 from typing import Any
 
+from bench.marks import make_marker, measure_marks
 from bench.place import run
 from bench.project import make_project
 from bench.report import RATIO, VALUE, Measure
+from bench.waits import most, waits
 from reprun.runner.main import handle
 from reprun.runner.paths import Home
 from reprun.runner.queue_wake import find_worker
@@ -29,6 +30,7 @@ from reprun.system.clock import new_run_id
 
 SLOTS, SHORT, LONG, MANY = 4, 200, 40, 10_000
 _SLEEP = 0.5
+_SOME = 30  # milliseconds: so long that the processors are not what a slot waits for
 
 
 class Bench:
@@ -87,6 +89,7 @@ def measure(place: str, rounds: int) -> Iterator[list[Measure]]:
     """Yields the lines of each case as soon as they are known."""
     bench = Bench(place)
     yield _short(bench, place, rounds)
+    yield _marked(bench, place, rounds)
     yield _long(bench, rounds)
     yield _many(bench, rounds)
 
@@ -99,46 +102,62 @@ def _short(bench: Bench, place: str, rounds: int) -> list[Measure]:
         bench.enter(requests)
         outcomes = bench.play(requests)
         if round_ >= 0:
-            ours.append(_waits([(one["slot"]["name"], one["started"], one["exited"]) for one in outcomes]))
+            ours.append(waits([(one["slot"]["name"], one["started"], one["exited"]) for one in outcomes]))
             whole.append(_span(outcomes) * 1000 / SHORT)
         if round_ >= 0 and shutil.which("parallel"):
             log = os.path.join(place, "joblog")
             other.append(_parallel(log) / SHORT)
-            theirs.append(_waits(_read_log(log)))
+            theirs.append(waits(_read_log(log)))
     if not theirs:
         print("GNU parallel is not installed: nothing to compare with (apt-get install parallel)", file=sys.stderr)
     name = f"{SHORT} × true on {SLOTS} slots"
     lines = [
         Measure(f"{name}, a slot waits", [median(one) for one in ours], [median(one) for one in theirs], VALUE, 5.0),
-        Measure(f"{name}, 95 % wait less than", [_most(one) for one in ours], [_most(one) for one in theirs], VALUE, 15.0),
+        Measure(f"{name}, 95 % wait less than", [most(one) for one in ours], [most(one) for one in theirs], VALUE, 15.0),
         Measure(f"{name}, wall for each", whole, other, RATIO),
     ]
     return lines + _mlrunner(place, whole, rounds)
 
 
+def _marked(bench: Bench, place: str, rounds: int) -> list[Measure]:
+    """From the last instruction of a job to the first of the next one in its slot, as the jobs themselves say."""
+    marker = make_marker(place)
+    if not marker:
+        print("no C compiler: jobs cannot say when they run (apt-get install gcc)", file=sys.stderr)
+        return []
+
+    def play(log: str) -> None:
+        bench.rest()
+        requests = bench.requests([marker, log, "$REPRUN_SLOT", str(_SOME)], SHORT)
+        bench.enter(requests)
+        bench.play(requests)
+
+    return measure_marks(place, marker, play, (SHORT, SLOTS, _SOME, rounds))
+
+
 def _long(bench: Bench, rounds: int) -> list[Measure]:
-    walls, waits = [], []
+    walls, found = [], []
     for _ in range(max(1, rounds // 2)):
         bench.rest()
         requests = bench.requests(["sleep", str(_SLEEP)], LONG)
         bench.enter(requests)
         outcomes = bench.play(requests)
         walls.append(_span(outcomes) * 1000)
-        waits.append(median(_waits([(one["slot"]["name"], one["started"], one["exited"]) for one in outcomes])))
+        found.append(median(waits([(one["slot"]["name"], one["started"], one["exited"]) for one in outcomes])))
     ideal = LONG * _SLEEP / SLOTS * 1000
     name = f"{LONG} × sleep {_SLEEP:g} on {SLOTS} slots"
-    return [Measure(f"{name}, wall", walls, [ideal], RATIO, 1.03), Measure(f"{name}, a slot waits", waits, (), VALUE, 5.0)]
+    return [Measure(f"{name}, wall", walls, [ideal], RATIO, 1.03), Measure(f"{name}, a slot waits", found, (), VALUE, 5.0)]
 
 
 def _many(bench: Bench, rounds: int) -> list[Measure]:
     few, many, costs = [], [], []
     for _ in range(max(1, rounds // 2)):
         bench.rest()
-        few.append(median(_waits(_marks(bench, SHORT))))
+        few.append(median(waits(_marks(bench, SHORT))))
         bench.rest()
         rest = bench.requests(["true"], MANY, priority=1)
         costs.append(bench.enter(rest))
-        many.append(median(_waits(_marks(bench, SHORT))))
+        many.append(median(waits(_marks(bench, SHORT))))
         bench.rest()
         bench.do("rm", runs=[one["run_id"] for one in rest])
     return [
@@ -151,22 +170,6 @@ def _marks(bench: Bench, count: int) -> list[tuple[str, float, float]]:
     requests = bench.requests(["true"], count, priority=90)
     bench.enter(requests)
     return [(one["slot"]["name"], one["started"], one["exited"]) for one in bench.play(requests)]
-
-
-def _waits(marks: Sequence[tuple[str, float, float]]) -> list[float]:
-    """Milliseconds between two runs of one slot."""
-    slots: dict[str, list[tuple[float, float]]] = {}
-    for slot, begin, end in marks:
-        slots.setdefault(slot, []).append((begin, end))
-    found = []
-    for spans in slots.values():
-        spans.sort()
-        found += [(after[0] - before[1]) * 1000 for before, after in pairwise(spans)]
-    return sorted(found)
-
-
-def _most(waits: list[float]) -> float:
-    return waits[int(len(waits) * 0.95)]
 
 
 def _span(outcomes: list[dict[str, Any]]) -> float:
