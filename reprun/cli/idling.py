@@ -59,12 +59,18 @@ def idle(on: OnSeveral = "", json: As_json = False) -> int:
             if len(looked) == 1:
                 raise one.trouble
             say(f"note: {show(one.trouble.message)}")
-    found = {one.target: [idle_of(mapping(slot), until) for slot in items(one.answer.get("slots"))] for one in looked}
+    asked = [one for one in looked if one.trouble is None]
+    found = {one.target: [idle_of(mapping(slot), until) for slot in items(one.answer.get("slots"))] for one in asked}
 
     def human() -> None:
         for target, slots in found.items():
-            if len(found) > 1 or target != "local":
+            if slots and (len(found) > 1 or target != "local"):
                 print(f"{show(target)}: {total_busy(slots):.0%} busy in the last day")
+            if not slots:
+                where = "here" if target == "local" else f"on {show(target)}"
+                print(f"nothing was queued {where} yet, so there are no slots that could be idle")
+                say("reprun launch --queue -- COMMAND lets a run wait for a slot")
+                continue
             print_fitted(IDLE, [_idle_row(target, slot) for slot in slots])
 
     data = [

@@ -45,10 +45,6 @@ def attach(run: Run) -> int:
         raise RefusedError(f"{row.run_id} is {said}: it has no session yet", hint=f"reprun logs -f {row.run_id}")
     if state.state not in ("running", "starting"):
         raise RefusedError(f"{row.run_id} is {state.words}: there is no session to attach to", hint=f"reprun logs {row.run_id}")
-    if state.record.get("slot"):
-        raise RefusedError(
-            f"{row.run_id} was started by the queue: it has no session of its own", hint=f"reprun logs -f {row.run_id}"
-        )
     words = attach_words(workspace, row)
     if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("attach needs a terminal", hint=f"reprun logs -f {row.run_id}")

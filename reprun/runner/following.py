@@ -39,9 +39,16 @@ def _read(run: RunDir, stream: str, offset: int, limit: int) -> bytes:
 
 def session(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     """Where the sessions of this home are: the socket, whose place follows from the environment of this host. And whether the
-    command `look` finds the one of a run."""
+    command `look` finds the one of a run. One that the queue has started gets a session now if it has none."""
     from reprun.runner.process import run
     from reprun.runner.submit import SOCKET
 
     words = [home.socket() if word == SOCKET else word for word in request["look"]]
-    return {"socket": home.socket(), "there": run(words, check=False).returncode == 0}
+    there = run(words, check=False).returncode == 0
+    state = find_state(home.run(request["run_id"])) if request.get("run_id") and not there else None
+    if state is not None and state["state"] == "running" and state["record"].get("slot"):
+        from reprun.runner.queue_session import make_session
+
+        make_session(home, request["run_id"])
+        there = run(words, check=False).returncode == 0
+    return {"socket": home.socket(), "there": there}

@@ -40,7 +40,8 @@ def _explained(op: str) -> Iterator[None]:
 def main(argv: List[str]) -> None:
     """`supervise RUN_DIR [PID START]`: what a scheduler starts; early, for the launch of that process.
     `lfs-filter`: what git starts where the dev tree uses Git LFS. `make-env`: what makes an environment, see `env_ensure`.
-    `env-shell WISH`: a command in an environment, see `env_shell`. `work [HOME]`: the worker of the queue."""
+    `env-shell WISH`: a command in an environment, see `env_shell`. `work [HOME]`: the worker of the queue.
+    `view RUN_DIR`: what the session of a run shows that it has started."""
     if len(argv) in (2, 4) and argv[0] == "supervise":
         from reprun.runner.supervisor import supervise
 
@@ -62,6 +63,10 @@ def main(argv: List[str]) -> None:
         from reprun.runner.queue_main import work
 
         sys.exit(work(argv[1] if len(argv) == 2 else home()))
+    if len(argv) == 2 and argv[0] == "view":
+        from reprun.runner.queue_session import view
+
+        sys.exit(view(argv[1]))
     if len(argv) == 2 and argv[0] == "env-shell":
         from reprun.runner.env_shell import enter
 

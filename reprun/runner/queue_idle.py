@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 _DAY = 86400.0
 _WHATS = ("began", "over", "idle", "done", "worker begins", "worker ends")
 NO_WORKER = "no worker was running"
-EMPTY = "nothing is queued"  # the words of the worker, so that they are one reason
+EMPTY = "nothing is queued"  # what a worker says before it ends, which goes on being so
+HELD = "all that is queued is held"
+PAUSED, DRAINS = "the queue is paused", "the queue drains"
 STARTING = "a run was being started"
 JUST = "it has only just become free"
 
@@ -67,7 +69,7 @@ class _Past:
             self._leave(row["time"], "")
         elif what == "worker begins":
             self.why = ""
-        elif what == "worker ends" and "paused" not in self.why:
+        elif what == "worker ends" and self.why not in (HELD, PAUSED, DRAINS):
             self.why = EMPTY
 
     def end(self, is_worked: bool) -> Dict[str, Any]:

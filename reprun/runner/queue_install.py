@@ -23,7 +23,7 @@ _TEXT = """\
 Description=The queue of reprun: starts the runs that wait
 
 [Service]
-Environment=REPRUN_HOME=@HOME
+Environment=@HOME
 ExecStart=@WORDS
 # What runs goes on when this unit is stopped.
 KillMode=process
@@ -50,7 +50,9 @@ def install(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
 
 def unit_text(home: str, words: List[str]) -> str:
     """The unit, spelled as systemd reads it: `%` and `$` mean something to it, and blanks part words."""
-    return _TEXT.replace("@HOME", _quoted(home, "")).replace("@WORDS", " ".join(_quoted(word, "$") for word in words))
+    return _TEXT.replace("@HOME", _quoted("REPRUN_HOME=" + home, "")).replace(
+        "@WORDS", " ".join(_quoted(word, "$") for word in words)
+    )
 
 
 def cron_line(home: str, words: List[str]) -> str:

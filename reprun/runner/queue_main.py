@@ -62,6 +62,7 @@ def _work(home: Home, worker: Worker) -> None:
             break
         worker.pipe = _listen(home)
         worker.is_poked = True
+    worker.note_idle(0.0)
     worker.stock.ledger.note("worker ends")
     worker.end()
 

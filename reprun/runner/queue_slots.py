@@ -7,7 +7,7 @@ import os
 import re
 
 from reprun.runner.errors import RunnerError
-from reprun.runner.facts import ask_gpus, read_gpus
+from reprun.runner.facts import GPU_SECONDS, ask_gpus, read_answer, read_gpus
 from reprun.runner.queue_db import Table
 from reprun.runner.queue_policy import Machine, Slot
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 CPU = "cpu"
 _MOST = 1024
 _UUID = re.compile(r"(GPU|MIG)-[A-Za-z0-9/-]{1,80}")
+_LIST = ("nvidia-smi", "-L")
+_GPU = re.compile(r"GPU ([0-9]+): .*\(UUID: (GPU-[A-Za-z0-9-]+)\)")
+_MIG = re.compile(r"\s+MIG .*Device +([0-9]+): +\(UUID: (MIG-[A-Za-z0-9/-]+)\)")
 
 
 def set_slots(table: Table, names: "Optional[Sequence[Any]]", cpu_slots: int) -> List[Slot]:
@@ -81,12 +84,37 @@ def variables(slots: Sequence[Slot], is_hidden: bool = False) -> Dict[str, str]:
     return env
 
 
+def parse_list(text: str) -> Dict[str, str]:
+    """What `nvidia-smi -L` lists, by name: `0` for a GPU; `1:0` and so on for the MIG instances of one that is divided, which
+    itself is not there: a process that is shown it would get the first of them."""
+    found: Dict[str, str] = {}
+    gpu = ""
+    for line in text.splitlines():
+        whole, part = _GPU.match(line), _MIG.match(line)
+        if whole:
+            gpu = whole[1]
+            found[gpu] = whole[2]
+        elif part and gpu:
+            found.pop(gpu, None)
+            found["%s:%s" % (gpu, part[1])] = part[2]
+    return found
+
+
+def _devices() -> Dict[str, str]:
+    asked, listed = ask_gpus(), ask_gpus(_LIST)
+    found = {str(gpu["index"]): str(gpu["uuid"]) for gpu in read_gpus(asked)}
+    parts = parse_list(read_answer(listed, GPU_SECONDS))
+    divided = {name.partition(":")[0] for name in parts if ":" in name}
+    found = {name: uuid for name, uuid in found.items() if name not in divided}
+    return {**found, **{name: uuid for name, uuid in parts.items() if ":" in name}}
+
+
 def _one_each() -> List[Slot]:
-    return [Slot(str(gpu["index"]), (gpu["uuid"],)) for gpu in read_gpus(ask_gpus())]
+    return [Slot(name, (uuid,)) for name, uuid in _devices().items()]
 
 
 def _named(names: Sequence[Any]) -> List[Slot]:
-    known = {str(gpu["index"]): str(gpu["uuid"]) for gpu in read_gpus(ask_gpus())}
+    known = _devices()
     slots, seen = [], {}  # type: List[Slot], Dict[str, int]
     for name in names:
         text = str(name).replace(" ", "")

@@ -83,10 +83,11 @@ def wake(home: Home) -> bool:
 
 def is_starting(home: Home) -> bool:
     """Whether there is a session of a worker."""
-    return run_process(_tmux(home, "has-session", "-t", "=" + SESSION), check=False, timeout=60).returncode == 0
+    return run_process(tmux(home, "has-session", "-t", "=" + SESSION), check=False, timeout=60).returncode == 0
 
 
-def _tmux(home: Home, *words: str) -> List[str]:
+def tmux(home: Home, *words: str) -> List[str]:
+    """A command for the server of this home."""
     return ["tmux", "-S", home.socket(), "-f", "/dev/null", *words]
 
 
@@ -98,7 +99,7 @@ def _start(home: Home) -> None:
     keep = ["-B"] if sys.dont_write_bytecode else []
     here = os.path.dirname(os.path.abspath(__file__))
     worker = [sys.executable, "-I", "-S", *keep, here, "work", home.root]
-    words = _tmux(home, "new-session", "-d", "-x", "180", "-y", "50", "-s", SESSION, "--", *worker)
+    words = tmux(home, "new-session", "-d", "-x", "180", "-y", "50", "-s", SESSION, "--", *worker)
     done = run_process(words, env=environment(), cwd=home.root, check=False, timeout=60)
     said = done.stderr.decode("utf-8", "replace").strip()
     passing = ("duplicate session", "server exited", "lost server", "no server")

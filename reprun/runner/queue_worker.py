@@ -15,11 +15,14 @@ import sys
 import time
 
 from reprun.runner.errors import RunnerError
+from reprun.runner.files import read_text
 from reprun.runner.paths import Home
 from reprun.runner.queue_db import Table, is_damage, open_table, set_aside
 from reprun.runner.queue_gpus import Foreigners
+from reprun.runner.queue_idle import DRAINS, EMPTY, HELD, PAUSED
 from reprun.runner.queue_lives import ENDING, READY, Live
 from reprun.runner.queue_policy import NONE, Choice, Running, choose
+from reprun.runner.queue_session import Sessions
 from reprun.runner.queue_slots import find_slots, machine_of, usual_slots, variables, write_slots
 from reprun.runner.queue_stock import Stock
 from reprun.runner.queue_wake import LEAVE, paused_file
@@ -46,6 +49,7 @@ class Worker:
         self.paused = paused_file(home)
         self.table: Table = open_table(home, durable=False)
         self.stock = Stock(home)
+        self.sessions = Sessions(home)
         self.slots: List[Slot] = []
         self.slots_seen = -1.0
         self.foreign = Foreigners()
@@ -119,8 +123,9 @@ class Worker:
         more = self.stock.make_ready(self._depth(), self._slot_fds()) or more
         if self._uses_gpus() and self.foreign.look(self._held()):
             more = True
-        self._note_idle()
+        self.note_idle(_IDLE)
         self.stock.ledger.write(self.table)
+        self.sessions.look(self.stock.holding(), time.time())
         return more
 
     def _start(self) -> None:
@@ -148,14 +153,17 @@ class Worker:
 
     def _why_nothing(self) -> str:
         if os.path.lexists(self.paused):
-            return "the queue is paused"
+            return DRAINS if read_text(self.paused) == "drain" else PAUSED
         if self.stock.trouble_until > time.monotonic():
             return self.stock.trouble
         if self.stock.count(ENDING) >= _MOST_ENDING:
             return "%d runs that ended are still being recorded" % _MOST_ENDING
         if not self.stock.has_tasks():
-            return "all runs wait for others" if self.stock.tasks.waiting else "nothing is queued"
+            return "all runs wait for others" if self.stock.tasks.waiting else HELD if self._has_held() else EMPTY
         return ""
+
+    def _has_held(self) -> bool:
+        return bool(self.table.db.execute("SELECT 1 FROM entries WHERE state = 'held' LIMIT 1").fetchone())
 
     def _free(self) -> List[str]:
         busy = {name for one in self.stock.holding() for name in one.slots}
@@ -188,8 +196,8 @@ class Worker:
             self.slots_seen = row[0]
             self.slots = find_slots(self.table)[0]
 
-    def _note_idle(self) -> None:
-        """Writes down why a slot is free, once it is for a while."""
+    def note_idle(self, least: float) -> None:
+        """Writes down why a slot is free, once it is for so long."""
         now, free = time.monotonic(), set(self._free())
         for name in [one for one in self.free_since if one not in free]:
             del self.free_since[name]
@@ -197,7 +205,7 @@ class Worker:
         for name in free:
             since = self.free_since.setdefault(name, now)
             why = self.why.get(name, "")
-            if why and now - since >= _IDLE and self.noted.get(name) != why:
+            if why and now - since >= least and self.noted.get(name) != why:
                 self.noted[name] = why
                 self.stock.ledger.note("idle", "", name, why)
 
@@ -210,6 +218,9 @@ class Worker:
             pauses.append(max(0.0, self.choice.again - time.time()) + 0.001)
         if any(name not in self.noted for name in self.free_since):
             pauses.append(_IDLE / 4)
+        due = self.sessions.next(self.stock.holding())
+        if due:
+            pauses.append(max(0.05, due - time.time()))
         if self.foreign.is_asking or self.stock.is_blind():
             pauses.append(0.1)
         if self.stock.trouble_until > time.monotonic():

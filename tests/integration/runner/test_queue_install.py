@@ -78,4 +78,5 @@ def test_odd_names_stay_words() -> None:
     words = shlex.split(line.removeprefix("@reboot ").partition(" >/dev/null")[0].replace("\\%", "%"))
     assert words == [f"REPRUN_HOME={ODD}", "/py thon", "work"]
     text = unit_text(ODD, ["/py $thon", "work"])
+    assert '\nEnvironment="REPRUN_HOME=/home/' in text  # systemd knows quotes at the beginning of a word
     assert 'ExecStart="/py $$thon" "work"\n' in text and "%%h" in text and '\\"q\\" \\\\b' in text

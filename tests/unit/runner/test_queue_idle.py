@@ -11,7 +11,7 @@ import pytest
 
 from reprun.runner.paths import Home
 from reprun.runner.queue_db import Table, opened
-from reprun.runner.queue_idle import EMPTY, NO_WORKER, STARTING, idle
+from reprun.runner.queue_idle import DRAINS, EMPTY, HELD, NO_WORKER, PAUSED, STARTING, idle
 from reprun.runner.queue_slots import set_slots
 
 WORKER = (0, "worker begins")
@@ -124,3 +124,10 @@ def test_nobody_gives_a_reason_when_the_worker_was_killed(past: Past) -> None:
     past.put(WORKER, (1, "idle", "", "cpu0", "nothing is queued"), (2, "began", "a", "cpu0"), (3, "over", "a", "cpu0"))
     found = past.look()
     assert found["spans"] == [(0, 2, "nothing is queued"), (3, None, NO_WORKER)] and found["why"] == NO_WORKER
+
+
+@pytest.mark.parametrize("why", [PAUSED, DRAINS, HELD])
+def test_what_keeps_runs_from_starting_goes_on_without_a_worker(past: Past, why: str) -> None:
+    past.put(WORKER, (0, "began", "a", "cpu0"), (10, "over", "a", "cpu0"), (11, "idle", "", "cpu0", why), (12, "worker ends"))
+    found = past.look()
+    assert found["spans"] == [(10, None, why)] and found["why"] == why
