@@ -35,6 +35,7 @@ LINE = (
     Column("kind", ("KIND",), 4, 8, is_spare=True),
     Column("priority", ("PRIORITY", "PRIO"), 4, 7, is_spare=True),
     Column("starts", ("STARTS",), 6, 2, is_spare=True),
+    Column("ends", ("ENDS",), 6, 7, is_spare=True),
     Column("waits", ("WAITS FOR",), 9, 6),
 )
 _MOST = 40  # waiting runs on a terminal
@@ -111,11 +112,11 @@ def line_rows(queue: Queued, now: float) -> list[Row]:
     names = names_of(queue)
     for entry in waiting_entries(queue):
         run_id, is_held = str(entry.get("run_id")), entry.get("state") == "held"
-        begin = queue.starts.get(run_id)
+        begin, end = starting(queue.starts.get(run_id), now), starting(entry.get("ends"), now)
         cells: dict[str, Cell] = {
             "order": _cell(entry.get("position") or "-"), "run": run_cell(run_id), "name": _cell(entry.get("name") or "-"),
             "project": _cell(entry.get("label") or "-"), "kind": _cell(entry.get("kind") or "-"),
-            "priority": (priority_of(entry),), "starts": ("" if begin is None else starting(begin, now),),
+            "priority": (priority_of(entry),), "starts": (begin,), "ends": (end,),
             "waits": _cell(named(str(entry.get("reason") or ("held" if is_held else "a slot")), names)),
         }  # fmt: skip
         rows.append(Row(run_id, queue.target, run_id, cells, {}))
@@ -149,8 +150,10 @@ def priority_of(entry: Mapping[str, Any]) -> str:
 
 
 def time_left(entry: Mapping[str, Any], slot: Mapping[str, Any], now: float) -> str:
-    """How long it will still run, by what earlier runs took."""
-    seconds, since = entry.get("seconds"), slot.get("since")
+    """How long it will still run, by what the job says of its progress, else by what earlier runs took."""
+    seconds, since, ends = entry.get("seconds"), slot.get("since"), entry.get("ends")
+    if isinstance(entry.get("progress"), (int, float)) and isinstance(ends, float):
+        return f"~{human_seconds(max(0.0, ends - now))}"
     if not isinstance(seconds, (int, float)) or not isinstance(since, (int, float)) or seconds <= 0:
         return "-"
     left = since + seconds - now
@@ -158,9 +161,9 @@ def time_left(entry: Mapping[str, Any], slot: Mapping[str, Any], now: float) -> 
 
 
 def starting(begin: float | None, now: float) -> str:
-    """`now`, `in ~12 min 05 s`, `at 22:00`, or `-` when that cannot be told."""
+    """`now`, `in ~12 min 05 s`, `at 22:00`, or nothing when that cannot be told."""
     if begin is None:
-        return "-"
+        return ""
     if begin - now < 1:
         return "now"
     return f"in ~{human_seconds(begin - now)}" if begin - now < 3600 else strftime("~%a %H:%M", localtime(begin))

@@ -245,5 +245,4 @@ def _change(do: str, runs: list[str], on: str, words: str, **how: Any) -> int:
 def _data(queue: Queued) -> dict[str, Any]:
     if queue.trouble is not None:
         return {"target": queue.target, "link": "unreachable", "problem": queue.trouble.message}
-    entries = [{**entry, "starts": queue.starts.get(str(entry.get("run_id")))} for entry in queue.entries]
-    return {"target": queue.target, "link": "ok", **queue.answer, "entries": entries}
+    return {"target": queue.target, "link": "ok", **queue.answer}

@@ -10,7 +10,7 @@ from reprun.commands.states import look, put_away
 from reprun.core.errors import NotFoundError, ReprunError, ToolError, UnreachableError, UsageError
 from reprun.core.frozen import dataclass
 from reprun.core.measured import items, mapping
-from reprun.core.queue_plan import estimate_starts, free_slots
+from reprun.core.queue_plan import free_slots, on_our_clock, starts_of
 from reprun.core.select import parse_selector
 from reprun.core.text import show
 from reprun.system.clock import now_seconds
@@ -174,6 +174,6 @@ def _queued(name: str, get: Callable[[], dict[str, Any]]) -> Queued:
         answer = get()
     except (UnreachableError, ToolError) as error:
         return Queued(name, {}, {}, error)
-    found = Queued(name, answer, {})
-    is_open = not answer.get("paused") and not answer.get("draining")
-    return Queued(name, answer, estimate_starts(found.entries, found.slots, now_seconds()) if is_open else {})
+    if "entries" in answer:
+        answer = on_our_clock(answer, now_seconds())
+    return Queued(name, answer, starts_of(answer))

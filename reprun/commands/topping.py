@@ -11,7 +11,7 @@ from reprun.commands.queue_care import Queued, Queues
 from reprun.core.errors import RefusedError, ReprunError, ToolError, UnreachableError
 from reprun.core.frozen import dataclass, field
 from reprun.core.measured import items, mapping, number
-from reprun.core.queue_plan import estimate_starts
+from reprun.core.queue_plan import on_our_clock, starts_of
 from reprun.system.clock import now_seconds
 from reprun.system.together import Together, Work
 
@@ -50,11 +50,9 @@ class Source:
         """The host as it is now. Raises `UnreachableError`."""
         answer = self._ask(op="top")
         now = float(answer.get("time") or now_seconds())
-        found = Queued(self.on, answer, {})
-        is_open = not answer.get("paused") and not answer.get("draining")
-        starts = estimate_starts(found.entries, found.slots, now) if is_open else {}
+        answer = on_our_clock(answer, now)
         gpus = {str(mapping(gpu).get("uuid")): mapping(gpu) for gpu in items(answer.get("gpus"))}
-        return Look(Queued(self.on, answer, starts), answer, now, mapping(answer.get("runs")), gpus)
+        return Look(Queued(self.on, answer, starts_of(answer)), answer, now, mapping(answer.get("runs")), gpus)
 
     def stop(self, run_id: str) -> str:
         """Ends a run, or takes it out of the queue; answers with its state afterwards."""

@@ -1,36 +1,31 @@
-"""When the queued runs will start, as far as the durations of earlier ones can tell."""
+"""What a queue has to offer and to expect, as its host says it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
-from reprun.core.measured import Record, items, mapping
+from reprun.core.measured import Record, items, mapping, number
 
-_FULL = 10_000  # entries that are looked at: beyond that nobody reads the table
+_TIMES = ("starts", "ends")
+_LATEST = 2**33  # seconds since the epoch: the calendar of a C library goes further
 
 
-def estimate_starts(entries: Sequence[Record], slots: Sequence[Record], now: float) -> dict[str, float]:
-    """Seconds since the epoch by run id, for the waiting entries in their order. What cannot be told is left out: a run that
-    waits for something else, one that no slot has room for, and all behind a run of which nobody knows how long it takes."""
-    known = {str(entry.get("run_id")): entry for entry in entries}
-    free: list[tuple[float | None, int]] = []  # when each slot is free again, None: nobody knows; and how many GPUs it has
-    for slot in slots:
-        running = str(slot.get("run_id") or "")
-        free.append((_end(known.get(running, {}), slot, now) if running else now, len(items(slot.get("gpus")))))
-    starts: dict[str, float] = {}
-    for entry in entries[:_FULL]:
-        if entry.get("state") != "queued" or entry.get("reason"):
-            continue
-        wanted = int(_seconds(entry.get("gpus")))
-        fitting = [at for at, (when, gpus) in enumerate(free) if when is not None and gpus >= wanted]
-        if not fitting:
-            continue
-        at = min(fitting, key=lambda at: free[at][0] or 0.0)
-        begin = max(free[at][0] or now, _seconds(entry.get("not_before")), now)
-        starts[str(entry.get("run_id"))] = begin
-        seconds = _seconds(entry.get("seconds"))
-        free[at] = (begin + seconds if seconds else None, free[at][1])
-    return starts
+def on_our_clock(answer: Record, now: float) -> dict[str, Any]:
+    """The answer of a host with the times that it expects as this machine counts them: `now`, where the host says `time`."""
+    told = _time(answer.get("time"))
+    ahead = 0.0 if told is None else now - told
+    entries = [dict(mapping(entry)) for entry in items(answer.get("entries"))]
+    for entry in entries:
+        for name in _TIMES:
+            value = _time(entry.get(name))
+            entry[name] = None if value is None else value + ahead
+    return {**answer, "entries": entries}
+
+
+def starts_of(answer: Record) -> dict[str, float]:
+    """When its runs will start, where that can be told."""
+    entries = [mapping(entry) for entry in items(answer.get("entries"))]
+    return {str(entry.get("run_id")): float(entry["starts"]) for entry in entries if entry.get("starts") is not None}
 
 
 def free_slots(answer: Record) -> int:
@@ -41,10 +36,6 @@ def free_slots(answer: Record) -> int:
     return (sum(not slot.get("run_id") for slot in slots) if slots else 1) - len(waiting)
 
 
-def _end(entry: Record, slot: Record, now: float) -> float | None:
-    seconds = _seconds(entry.get("seconds"))
-    return max(now, _seconds(slot.get("since")) + seconds) if seconds else None
-
-
-def _seconds(value: object) -> float:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else 0.0
+def _time(value: Any) -> float | None:
+    known = number(value)
+    return float(known) if known is not None and 0 < known < _LATEST else None

@@ -15,6 +15,7 @@ _QUERY = ("nvidia-smi", "--query-compute-apps=gpu_uuid,pid", "--format=csv,nohea
 _PAUSE = 15.0  # seconds between two looks
 _SLOW = 20.0
 _MARK = b"REPRUN_RUN_ID="
+FOREIGN = "another process computes on this GPU"
 
 
 class Foreigners:
@@ -77,7 +78,7 @@ def judge(rows: List[Tuple[str, int]], held: Set[str]) -> Dict[str, str]:
     for gpu, pid in rows:
         kind = _kind(pid)
         if kind == "other" or (kind == "unseen" and gpu not in held):
-            found[gpu] = "another process computes on this GPU (%d)" % pid
+            found[gpu] = "%s (%d)" % (FOREIGN, pid)
     return found
 
 

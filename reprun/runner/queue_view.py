@@ -8,18 +8,23 @@ import time
 
 from reprun.runner.files import read_text
 from reprun.runner.paths import Home
-from reprun.runner.queue_conditions import WAITS, judge, named
+from reprun.runner.queue_conditions import MET, WAITS, judge, named
 from reprun.runner.queue_db import Table
 from reprun.runner.queue_entry import task_of
+from reprun.runner.queue_forecast import MOST, expected_end, forecast
+from reprun.runner.queue_gpus import FOREIGN
 from reprun.runner.queue_policy import Machine, Running, obstacle
 from reprun.runner.queue_slots import find_slots, machine_of, usual_slots
 from reprun.runner.queue_wake import find_worker, paused_file
 from reprun.runner.state import NO_FOLDER, find_state
+from reprun.runner.top import look_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
     from typing import Any, Dict, List, Optional
+
+    from reprun.runner.queue_policy import Task
 
 UNUSED = "nothing was queued yet"
 _MOST = 1000  # entries that are over, and events at once
@@ -32,6 +37,7 @@ def list_all(home: Home, table: Optional[Table], request: Dict[str, Any]) -> Dic
     found, mode = find_worker(home), read_text(paused_file(home))
     worker = {"pid": found["process"]["pid"] if found else 0, "state": "running" if found else "none"}
     answer: Dict[str, Any] = {"entries": [], "slots": [], "worker": worker, "paused": bool(mode), "draining": mode == "drain"}
+    answer["time"] = time.time()
     if table is None:
         answer["slots"] = [
             {"name": slot.name, "gpus": list(slot.gpus), "run_id": "", "since": 0.0, "idle_since": 0.0, "why": UNUSED}
@@ -42,14 +48,17 @@ def list_all(home: Home, table: Optional[Table], request: Dict[str, Any]) -> Dic
     going = [row for row in rows if row["state"] == "taken" and row["began"]]
     waiting = [row for row in rows if not (row["state"] == "taken" and row["began"])]
     slots = find_slots(table)[0] or usual_slots()  # a worker writes them down when it begins
-    view = _View(home, machine_of(slots, {}), going)
-    entries = [_entry(row, 0, "") for row in going]
+    answer["slots"] = [_slot(table, slot.name, list(slot.gpus), going, bool(found)) for slot in slots]
+    blocked = {gpu: slot["why"] for slot in answer["slots"] for gpu in slot["gpus"] if slot["why"].startswith(FOREIGN)}
+    view = _View(home, machine_of(slots, blocked), going)
+    entries = [{**_entry(row, 0, ""), **view.lasts.get(row["run_id"], {})} for row in going]
     entries += [_entry(row, number, view.why(row)) for number, row in enumerate(waiting, 1)]
+    if not mode:
+        view.estimate(entries)
     if request.get("all"):
         over = table.rows("state IN ('done', 'dropped') ORDER BY changed DESC, ended DESC LIMIT ?", (_MOST,))
         entries += [_entry(row, 0, str(row["reason"])) for row in reversed(over)]
     answer["entries"] = entries
-    answer["slots"] = [_slot(table, slot.name, list(slot.gpus), going, bool(found)) for slot in slots]
     return answer
 
 
@@ -62,10 +71,15 @@ class _View:
         self.now = time.time()
         self.states: Dict[str, Optional[Dict[str, Any]]] = {}
         self.running = []
+        self.lasts: Dict[str, Dict[str, float]] = {}  # how far what runs is, and when it will end
+        self.tasks: List[Task] = []  # what waits for nothing but its turn
         for row in (row for row in going if not row["ended"]):
             entry = json.loads(row["entry"])
             slots = tuple(str(row["slot"]).split("+"))
-            self.running.append(Running(row["run_id"], slots, 0.0, entry["project"], entry["cpus"], entry["memory"]))
+            progress = look_at(home.run(row["run_id"])).get("progress")
+            ends = expected_end(row["began"], float(entry["seconds"]), progress, self.now)
+            self.lasts[row["run_id"]] = {"ends": ends, **({} if progress is None else {"progress": progress})}
+            self.running.append(Running(row["run_id"], slots, ends, entry["project"], entry["cpus"], entry["memory"]))
 
     def why(self, row: "sqlite3.Row") -> str:
         """Why it does not start; empty when it only waits for its turn."""
@@ -81,9 +95,19 @@ class _View:
         if answer.what == WAITS:
             return answer.why
         task = task_of(row["run_id"], entry, row["priority"], row["rank"])
+        if answer.what == MET and len(self.tasks) < MOST:
+            self.tasks.append(task)
         if task.not_before > self.now:
             return "not before %s" % time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(task.not_before))
         return obstacle(task, self.running, self.machine, self.now)
+
+    def estimate(self, entries: "List[Dict[str, Any]]") -> None:
+        """Adds when they will start and end to those of which that can be told."""
+        found = forecast(self.tasks, self.running, self.machine, self.now)
+        for entry in entries:
+            starts, ends = found.get(entry["run_id"], (0.0, 0.0))
+            if starts:
+                entry.update(starts=starts, ends=ends)
 
 
 def _entry(row: "sqlite3.Row", position: int, reason: str) -> Dict[str, Any]:
