@@ -248,6 +248,8 @@ class Worker:
             elif fd in found[fd].signs:
                 self.stock.look_at_found(found[fd])
         self.stock.look_at_unseen()
+        if self.is_poked and self._free():
+            self.stock.read(self.table)  # what was said before a job ended counts for what follows it
         self._start()
         self.stock.settle()
 
