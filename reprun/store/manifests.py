@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reprun.core.digests import sha256
 from reprun.core.manifest import DamagedError, Manifest, check, open_seal, seal
+from reprun.core.plain_write import write_plain
 
 _MOST_TEXTS = 5000
 
@@ -14,9 +15,7 @@ if TYPE_CHECKING:
 
 def render_manifest(data: dict[str, Any]) -> str:
     """The sealed TOML text of a manifest."""
-    import tomli_w
-
-    return seal(tomli_w.dumps(data, multiline_strings=True).encode()).decode()
+    return seal(_write(data).encode()).decode()
 
 
 class Renderer:
@@ -27,18 +26,25 @@ class Renderer:
 
     def render(self, data: dict[str, Any]) -> str:
         """As `render_manifest`."""
-        import tomli_w
-
         tables = {name: value for name, value in data.items() if isinstance(value, dict) or _is_tables(value)}
-        parts = [tomli_w.dumps({name: value for name, value in data.items() if name not in tables}, multiline_strings=True)]
+        parts = [_write({name: value for name, value in data.items() if name not in tables})]
         for name, value in tables.items():
             key = (name, repr(value))
             if key not in self._texts:
                 if len(self._texts) > _MOST_TEXTS:
                     self._texts.clear()
-                self._texts[key] = tomli_w.dumps({name: value}, multiline_strings=True)
+                self._texts[key] = _write({name: value})
             parts.append(self._texts[key])
         return seal("\n".join(parts).encode()).decode()
+
+
+def _write(data: dict[str, Any]) -> str:
+    text = write_plain(data)
+    if text is not None:
+        return text
+    import tomli_w
+
+    return tomli_w.dumps(data, multiline_strings=True)
 
 
 def _is_tables(value: Any) -> bool:
