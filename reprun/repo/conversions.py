@@ -55,16 +55,19 @@ def find_rules(repository: Repository, in_tree: bool) -> Rules:
     return Rules(settings, outside, in_tree)
 
 
-def find_conversions(repository: Repository, git: Git, in_tree: bool, accept: bool, inner: Sequence[Inner] = ()) -> Conversions:
+def find_conversions(
+    repository: Repository, git: Git, in_tree: bool, accept: bool, inner: Sequence[Inner] = (), said: bytes = b""
+) -> Conversions:
     """How the files of the snapshot, which is in the (scratch) index of `git`, have to be written to be those of the dev tree.
 
     It looks at the dev tree as it is now. Where that says anything (`Conversions.was_compared`), ask git whether the files
-    are still those of the snapshot before it is believed; files that `differ` are for `refuse_differing`.
+    are still those of the snapshot before it is believed; files that `differ` are for `refuse_differing`. `said` is what git
+    has said of that index, as for `read_index`.
     """
     rules = find_rules(repository, in_tree)
     within = _expect_inner(rules, inner)
     if within:
-        outer = find_conversions(repository, git, in_tree, accept)
+        outer = find_conversions(repository, git, in_tree, accept, said=said)
         return replace(outer, expected={**outer.expected, **within}, accept=accept)
     memo = os.path.join(repository.state_dir, "conversions")
     known = find_bytes(memo)
@@ -72,7 +75,7 @@ def find_conversions(repository: Repository, git: Git, in_tree: bool, accept: bo
         return Conversions()
     from reprun.repo.sorting import read_index, sort_files
 
-    files = read_index(git)
+    files = read_index(git, said)
     key = _key(rules, files)
     kinds = sort_paths(git, rules.settings, list(files)) if rules else {}
     if known != key:

@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 class Asked:
     """What git was asked before anything else: where the repository is, and what differs from the index; `since` when (ticks).
 
-    `early` is the id of a run whose supervisor waits already, until somebody takes it.
+    `early` is the id of a run whose supervisor waits already, until somebody takes it. `commits` is the reading of HEAD's commit,
+    until somebody takes it, where it seems to be wanted.
     """
 
     place: Process[bytes]
     looks: Looks | None
     since: float
     early: list[str] = field(default_factory=list)
+    commits: list[Process[bytes]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,11 @@ def ask_repository(cwd: str, files: bool = False) -> Asked:
         place = _ask_place(cwd, "--git-path", "hooks")
         if not files or not os.path.lexists(os.path.join(cwd, ".git")):
             return Asked(place, None, since)
-        return Asked(place, Looks(git, find_last(cwd, *folders)), since)
+        last = find_last(cwd, *folders)
+        asked = Asked(place, Looks(git, last), since)
+        if last is None:  # there will be a new snapshot
+            asked.commits.append(git.spawn("cat-file", "commit", "HEAD"))
+        return asked
 
 
 def _ask_place(cwd: str, *first: str) -> Process[bytes]:

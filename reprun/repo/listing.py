@@ -23,7 +23,7 @@ class Listing:
 
     `new` and `changed` are there on disk, `gone` are not; `assumed` and `skipped` are hidden by a flag of the index.
     `unmerged` are left from a conflict. `links` are the commits of repositories inside this one. `attributes` tells whether
-    there is a `.gitattributes` anywhere.
+    there is a `.gitattributes` anywhere; `said` is what git said, with every file of the index.
     """
 
     new: list[str] = field(default_factory=list)
@@ -34,6 +34,7 @@ class Listing:
     unmerged: list[str] = field(default_factory=list)
     links: dict[str, str] = field(default_factory=dict)
     attributes: bool = False
+    said: bytes = field(default=b"", repr=False, compare=False)
 
 
 def ask_listing(git: Git) -> Process[bytes]:
@@ -51,7 +52,7 @@ def parse_listing(git: Git, done: Completed) -> Listing:
     """As `read_listing`, when git has answered."""
     if done.stderr or done.returncode:
         _explain(done.stderr, done.returncode)
-    found = Listing(attributes=b".gitattributes\0" in done.stdout)
+    found = Listing(attributes=b".gitattributes\0" in done.stdout, said=done.stdout)
     for line in done.stdout.split(b"\0"):
         tag, text = line[:1], line[2:]
         if tag == b"H":

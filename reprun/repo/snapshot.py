@@ -142,7 +142,7 @@ def _commit_stable_tree(parts: list[Part], wish: Wish, guard: Guard) -> tuple[st
 def _convert(parts: list[Part], accept: bool) -> Conversions:
     outer, *others = parts
     inner = [(part.prefix, part.repository, part.git, part.listing.attributes) for part in others]
-    return find_conversions(outer.repository, outer.git, outer.listing.attributes, accept, inner)
+    return find_conversions(outer.repository, outer.git, outer.listing.attributes, accept, inner, outer.listing.said)
 
 
 def _moved_since(parts: list[Part]) -> list[str]:

@@ -30,10 +30,14 @@ class Sorted:
     filters: set[str] = field(default_factory=set)
 
 
-def read_index(git: Git) -> Files:
-    """The regular files of the index."""
+def read_index(git: Git, said: bytes = b"") -> Files:
+    """The regular files of the index, which git may have `said` already, each line behind a tag (see `read_listing`)."""
     files = {}
-    for line in git.run("ls-files", "-s", "-z").stdout.split(b"\0"):
+    if said:
+        lines = [line[2:] for line in said.split(b"\0") if line[:1] != b"?"]
+    else:
+        lines = git.run("ls-files", "-s", "-z").stdout.split(b"\0")
+    for line in lines:
         if line.startswith(b"100"):
             header, _, path = line.partition(b"\t")
             mode, blob, _ = header.decode("ascii").split(" ")
