@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import sys
 from collections.abc import Callable
@@ -109,7 +108,7 @@ def _print_document(ok: bool, exit_code: int, data: Any, error: dict[str, str] |
 
 def _finite(value: Any) -> Any:
     """JSON has no NaN and no infinity: they become strings, as in outcome.json."""
-    if isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, float) and value - value != 0:
         return {"inf": "Infinity", "-inf": "-Infinity"}.get(str(value), "NaN")
     if isinstance(value, dict):
         return {name: _finite(item) for name, item in value.items()}

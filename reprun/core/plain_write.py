@@ -52,8 +52,11 @@ def _list(values: Any) -> str | None:
 
 def _scalar(value: Any) -> str | None:
     kind = type(value)
-    if kind is str:  # a text is printable without line breaks, too
-        return f'"{value}"' if value.isprintable() and '"' not in value and "\\" not in value else None
+    if kind is str:
+        if not value.isprintable():  # nor is a line break
+            return None
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
     if kind is bool:
         return "true" if value else "false"
     return str(value) if kind is int or kind is float else None

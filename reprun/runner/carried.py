@@ -5,7 +5,6 @@ Their contents come with the request and go nowhere but into these copies: recor
 
 from __future__ import annotations
 
-import binascii
 import os
 import stat
 
@@ -30,6 +29,8 @@ def place_carried(tree: str, files: Sequence[Dict[str, Any]]) -> None:
     from hashlib import sha256
 
     for file in files:
+        import binascii  # a library of its own to open, and hardly any run carries files
+
         data = binascii.a2b_base64(file["data"])
         if sha256(data).hexdigest() != file["sha256"]:
             raise RunnerError("tool", "the carried file %s did not arrive as it was sent" % file["path"])

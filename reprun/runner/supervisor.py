@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 HEARTBEAT = 10.0  # seconds between two touches of started.json
 TICK = 0.1  # seconds between two looks at a limit
+HEAD_START = 0.01  # seconds that the job has the processor before we go on, or less if it ends: what follows is for people
 
 
 def supervise(path: str, launcher: Optional[Dict[str, Any]] = None) -> int:
@@ -45,6 +46,7 @@ def supervise(path: str, launcher: Optional[Dict[str, Any]] = None) -> int:
     if started is None:
         return 0
     forget_plan(run)
+    signal.sigtimedwait({signal.SIGCHLD}, HEAD_START)
     viewer = show_logs(run)
     return Watch(run, plan, job, started).until_the_end(viewer)
 

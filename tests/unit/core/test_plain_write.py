@@ -33,7 +33,7 @@ USUAL: list[dict[str, Any]] = [
     {"a": {"b": {}}},
     {"a": {"b": {"c": 1}}, "d": {}},
     {"a": {"b": {"c": 1}, "x": 0}, "d": {"e": []}},
-    {"n": 1, "t": "é # [x]", "list": ["a", 2, True], "run": {"lr": 1e-3, "big": 1e22, "inner": {"on": False}}, "none": ("x",)},
+    {"n": 1, "t": 'é # [x] "\\' + "'", "list": ["a", 2, True], "run": {"lr": 1e-3, "big": 1e22, "inner": {"on": False}}, "none": ("x",)},
 ]
 
 
