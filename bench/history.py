@@ -39,18 +39,15 @@ def make_history(place: str, count: int) -> str:
 
 def _real_run(path: str, home: str) -> tuple[bytes, bytes, str]:
     """Launches one run, takes its two records, and removes its refs."""
-    env = environment(home)
     start_server(home)
-    run(
-        [REPRUN, "launch", "--name", "bench", "--", "sh", "-c", 'echo \'{"step": 1, "loss": 0.5}\' >"$REPRUN_METRICS"'], path, env
-    )
-    wait_idle(home)
+    _launch(path, home)
     names = run(["git", "for-each-ref", "--format=%(refname)", "refs/reprun/"], path).decode().split()
-    records = [run(["git", "cat-file", "blob", name], path) for name in names if "/runs/" not in name]
+    run_id = next(name for name in names if "/runs/" in name).rpartition("/")[2]
+    records = [run(["git", "cat-file", "blob", f"refs/reprun/{kind}/{run_id}"], path) for kind in ("manifests", "outcomes")]
     for name in names:
         run(["git", "update-ref", "-d", name], path)
     remove(os.path.join(path, ".git", "reprun"))
-    return records[0], records[1], names[0].rpartition("/")[2]
+    return records[0], records[1], run_id
 
 
 def launch_one(place: str, path: str, count: int) -> None:
