@@ -1,4 +1,4 @@
-"""TOML as `tomli_w` writes it, to the byte, for the values that most of our records have: a launch need not load it, nor `datetime`.
+"""TOML as `tomli_w` writes it, to the byte, for the values that most records have: a launch loads neither it nor `datetime`.
 
 What it takes to write anything else is left to `tomli_w`, and the answer is None.
 """

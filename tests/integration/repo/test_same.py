@@ -15,6 +15,7 @@ from reprun.core.errors import RefusedError
 from reprun.core.guarded import Rules
 from reprun.core.spec import Snapshot
 from reprun.repo.discover import ask_repository, find_repository
+from reprun.repo.parent import ask_parent
 from reprun.repo.refs import delete_ref, find_ref, list_refs
 from reprun.repo.same import find_same
 from reprun.repo.snapshot import take_snapshot
@@ -200,3 +201,16 @@ def test_a_git_at_work_is_waited_for(dirty: Path) -> None:
         assert same(dirty) is None
     lock.unlink()
     assert same(dirty) is not None
+
+
+def test_the_commit_that_was_read_early_is_the_one_of_the_snapshot_or_is_read_again(repo: Path, git: Run) -> None:
+    early = ask_repository(str(repo), files=True)
+    early.commits[0].wait()
+    (repo / "later.py").write_text("later = True\n")
+    git("add", "later.py")
+    git("commit", "-m", "later")
+    asked = ask_repository(str(repo), files=True)
+    asked.commits[:] = early.commits  # HEAD moved between the two questions
+    with ask_parent(find_repository(str(repo), asked)) as parent:
+        pass
+    assert parent.tree == git("rev-parse", "HEAD^{tree}").strip()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -33,10 +35,22 @@ USUAL: list[dict[str, Any]] = [
     {"a": {"b": {}}},
     {"a": {"b": {"c": 1}}, "d": {}},
     {"a": {"b": {"c": 1}, "x": 0}, "d": {"e": []}},
-    {"n": 1, "t": 'é # [x] "\\' + "'", "list": ["a", 2, True], "run": {"lr": 1e-3, "big": 1e22, "inner": {"on": False}}, "none": ("x",)},
+    {
+        "n": 1,
+        "t": 'é # [x] "\\' + "'",
+        "list": ["a", 2, True],
+        "run": {"lr": 1e-3, "big": 1e22, "inner": {"on": False}},
+        "none": ("x",),
+    },
 ]
 
 
 @pytest.mark.parametrize("data", USUAL)
 def test_the_usual_record_is_written_here(data: dict[str, Any]) -> None:
     assert write_plain(data) == tomli_w.dumps(data, multiline_strings=True)
+
+
+def test_the_manifest_of_a_usual_launch_loads_nothing_for_it() -> None:
+    words = f"import sys; from reprun.store.manifests import render_manifest; render_manifest({USUAL[-1]!r}); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"tomli_w", "datetime"} & set(loaded)
