@@ -73,7 +73,7 @@ def _show(opened: Opened) -> int:
         counts = f"{_count(len(opened.tasks), 'task')}, {_count(len(rows), 'run')}"
         print(f"{counts}; output/NAME stands for the output folder of each run")
         for task, step, command in rows:
-            print(f"{step.action:6}{show(step.wanted.stage):8}{show(task.name) or opened.stem}  ({show(step.reason)})")
+            print(f"{step.action:6}{show(step.wanted.stage):7} {show(task.name) or opened.stem}  ({show(step.reason)})")
             if step.action == "start":
                 print(f"        {show(command.shown)}")
         print(_outlook(found))

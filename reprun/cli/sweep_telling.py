@@ -28,7 +28,7 @@ def answer_why(task: str) -> int:
         print(f"  {shown_params(first.params)}")
         for one in reasons:
             what = f"{_ACTIONS.get(one.action, one.action)}: {one.reason}" if one.action else "no sweep has decided about it"
-            print(f"{show(one.stage):8}{show(what)}" + (f"  ({show(one.file)}, {one.at})" if one.at else ""))
+            print(f"{show(one.stage):7} {show(what)}" + (f"  ({show(one.file)}, {one.at})" if one.at else ""))
             for run in one.runs:
                 print(f"        {run.run_id}  {show(run.words)}")
 

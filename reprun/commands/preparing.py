@@ -83,7 +83,7 @@ def prepare(workspace: Workspace, target: Target, spec: RunSpec, ready: Ready, t
         "carry": _contents(workspace, spec),
         "variables": spec.variables,
         "pass_env": list(workspace.settings.pass_env),
-        "gpus": spec.gpus,
+        "gpus": spec.gpus or ("some" if spec.queue.get("gpus", 0) > 0 else ""),
         "data": list(spec.data),
         **{name: snapshot.conversions[name] for name in ("form", "expected", "accept") if name in snapshot.conversions},
     }

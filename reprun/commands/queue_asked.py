@@ -13,6 +13,7 @@ from reprun.core.measured import mapping, metrics_of
 from reprun.core.outcome import RunState
 from reprun.core.spec import RunSpec
 from reprun.core.text import show, show_some
+from reprun.runner.queue_conditions import metric_of
 from reprun.store.rows import Row
 from reprun.system.clock import local_now
 
@@ -145,14 +146,13 @@ def _condition(workspace: Workspace, options: LaunchOptions) -> dict[str, Any]:
         return {"if": {"run": row.run_id, "metric": metric, "op": wanted.op, "value": wanted.value}}
     shown = f"{row.run_id}.{show(metric)} {wanted.op} {wanted.value:g}"
     known = metrics_of(state.record)
-    if metric not in known:
+    last = metric_of(mapping(state.record), metric)
+    if last is None:
         names = f"reprun show {row.run_id}; it has {show_some(sorted(known))}" if known else f"reprun show {row.run_id}"
         raise RefusedError(f"--if {shown}: it is {state.words} and has no such metric, so this run would never start", hint=names)
-    last = known[metric].last
-    if last is None or not wanted.holds(float(last)):
-        value = mapping(mapping(state.record.get("metrics")).get(metric)).get("last")
+    if not wanted.holds(last):
         raise RefusedError(
-            f"--if {shown}: it has ended with {value}, so this run would never start", hint=f"reprun show {row.run_id}"
+            f"--if {shown}: it has ended with {last:.6g}, so this run would never start", hint=f"reprun show {row.run_id}"
         )
     return {}
 

@@ -180,5 +180,6 @@ def _link(opened: Opened, planned: Sequence[Planned]) -> None:
     root = os.path.join(workspace.repository.state_dir, "sweeps", "tasks", os.path.splitext(opened.file)[0].strip("/"))
     for one in (one for one in planned if "retry_of" not in one.spec.queue):
         table = one.spec.sweep
-        folder = folder_of(str(table["name"]) or opened.stem, str(table["task"]))
-        link_to(os.path.join(root, folder, str(table["stage"])), Home(home()).run(one.run_id).output)
+        task = str(table["task"])
+        folder = os.path.join(root, folder_of(str(table["name"]) or opened.stem, task))
+        link_to(os.path.join(folder, folder_of(str(table["stage"]), task)), Home(home()).run(one.run_id).output)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from reprun.core.errors import UsageError
 from reprun.core.frozen import dataclass
@@ -67,7 +67,8 @@ def parse_not_before(text: str, now: datetime) -> float:
     try:
         later, clock = _LATER.fullmatch(text), _CLOCK.fullmatch(text)
         if later:
-            return (now + timedelta(seconds=float(later[1]) * _UNITS[later[2]])).timestamp()
+            # Not in local time: on the night on which the clock is changed two hours are two hours.
+            return (now.astimezone(timezone.utc) + timedelta(seconds=float(later[1]) * _UNITS[later[2]])).timestamp()
         if clock:
             moment = now.replace(hour=int(clock[1]), minute=int(clock[2]), second=0, microsecond=0)
             return (moment if moment > now else moment + timedelta(days=1)).timestamp()

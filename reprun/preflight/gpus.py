@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from reprun.core.spec import RunSpec
-from reprun.core.text import show
-from reprun.preflight.base import Finding
+from reprun.core.text import human_bytes, show
+from reprun.preflight.base import REFUSE, WARN, Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,12 +15,15 @@ if TYPE_CHECKING:
 
 
 class GpuCheck:
-    """Every GPU of `--gpus` must exist on the target, by index, UUID or the beginning of one; `gpu` looks for MIG devices."""
+    """Every GPU of `--gpus` must exist on the target, by index, UUID or the beginning of one; `gpu` looks for MIG devices.
+    In the queue it is a number, and there are claims on processors and memory."""
 
     name = "gpus"
 
     def findings(self, spec: RunSpec, prepared: Mapping[str, Any]) -> list[Finding]:
-        """One finding for each GPU that is not there."""
+        """One finding for each GPU that is not there; of a queued run, for each claim that its host can never meet."""
+        if spec.queue:
+            return self._claims(spec.queue, prepared)
         if spec.gpus in ("", "none"):
             return []
         gpus = prepared.get("gpus", [])
@@ -38,3 +42,18 @@ class GpuCheck:
                 for gpu in gpus
             )
         ]
+
+    def _claims(self, asked: Mapping[str, Any], prepared: Mapping[str, Any]) -> list[Finding]:
+        host, gpus = prepared.get("host", {}), len(prepared.get("gpus", []))
+        found = []
+        if asked.get("cpus", 0) > host.get("cpus", math.inf):
+            found.append(Finding(self.name, f"--cpus {asked['cpus']}: the target has {host['cpus']}", f"--cpus {host['cpus']}"))
+        if asked.get("memory", 0) > host.get("memory", math.inf):
+            message = f"--memory {human_bytes(asked['memory'])}: the target has {human_bytes(host['memory'])}"
+            found.append(Finding(self.name, message, f"--memory {host['memory'] // 10**6}M"))
+        wanted = int(asked.get("gpus", 0))
+        if wanted > gpus:  # where nvidia-smi knows none there may be slots with those of another maker
+            message = f"--gpus {wanted}: the target has {gpus or 'none that nvidia-smi knows'}"
+            hint = f"--gpus {gpus}" if gpus else "what there is to wait for: reprun queue slots"
+            found.append(Finding(self.name, message, hint, REFUSE if gpus else WARN))
+        return found

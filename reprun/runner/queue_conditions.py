@@ -81,7 +81,7 @@ def _after(wish: Mapping[str, Any], state: "Mapping[str, Any] | None") -> Answer
 def _if(wish: Mapping[str, Any], state: "Mapping[str, Any] | None") -> Answer:
     if state is None or state["state"] not in _OVER:
         return _waits(wish["run"], state)
-    value = _metric(state.get("record") or {}, str(wish["metric"]))
+    value = metric_of(state.get("record") or {}, str(wish["metric"]))
     if value is None:
         return Answer(NEVER, "%s %s and has no metric %s" % (wish["run"], _words(state), wish["metric"]))
     if _COMPARE[wish["op"]](value, float(wish["value"])):
@@ -90,7 +90,7 @@ def _if(wish: Mapping[str, Any], state: "Mapping[str, Any] | None") -> Answer:
     return Answer(NEVER, "its condition is not met: %s.%s is %.6g, not %s %.6g" % said)
 
 
-def _metric(record: Mapping[str, Any], name: str) -> "float | None":
+def metric_of(record: Mapping[str, Any], name: str) -> "float | None":
     """The last value of a metric; `loss.min` and `loss.max` are those, unless a metric has that name."""
     metrics = record.get("metrics") or {}
     base, _, which = name.rpartition(".")

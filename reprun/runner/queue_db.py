@@ -132,6 +132,17 @@ def _dump(entry: Dict[str, Any]) -> str:
     return json.dumps(entry, separators=(",", ":"))
 
 
+def entry_of(row: sqlite3.Row) -> Dict[str, Any]:
+    """The entry in a row. SQLite has no checksums: one that cannot be read is damage like any other. Raises `DatabaseError`."""
+    try:
+        entry = json.loads(row["entry"])
+    except (TypeError, ValueError):
+        entry = None
+    if not isinstance(entry, dict) or not isinstance(row["priority"], float) or not isinstance(row["rank"], float):
+        raise sqlite3.DatabaseError("the entry of %s cannot be read" % row["run_id"])
+    return entry
+
+
 @contextlib.contextmanager
 def opened(home: Home, durable: bool = True) -> Iterator[Table]:
     """The queue of this host, for one request. Raises `RunnerError`."""
@@ -163,6 +174,8 @@ def open_table(home: Home, durable: bool) -> Table:
     folder = ensure_dir(home.queue())
     path = os.path.join(folder, "queue.db")
     for attempt in (1, 2, 3):
+        if os.path.lexists(path) and not os.path.isfile(path):  # a folder, a link to nowhere
+            set_aside(home)
         try:
             table = Table(path, durable)
             version = int(table.db.execute("PRAGMA user_version").fetchone()[0])
@@ -214,8 +227,8 @@ def set_aside(home: Home) -> Optional[str]:
 
 
 def _is_sound(path: str) -> bool:
-    if not os.path.lexists(path):
-        return True
+    if not os.path.isfile(path):
+        return not os.path.lexists(path)
     try:
         db = sqlite3.connect(path, timeout=60, isolation_level=None)
         try:
@@ -224,7 +237,9 @@ def _is_sound(path: str) -> bool:
             version = int(db.execute("PRAGMA user_version").fetchone()[0])
             if version:
                 db.execute("SELECT value FROM meta WHERE key = 'changes'").fetchone()
-                db.execute("SELECT run_id, changed, entry FROM entries LIMIT 1").fetchone()
+                db.row_factory = sqlite3.Row
+                for row in db.execute("SELECT run_id, changed, priority, rank, entry FROM entries"):
+                    entry_of(row)
                 db.execute("SELECT position FROM slots, events LIMIT 1").fetchone()
             return bool(version) or not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         finally:
@@ -238,7 +253,8 @@ def _is_sound(path: str) -> bool:
 def trouble(home: Home, error: sqlite3.Error) -> RunnerError:
     """What SQLite says, for people."""
     path = os.path.join(home.queue(), "queue.db")
-    return RunnerError("tool", "the queue (%s) cannot be used: %s" % (path, error), "df -h %s" % home.root)
+    hint = "fuser -v %s" % path if "locked" in str(error) else "df -h %s" % home.root
+    return RunnerError("tool", "the queue (%s) cannot be used: %s" % (path, error), hint)
 
 
 def _lock(home: Home) -> str:

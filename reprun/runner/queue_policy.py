@@ -170,7 +170,7 @@ class Room:
             return "needs %d processors, %d of %d are free" % (task.cpus, max(0, self.cpus), self.machine.cpus)
         if not self.has(task):
             parts = (task.memory / 1e9, max(0, self.memory) / 1e9, self.machine.memory / 1e9)
-            return "needs %.3g GB of memory, %.3g of %.3g are free" % parts
+            return "needs %.4g GB of memory, %.4g of %.4g are free" % parts
         if task.gpus > 0:
             counts = [len({gpu for slot in slots for gpu in slot.gpus}) for slots in (self.free, self.machine.slots)]
             return "needs %d GPUs, %d of %d are free" % (task.gpus, counts[0], counts[1])

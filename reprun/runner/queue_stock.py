@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import time
 
 from reprun.runner.paths import Home
-from reprun.runner.queue_db import Table
+from reprun.runner.queue_db import Table, entry_of
 from reprun.runner.queue_ends import Alike, record_end
 from reprun.runner.queue_hands import Hand
 from reprun.runner.queue_hold import cancel, hold
@@ -60,7 +59,7 @@ class Stock(Ready):
         for row in table.rows("state = 'queued' ORDER BY priority DESC, rank LIMIT ?", (_CHUNK,)):
             self._put(row)
         for row in table.rows("state = 'taken'"):
-            self._look_at(str(row["run_id"]), json.loads(row["entry"]), float(row["priority"]), float(row["rank"]))
+            self._look_at(str(row["run_id"]), entry_of(row), float(row["priority"]), float(row["rank"]))
         self.ledger.write(table)
 
     def start_anew(self) -> None:
@@ -86,7 +85,7 @@ class Stock(Ready):
                 self._alike.came_back(table, run_id, row)
                 self._put(row)
             elif row["state"] == "taken":
-                self._look_at(run_id, json.loads(row["entry"]), float(row["priority"]), float(row["rank"]))
+                self._look_at(run_id, entry_of(row), float(row["priority"]), float(row["rank"]))
             else:
                 self._take_back(run_id)
                 self.tasks.drop(run_id)

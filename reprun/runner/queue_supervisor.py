@@ -39,7 +39,10 @@ def serve(line: socket.socket, host: Dict[str, Any], undecided: int) -> None:
         told = line.recv(MOST)
         if not told:
             return
-        run = RunDir(json.loads(told)["run"])
+        path = json.loads(told).get("run")
+        if not path:
+            continue  # a run was taken back that had just been given up here
+        run = RunDir(path)
         try:
             watch = _stand_by(run, line)
         except (OSError, ValueError) as error:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import bisect
-import json
 
 from reprun.runner.paths import Home
 from reprun.runner.queue_conditions import MET, NEVER, judge, named
+from reprun.runner.queue_db import entry_of
 from reprun.runner.queue_entry import task_of
 from reprun.runner.queue_policy import Task, order
 from reprun.runner.state import NO_FOLDER, find_state
@@ -47,7 +47,7 @@ class Tasks:
         """Adds an entry, or its new place; why it can never start, if so."""
         run_id = str(row["run_id"])
         self.drop(run_id)
-        entry = self.entries[run_id] = json.loads(row["entry"])
+        entry = self.entries[run_id] = entry_of(row)
         return self._place(run_id, entry, float(row["priority"]), float(row["rank"]))
 
     def put_back(self, run_id: str, entry: Dict[str, Any], priority: float, rank: float) -> None:

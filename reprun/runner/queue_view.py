@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 
 from reprun.runner.files import read_text
 from reprun.runner.paths import Home
 from reprun.runner.queue_conditions import MET, WAITS, judge, named
-from reprun.runner.queue_db import Table
+from reprun.runner.queue_db import Table, entry_of
 from reprun.runner.queue_entry import task_of
 from reprun.runner.queue_forecast import MOST, expected_end, forecast
 from reprun.runner.queue_gpus import FOREIGN
@@ -74,7 +73,7 @@ class _View:
         self.lasts: Dict[str, Dict[str, float]] = {}  # how far what runs is, and when it will end
         self.tasks: List[Task] = []  # what waits for nothing but its turn
         for row in (row for row in going if not row["ended"]):
-            entry = json.loads(row["entry"])
+            entry = entry_of(row)
             slots = tuple(str(row["slot"]).split("+"))
             progress = look_at(home.run(row["run_id"])).get("progress")
             ends = expected_end(row["began"], float(entry["seconds"]), progress, self.now)
@@ -85,7 +84,7 @@ class _View:
         """Why it does not start; empty when it only waits for its turn."""
         if row["state"] == "held":
             return str(row["reason"] or "held")
-        entry = json.loads(row["entry"])
+        entry = entry_of(row)
         for name in named(entry):
             if name not in self.states:
                 state = find_state(self.home.run(name))
@@ -111,7 +110,7 @@ class _View:
 
 
 def _entry(row: "sqlite3.Row", position: int, reason: str) -> Dict[str, Any]:
-    entry = json.loads(row["entry"])
+    entry = entry_of(row)
     state = "running" if row["state"] == "taken" and row["began"] else "queued" if row["state"] == "taken" else row["state"]
     return {
         "run_id": row["run_id"], "state": state, "position": position, "reason": reason or str(row["reason"]),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from reprun.core.errors import UsageError
 from reprun.core.frozen import dataclass
-from reprun.core.text import show
+from reprun.core.text import is_recordable, show
 from reprun.sweeps.conditions import Condition, parse_condition
 from reprun.sweeps.values import is_value, number_of
 
@@ -52,6 +52,9 @@ def check_value(name: str, value: Any, where: str) -> None:
     if not is_value(value):
         kind = "nothing" if value is None else "a list" if isinstance(value, list) else "a mapping"
         raise UsageError(f"{where}: a value of {show(name)} is {kind}", hint="use texts, numbers, true or false")
+    if isinstance(value, str) and not is_recordable(value):
+        what = f"a value of {show(name)} holds what no command can be given"
+        raise UsageError(f"{where}: {what}: {show(value)}", hint="use plain text, without NUL")
 
 
 def zipped(raw: Any, where: str) -> list[Axis]:
@@ -92,7 +95,7 @@ def spread(name: str, raw: Mapping[str, Any], where: str) -> list[float | int]:
     if log and not (start > 0 and stop > 0):
         raise UsageError(f"{where}: a range with log needs ends above zero: {show(name)}", hint="leave log out")
     parts = [index / (num - 1) for index in range(num)]
-    found = [start * (stop / start) ** part if log else start + (stop - start) * part for part in parts]
+    found = [start ** (1 - part) * stop**part if log else start * (1 - part) + stop * part for part in parts]
     found[0], found[-1] = start, stop
     whole = all(isinstance(raw[key], int) for key in ("from", "to"))
     return [_tidy(value, whole) for value in found]

@@ -58,7 +58,7 @@ def expand(sweep: SweepFile, wish: Wish = Wish(exists=lambda _: False)) -> list[
         for chosen in sampled(sweep, choice, wish.sample):
             params = resolve(sweep, choice, chosen)
             name = name_of(chosen, wish.exists)
-            optional = tuple(sorted(choice.names - set(params)))
+            optional = tuple(sorted(choice.names - set(params) - set(sweep.aliases)))
             task = Task(params, name, stages, chosen, optional)
             key = task.key
             if key in tasks:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from reprun.core.documents import Document
 from reprun.core.errors import UsageError
 from reprun.core.queued import MOST_RETRIES
-from reprun.core.text import show
+from reprun.core.text import is_recordable, show
 from reprun.sweeps.axes import check_value
 from reprun.sweeps.choosing import conditions_of, find_choice, seeds_choice
 from reprun.sweeps.shape import ROLES, Alias, Choice, SweepFile
@@ -34,6 +34,7 @@ _KNOWN = (
     "stop_after",
     "retries",
 )
+_LONGEST = 100_000  # characters of a command: Linux starts none with a word of 128 KiB
 _EXAMPLE = "template: {train: python train.py [lr]}"
 
 
@@ -86,6 +87,10 @@ def _stages(head: Document, what: str) -> dict[str, str]:
     for name, text in stages.items():
         if not isinstance(text, str) or not text.strip():
             raise UsageError(f"{_where(what, head, 'template', name)}: the stage {show(name)} has no command", hint=_EXAMPLE)
+        if not is_recordable(text) or len(text) > _LONGEST:
+            problem = f"of more than {_LONGEST} characters" if len(text) > _LONGEST else "that is no text"
+            where = f"{_where(what, head, 'template', name)}: the stage {show(name)}"
+            raise UsageError(f"{where} has a command {problem}", hint='put it into a file: template: {train: "bash a.sh {lr}"}')
     return {str(name): text for name, text in stages.items()}
 
 

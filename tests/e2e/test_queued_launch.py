@@ -100,7 +100,9 @@ def test_a_run_that_depends_on_others(queue: Reprun) -> None:
     for asked, text in (
         (["--after-ok", "bad"], f"--after-ok {bad}: it is failed 3"),
         (["--if", "good.acc > 0.6"], "it has ended with 0.5"),
+        (["--if", "good.acc.max > 0.6"], "it has ended with 0.5"),
         (["--if", "good.loss > 0.6"], "has no such metric"),
+        (["--memory", "999T"], " TiB: the target has"),
         (["--if", "nobody.acc > 1"], "no run is called nobody"),
         (["--after", "nobody"], "no run is called nobody"),
     ):

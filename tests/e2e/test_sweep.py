@@ -87,11 +87,13 @@ def test_a_sweep_from_its_file_to_its_summary(repo, reprun, tmp_path, git):
     assert git("status", "--porcelain", "--untracked-files=all", cwd=repo).replace(" M sweep.yaml", "") == before
 
 
-def test_what_the_file_no_longer_asks_for_is_stopped_only_with_a_yes(repo, reprun):
+def test_what_the_file_no_longer_asks_for_is_stopped_only_with_a_yes(repo, reprun, tmp_path):
+    stage = tmp_path / "stage"  # its name says where links are put, and must not lead anywhere else
     reprun("queue", "pause")
-    (repo / "sweep.yaml").write_text("template: {train: 'sleep {seconds}'}\n---\nseconds: [600, 601]\n")
+    (repo / "sweep.yaml").write_text(f"template: {{'{stage}': 'sleep {{seconds}}'}}\n---\nseconds: [600, 601]\n")
     first = reprun("sweep", "sweep.yaml", "--json").data["steps"]
-    (repo / "sweep.yaml").write_text("template: {train: 'sleep {seconds}'}\n---\nseconds: [600]\n")
+    assert not os.path.lexists(stage) and (repo / ".git/reprun/sweeps/tasks/sweep/Seconds_600").is_dir()
+    (repo / "sweep.yaml").write_text(f"template: {{'{stage}': 'sleep {{seconds}}'}}\n---\nseconds: [600]\n")
     kept = reprun("sweep", "sweep.yaml", "--json").data
     assert [step["action"] for step in kept["steps"]] == ["keep"]
     assert (kept["removed"], kept["stopped"]) == ([first[1]["run_id"]], [])

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
-from lab import until
+import pytest
+from lab import SECONDS, until
 from queue_lab import QueueLab, gate, say
 
 from reprun.runner.files import ensure_dir, locked
@@ -32,6 +34,29 @@ def test_a_damaged_database_is_set_aside_and_made_anew(queue_lab: QueueLab, tmp_
     queue_lab.do("resume")
     queue_lab.await_all([runs[0], runs[2]])
     assert queue_lab.lines() == ["0", "2"]
+
+
+@pytest.mark.parametrize("damage", ["entry = '{'", "entry = '[]'", "priority = 'high'", "", "link"])
+def test_what_sqlite_takes_for_sound_may_be_damaged_too(queue_lab: QueueLab, damage: str) -> None:
+    queue_lab.do("pause")
+    run = queue_lab.put(*say("x"))
+    path = os.path.join(queue_lab.home.queue(), "queue.db")
+    if "=" in damage:
+        with opened(queue_lab.home) as table, table.writing() as db:
+            db.execute("UPDATE entries SET " + damage)
+    else:
+        os.unlink(path)
+        os.symlink("/nowhere/x", path) if damage else os.mkdir(path)
+    assert [(one["run_id"], one["state"]) for one in queue_lab.do("ls")["entries"]] == [(run, "queued")]
+
+
+def test_a_supervisor_without_a_run_has_none_to_give_back() -> None:
+    code = (
+        "import os, socket; from reprun.runner.queue_supervisor import serve; "
+        "ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET); "
+        "ours.send(b'{}'); ours.close(); serve(theirs, {}, os.open(os.devnull, 0))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=SECONDS)
 
 
 def test_a_database_that_is_damaged_under_a_worker(queue_lab: QueueLab, tmp_path: Path) -> None:

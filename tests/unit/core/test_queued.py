@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from datetime import datetime, timedelta
 
 import pytest
@@ -108,3 +109,14 @@ def test_kinds_come_in_their_order() -> None:
     assert queued.parse_kind("tune") == "tune"
     with pytest.raises(UsageError):
         queued.parse_kind("Tune")
+
+
+def test_two_hours_are_two_hours_when_the_clock_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        with monkeypatch.context() as inside:
+            inside.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+            time.tzset()
+            before = datetime(2026, 3, 29, 1, 0)
+            assert queued.parse_not_before("+2h", before) == before.timestamp() + 7200
+    finally:
+        time.tzset()

@@ -46,6 +46,11 @@ def everything(text, **wish):
         (HEAD + "ignore: [1]\n", "line 3: ignore is no list"),
         (HEAD, "line 2: nothing fills [lr]"),
         (HEAD + "---\nlr: [1, [2]]\n", "line 4: a value of lr is a list"),
+        (HEAD + '---\nlr: "a\\0b"\n', "line 4: a value of lr holds"),
+        (HEAD + '---\nlr: ["\\ud800"]\n', "line 4: a value of lr holds"),
+        ("template:\n  a: 'x " + "y" * 100_000 + "'\n", "line 2: the stage a has a command of more than"),
+        ('template:\n  a: "x \\0"\n', "line 2: the stage a has a command that is no text"),
+        ("template: {a: 'x [arch] [w]'}\nalias: {arch: {s: {w: 1}}}\n---\narch: s\n", "line 1: nothing fills {arch}"),
         (HEAD + "---\nlr: {from: 1}\n", "line 4: to of lr is no number"),
         (HEAD + "---\nlr: {from: 1, to: 2}\n", "line 4: num of lr"),
         (HEAD + "---\nlr: {from: 0, to: 2, num: 3, log: true}\n", "line 4: a range with log"),
@@ -134,3 +139,10 @@ def test_a_file_without_choices_is_one_task():
     assert [command.argv for command in everything(HEAD + "default: {lr: 1}\nseeds: 2\n")] == [
         ("python", "a.py", "--lr", "1")
     ] * 2
+
+
+def test_a_range_may_be_as_wide_as_numbers_are():
+    words = [command.argv[-1] for command in everything(HEAD + "---\nlr: {from: -1e+308, to: 1e+308, num: 3}\n")]
+    assert words == ["-1e+308", "0.0", "1e+308"]
+    wide = str(10**308)
+    assert len(everything(HEAD + f"---\nlr: {{from: -{wide}, to: {wide}, num: 5}}\n")) == 5
