@@ -25,13 +25,12 @@ _COLOURS = {
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], flexible: int, is_middle: bool = False) -> None:
-    """Prints aligned columns; on a terminal the column `flexible` is cut so that a row stays on one line: at its end, or in the
-    middle for names that tell themselves apart at both ends."""
+    """Prints aligned columns; on a terminal columns are cut so that a row stays on one line, `flexible` first: at the end, or in
+    the middle for names that tell themselves apart at both ends."""
     cells = [[show(cell) for cell in row] for row in rows]
     widths = [max([len(head[at]), *(cell_width(row[at]) for row in cells)]) for at in range(len(head))]
     if sys.stdout.isatty():
-        room = shutil.get_terminal_size().columns - sum(widths) - 2 * (len(widths) - 1) + widths[flexible]
-        widths[flexible] = max(8, min(widths[flexible], room))
+        widths = _fitted(widths, head, flexible, shutil.get_terminal_size().columns - 2 * (len(widths) - 1))
     colourful = is_colourful(sys.stdout)
     print(_line(head, widths, "1" if colourful else ""))
     for row in cells:
@@ -47,6 +46,17 @@ def print_fitted(columns: Sequence[Column], rows: Sequence[Row]) -> Fitted:
     for row in rows:
         print(fitted.line(row))
     return fitted
+
+
+def _fitted(widths: Sequence[int], head: Sequence[str], flexible: int, room: int) -> list[int]:
+    """The widths, with the column `flexible` cut first and then the widest ones, but for ids: these are there to be typed."""
+    found = list(widths)
+    least = [width if name == "RUN" else min(width, max(len(name), 8)) for name, width in zip(head, widths, strict=True)]
+    found[flexible] = max(least[flexible], min(found[flexible], room - sum(found) + found[flexible]))
+    while sum(found) > room and found != least:
+        widest = max(range(len(found)), key=lambda at: (found[at] > least[at], found[at]))
+        found[widest] -= 1
+    return found
 
 
 def paint_state(words: str) -> str:
