@@ -72,7 +72,7 @@ class _Sweeping:
         self.known: list[Known] = []
         self.gone: list[Known] = []
         self.open = set(list_open(self.workspace.repository.state_dir))
-        self.leads = [run_id for run_id in self.open if self._was_lead(run_id)]
+        self.left = [run_id for run_id in self.open if self._was_left(run_id)]
 
     def lead(self) -> RunSpec:
         """The spec that stands for all until the snapshot is there."""
@@ -89,7 +89,7 @@ class _Sweeping:
             run_id for run_id, table in self.tables.items() if table["task"] in self.tasks or table["file"] == self.opened.file
         ]
         self.known = known_runs(self.workspace, self.tables, ours)
-        lost = [*self.leads, *(run.run_id for run in self.known if self._never_queued(run))]
+        lost = [*self.left, *(run.run_id for run in self.known if self._never_queued(run))]
         take_back(self.workspace, lost, options.target)
         self.known = [run for run in self.known if run.run_id not in lost]
         for run in self.known:
@@ -110,11 +110,14 @@ class _Sweeping:
         planned = (self._planned(step, basis, place) for step in self.steps if step.action == "start")
         return [one for first in planned for one in with_spares(first, retries)]
 
-    def _was_lead(self, run_id: str) -> bool:
-        """What stood for all in a sweep that was killed: the next one holds the lock now."""
-        spec = (self.workspace.journal(run_id).find("begin") or {}).get("spec")
+    def _was_left(self, run_id: str) -> bool:
+        """Of a sweep that was killed, for the next one holds the lock now: what stood for all, or was to be sealed and is not."""
+        journal = self.workspace.journal(run_id)
+        spec = (journal.find("begin") or {}).get("spec")
         sweep = spec.get("sweep") if isinstance(spec, dict) else None
-        return isinstance(sweep, dict) and sweep.get("lead") is True
+        if not isinstance(sweep, dict) or sweep.get("lead") is True:
+            return isinstance(sweep, dict)
+        return bool(sweep.get("identity")) and run_id not in self.tables and journal.find("sealed") is not None
 
     def _never_queued(self, run: Known) -> bool:
         """Sealed by a sweep that was killed, or whose target could not queue it. Its target knows nothing of it."""

@@ -158,3 +158,9 @@ def test_of_a_sweep_that_was_killed_the_next_one_leaves_nothing(repo, reprun, ho
     assert not list(journals.iterdir())
     assert {one["run_id"] for one in reprun("ls", "--json").data} == {step["run_id"] for step in steps}
     assert len(steps) == 2
+    first = steps[0]["run_id"]  # and of one that was killed between the journals and the manifests
+    text = (journals.parent / f"{first}.jsonl").read_text()
+    (journals / f"{first[:-6]}zzzzzz.jsonl").write_text(text)
+    assert len(reprun("ls", "--json").data) == 3
+    assert [step["action"] for step in reprun("sweep", "sweep.yaml", "--json").data["steps"]] == ["keep", "keep"]
+    assert len(reprun("ls", "--json").data) == 2 and not list(journals.iterdir())
