@@ -108,6 +108,8 @@ class Opened:
 
 def open_sweep(workspace: Workspace, options: SweepOptions) -> Opened:
     """Reads the file and expands it. Raises `UsageError` for whatever in it cannot work."""
+    if not options.file:
+        raise UsageError("an empty FILE names no file", hint="reprun sweep params.yaml --dry-run")
     path = os.path.join(workspace.cwd, options.file)
     relative = os.path.relpath(os.path.realpath(path), os.path.realpath(workspace.repository.top))
     file = relative if is_inside(relative) else os.path.realpath(path)

@@ -48,7 +48,7 @@ def _similar(path: str, what: str) -> str:
     try:
         import difflib  # only on the way to an error
 
-        close = difflib.get_close_matches(name, os.listdir(folder or "."), n=1)
+        close = difflib.get_close_matches(name, [one for one in os.listdir(folder or ".") if one != name], n=1)
     except (OSError, ValueError):
         return ""
     return f"did you mean {show(os.path.join(os.path.dirname(what), close[0]))}?" if close else ""

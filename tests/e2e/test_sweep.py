@@ -119,7 +119,7 @@ def repr_yaml(text: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "words", [("none.yaml",), ("sweep.yaml", "-t", "x"), ("sweep.yaml", "-c", "x"), ("sweep.yaml", "--since-commit", "x")]
+    "words", [("none.yaml",), ("",), ("sweep.yaml", "-t", "x"), ("sweep.yaml", "-c", "x"), ("sweep.yaml", "--since-commit", "x")]
 )
 def test_what_is_wrong_is_said_and_nothing_happens(repo, reprun, words):
     (repo / "sweep.yaml").write_text("template: {train: 'true [x]'}\n---\nx: 1\n")
