@@ -42,11 +42,25 @@ def answer_sweep(options: SweepOptions, how: str, yes: bool) -> int:
         settle_hooks(workspace)
     if how == "debug":
         return _debug(opened)
-    with progress() as tell:
-        ran = run_sweep(opened, tell)
+    ran, keeper = _run(opened)
     say_notes(workspace)
     stopped = _removed(workspace, ran, yes)
-    return answer(_data(ran, stopped), lambda: _print(ran))
+    return answer({**_data(ran, stopped), "keeper": keeper}, lambda: _print(ran, keeper))
+
+
+def _run(opened: Opened) -> tuple[Ran, str]:
+    """Makes the one pass that is enough, or the first of many. What the keeper does then: "" for none, "started" or "told"."""
+    from reprun.commands.sweep_pass import first_pass, needs_keeper
+
+    with progress() as tell:
+        if not needs_keeper(opened):
+            return run_sweep(opened, tell), ""
+        passed = first_pass(opened, tell)
+    if passed.is_over:
+        return passed.ran, ""
+    from reprun.commands.sweep_keep import ensure_keeper
+
+    return passed.ran, "started" if ensure_keeper(opened.workspace, passed.pin) else "told"
 
 
 def _show(opened: Opened) -> int:
@@ -122,14 +136,28 @@ def _removed(workspace: Workspace, ran: Ran, yes: bool) -> list[str]:
     return stopped
 
 
-def _print(ran: Ran) -> None:
-    rows = [(step.action, step.wanted.stage, step.wanted.name or ran.opened.stem, step.reason, step.run_id) for step in ran.steps]
+def _print(ran: Ran, keeper: str) -> None:
+    shared = len(ran.opened.targets) > 1
+    head = ("", "STAGE", "TASK", "WHY", *(("ON",) if shared else ()), "RUN")
+    rows = [
+        (
+            step.action, step.wanted.stage, step.wanted.name or ran.opened.stem, step.reason,
+            *((step.target or "-",) if shared else ()), step.run_id,
+        )
+        for step in ran.steps
+    ]  # fmt: skip
     many = len(rows) > 60
-    print_table(("", "STAGE", "TASK", "WHY", "RUN"), rows[:40] if many else rows, flexible=2, is_middle=True)
+    print_table(head, rows[:40] if many else rows, flexible=2, is_middle=True)
     if many:
         print(f"… and {len(rows) - 40} more")
-    counts = {action: sum(step.action == action for step in ran.steps) for action in ("start", "skip", "keep")}
-    print(f"{_count(counts['start'], 'run')} queued, {counts['skip']} finished before, {counts['keep']} under way")
+    counts = {action: sum(step.action == action for step in ran.steps) for action in ("start", "skip", "keep", "later")}
+    later = f", {counts['later']} wait for a slot" if keeper else ""
+    print(f"{_count(counts['start'], 'run')} queued, {counts['skip']} finished before, {counts['keep']} under way{later}")
+    for name, why in ran.left_out.items():
+        say(f"{show(name)} gets nothing: {show(why)}")
+    if keeper:
+        what = "a process here, which may be killed," if keeper == "started" else "the process here that is at it"
+        say(f"{what} gives them the rest; what it does: reprun sweep log {show(ran.opened.options.file)}")
     if counts["start"]:
         say("reprun queue   reprun top   reprun sweep summary " + show(ran.opened.options.file))
 
@@ -143,8 +171,15 @@ def _data(ran: Ran, stopped: list[str]) -> dict[str, Any]:
         {
             "action": step.action, "reason": step.reason, "run_id": step.run_id, "builds_on": step.builds_on,
             "task": step.wanted.task, "name": step.wanted.name, "stage": step.wanted.stage, "identity": step.wanted.identity,
+            "target": step.target or ran.opened.options.target,
         }
         for step in ran.steps
     ]  # fmt: skip
     removed: list[Known] = list(ran.removed)
-    return {"file": ran.opened.file, "steps": steps, "removed": [run.run_id for run in removed], "stopped": stopped}
+    return {
+        "file": ran.opened.file,
+        "steps": steps,
+        "removed": [run.run_id for run in removed],
+        "stopped": stopped,
+        "left_out": ran.left_out,
+    }

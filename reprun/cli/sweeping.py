@@ -37,7 +37,15 @@ Since = Annotated[
         help='What counts as done: "same code" (the default) or "any", whatever the code, data and packages were.',
     ),
 ]
-On = Annotated[str, typer.Option("--on", metavar="TARGET", help="Where to run.", autocompletion=complete_target)]
+On = Annotated[
+    str,
+    typer.Option(
+        "--on", metavar="TARGET[,TARGET]", help="Where to run; several share the tasks.", autocompletion=complete_target
+    ),
+]
+Ahead = Annotated[
+    str, typer.Option("--ahead", metavar="N", help="With several targets: so many tasks wait there for each slot, or all.")
+]
 Kind = Annotated[str, typer.Option("--kind", help="What the runs are for, which sets their priority: see launch --kind.")]
 Preflight = Annotated[str, typer.Option("--preflight", metavar="LEVEL", help="quick, full or off, as for launch.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Stop runs under way that the file does not ask for any more.")]
@@ -93,7 +101,7 @@ def spread(words: list[str]) -> list[str]:
     return found
 
 
-_VALUES = {*_MANY, "-t", "--title", "--sample", "--since-commit", "--on", "--kind", "--preflight", "--file"}
+_VALUES = {*_MANY, "-t", "--title", "--sample", "--since-commit", "--on", "--ahead", "--kind", "--preflight", "--file"}
 
 
 def register(app: typer.Typer) -> None:
@@ -112,6 +120,7 @@ def run(
     resource: Resources = [],  # noqa: B006
     sample: Sample = None,
     on: On = "local",
+    ahead: Ahead = "",
     kind: Kind = "",
     preflight: Preflight = "",
     since_commit: Since = "same code",
@@ -133,10 +142,20 @@ def run(
         reprun sweep params.yaml -t ablation -c train -r 0 1
     """
     from reprun.cli.sweep_answer import answer_sweep
-    from reprun.commands.sweep_open import SweepOptions
+    from reprun.commands.sweep_open import SweepOptions, parse_ahead
 
     options = SweepOptions(
-        file, title, _listed(command), _listed(resource, comma=False), sample, on, kind, preflight, force or debug, since_commit
+        file,
+        title,
+        _listed(command),
+        _listed(resource, comma=False),
+        sample,
+        on,
+        kind,
+        preflight,
+        force or debug,
+        since_commit,
+        parse_ahead(ahead),
     )
     return answer_sweep(options, "dry" if dry_run else "debug" if debug else "", yes)
 

@@ -19,6 +19,7 @@ from reprun.sweeps.filling import Command, Filler
 from reprun.sweeps.identity import loose_of
 from reprun.sweeps.reading import read_sweep
 from reprun.sweeps.shape import SweepFile
+from reprun.sweeps.sharing import AHEAD, ALL
 from reprun.sweeps.template import one_line
 from reprun.system.clock import draw_seed, local_now
 from reprun.workspace import Workspace
@@ -26,6 +27,8 @@ from reprun.workspace import Workspace
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from reprun.commands.sweep_pin import Pin
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,13 @@ class SweepOptions:
     preflight: str = ""
     force: bool = False
     policy: str = "same code"
+    ahead: int = AHEAD
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A sweep file with what is wanted of it. `file` is its path from the top of the repository, or an absolute one."""
+    """A sweep file with what is wanted of it. `file` is its path from the top of the repository, or an absolute one; `text` and
+    `config` what it and its config say, `exists` what was looked up to read it."""
 
     workspace: Workspace = field(repr=False)
     options: SweepOptions
@@ -55,6 +60,14 @@ class Opened:
     tasks: tuple[Task, ...]
     fillers: dict[str, Filler] = field(repr=False)
     time: str
+    text: str = field(default="", repr=False)
+    config: str | None = field(default=None, repr=False)
+    exists: dict[str, bool] = field(default_factory=dict, repr=False)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Where it may run."""
+        return tuple(name.strip() for name in self.options.target.split(","))
 
     @property
     def stem(self) -> str:
@@ -80,24 +93,72 @@ class Opened:
             return set()
         from reprun.core.dotted import flatten
 
-        record = _config(self.workspace, self.sweep.config, (), None, ("{config}",))
+        record = _config(self, (), None, ("{config}",))
         return set(flatten(record.values)) if record else set()
 
 
-def open_sweep(workspace: Workspace, options: SweepOptions) -> Opened:
-    """Reads the file and expands it. Raises `UsageError` for whatever in it cannot work."""
+def open_sweep(workspace: Workspace, options: SweepOptions, pin: Pin | None = None) -> Opened:
+    """Reads the file and expands it; with a `pin` as it was then. Raises `UsageError` for whatever in it cannot work."""
     path = os.path.join(workspace.cwd, options.file)
     relative = os.path.relpath(os.path.realpath(path), os.path.realpath(workspace.repository.top))
-    file = relative if is_inside(relative) else os.path.realpath(path)
-    sweep = read_sweep(parse_documents(read_text(path, options.file), show(options.file)), options.file)
-    wish = Wish(options.title, options.stages, options.sample, lambda text: _exists(workspace.cwd, text))
-    tasks = tuple(expand(sweep, wish))
+    file = pin.file if pin else relative if is_inside(relative) else os.path.realpath(path)
+    text = pin.text if pin else read_text(path, options.file)
+    sweep = read_sweep(parse_documents(text, show(options.file)), options.file)
+    looked: dict[str, bool] = dict(pin.exists) if pin else {}
+
+    def exists(text: str) -> bool:
+        return looked.setdefault(text, pin is None and _exists(workspace.cwd, text))
+
+    tasks = tuple(expand(sweep, Wish(options.title, options.stages, options.sample, exists)))
     fillers = {name: Filler(text, sweep.places[name]) for name, text in sweep.stages.items()}
-    opened = Opened(workspace, options, file, sweep, tasks, fillers, local_now().strftime("%Y%m%d.%H%M%S"))
+    time = pin.time if pin else local_now().strftime("%Y%m%d.%H%M%S")
+    config = pin.config if pin else _config_text(workspace, sweep.config)
+    opened = Opened(workspace, options, file, sweep, tasks, fillers, time, text, config, looked)
+    check_targets(workspace, opened)
     for task in tasks:
         for stage in task.stages:
             opened.command(task, stage)
     return opened
+
+
+def parse_ahead(text: str) -> int:
+    """How many tasks wait on a host for each slot. Raises `UsageError`."""
+    if text in ("", "all"):
+        return ALL if text else AHEAD
+    if not (text.isascii() and text.isdigit() and len(text) < 5):
+        raise UsageError(f"--ahead {show(text)} is neither a number nor all", hint="--ahead 2, or --ahead all")
+    return int(text)
+
+
+def check_targets(workspace: Workspace, opened: Opened) -> None:
+    """Raises `UsageError` for `--on` that names nothing, something twice, or a target that there is not."""
+    names, given = opened.targets, show(opened.options.target)
+    if not all(names):
+        raise UsageError(f"--on {given} names no target between its commas", hint="--on gpu1,gpu2")
+    twice = next((name for name in names if names.count(name) > 1), "")
+    if twice:
+        raise UsageError(f"--on {given} names {show(twice)} twice", hint=f"--on {show(','.join(dict.fromkeys(names)))}")
+    found = [workspace.target(name) for name in names] if len(names) > 1 else []
+    for at, target in enumerate(found):
+        if target.scheduler.name != "tmux":
+            raise UsageError(
+                f"{show(target.name)} is a {target.scheduler.name} target, and a sweep cannot be shared with one yet",
+                hint=f"reprun sweep {show(opened.options.file)} --on {show(target.name)}",
+            )
+        same = next((one for one in found[:at] if one.host.place == target.host.place), None)
+        if same is not None:
+            raise UsageError(f"{show(same.name)} and {show(target.name)} are the same host", hint=f"--on {show(same.name)}")
+
+
+def _config_text(workspace: Workspace, name: str) -> str | None:
+    if not name:
+        return None
+    if not is_inside(name):
+        raise UsageError(f"config: {show(name)} is not a path from the top of the repository", hint="config: conf/base.yaml")
+    from reprun.config.formats import format_of
+
+    format_of(name)
+    return read_text(os.path.join(workspace.repository.top, name), name)
 
 
 def _exists(cwd: str, text: str) -> bool:
@@ -116,7 +177,7 @@ class Specs:
         argv = opened.command(first, first.stages[0]).argv
         # What a config has is checked below, for each task.
         plain = tuple(word for word in argv if "{config}" not in word)
-        typed = LaunchOptions(plain, target=options.target, preflight=options.preflight, queue=True, kind=options.kind)
+        typed = LaunchOptions(plain, target=opened.targets[0], preflight=options.preflight, queue=True, kind=options.kind)
         self.base = build_spec(opened.workspace, typed)
         self._drawn: dict[str, int] = {}
         self._keys = opened._config_keys()
@@ -128,7 +189,7 @@ class Specs:
         seed = chosen if isinstance(chosen, int) and not isinstance(chosen, bool) and 0 <= chosen < seeds.LIMIT else None
         if self.opened.sweep.config:
             sets = [f"{name}={value}" for name, value in task.params.items() if name in self._keys and name != "seed"]
-            config = _config(self.opened.workspace, self.opened.sweep.config, sets, seed, argv)
+            config = _config(self.opened, sets, seed, argv)
         if config is None and "config" in placeholders.names_in(argv):
             where = self.opened.sweep.places[stage]
             raise UsageError(f"{where}: there is no config for {{config}}", hint="config: conf/base.yaml, in the first document")
@@ -163,13 +224,10 @@ class Specs:
         }
 
 
-def _config(workspace: Workspace, name: str, sets: Sequence[str], seed: int | None, argv: Sequence[str]) -> ConfigRecord | None:
-    from reprun.config.run_config import read_run_config
+def _config(opened: Opened, sets: Sequence[str], seed: int | None, argv: Sequence[str]) -> ConfigRecord | None:
+    from reprun.config.run_config import resolve
 
-    path = os.path.join(workspace.repository.top, name)
-    if not is_inside(name):
-        raise UsageError(f"config: {show(name)} is not a path from the top of the repository", hint="config: conf/base.yaml")
-    return read_run_config(path, sets, seed, argv, name)
+    return resolve(opened.sweep.config, opened.config, sets, seed, argv)
 
 
 def shown_params(params: Mapping[str, Any]) -> str:

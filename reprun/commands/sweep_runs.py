@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from reprun.commands.states import find_states
+from reprun.commands.unheard import unheard
 from reprun.core.errors import ToolError
 from reprun.core.ids import is_run_id
 from reprun.repo import refs
@@ -87,16 +88,21 @@ def remember_tables(workspace: Workspace, tables: dict[str, dict[str, Any]]) -> 
         pass
 
 
-def known_runs(workspace: Workspace, tables: dict[str, dict[str, Any]], wanted: Iterable[str]) -> list[Known]:
-    """Those runs as they are now."""
+def known_runs(
+    workspace: Workspace, tables: dict[str, dict[str, Any]], wanted: Iterable[str], silent: Collection[str] = ()
+) -> list[Known]:
+    """Those runs as they are now. Targets that are `silent` are not asked."""
     rows = rows_of(workspace, wanted)
-    states = find_states(workspace, rows)
+    unasked = [row for row in rows if row.target in silent and not row.run_state.is_final]
+    left = {row.run_id for row in unasked}
+    states = unheard(workspace, unasked) | find_states(workspace, [row for row in rows if row.run_id not in left])
     found = []
     for row in rows:
         table, state = tables[row.run_id], states[row.run_id]
         heard = state.link == "ok" or state.is_final
         task, stage, identity, loose = (str(table[name]) for name in ("task", "stage", "identity", "loose"))
-        found.append(Known(row.run_id, task, stage, identity, loose, state.state, state.words, heard, str(table["code"])))
+        where = (str(table["code"]), row.target)
+        found.append(Known(row.run_id, task, stage, identity, loose, state.state, state.words, heard, *where))
     return found
 
 

@@ -1,0 +1,198 @@
+"""A pass over a sweep that is shared by hosts, or whose tasks become known bit by bit: what is missing is queued where there is
+room for it. Passes are made again and again by the keeper (sweep_keep.py); each finds out anew what there is, so any of them may
+be killed, and the next one carries on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+
+from reprun.commands.launch import Tell, ignore
+from reprun.commands.launch_many import Ground, Planned, grounded, queue_on
+from reprun.commands.sweep import Ran, keep_record, lock_of
+from reprun.commands.sweep_open import Opened
+from reprun.commands.sweep_pin import Pin, find_pin, folder_of, keep_pin
+from reprun.commands.sweep_places import look_at_places
+from reprun.commands.sweep_planning import Planning, basis_of
+from reprun.core.errors import RefusedError, ReprunError, UnreachableError, UsageError
+from reprun.core.frozen import dataclass, field, replace
+from reprun.core.text import show
+from reprun.sweeps.identity import Basis
+from reprun.sweeps.plan import Step
+from reprun.sweeps.sharing import Place, share
+from reprun.system.clock import iso_now, new_run_id
+from reprun.system.files import locked
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What a pass came to: the wish as it is pinned now, the steps, the hosts as they were; `left_out` says of those that got
+    nothing why."""
+
+    pin: Pin
+    ran: Ran
+    places: tuple[Place, ...]
+    left_out: dict[str, ReprunError] = field(default_factory=dict)
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing is under way, and nothing waits."""
+        return not any(step.action in ("start", "keep", "later") for step in self.ran.steps)
+
+
+def needs_keeper(opened: Opened) -> bool:
+    """Whether one pass is not enough: several hosts share it, or what is wanted depends on what comes out."""
+    return len(opened.targets) > 1
+
+
+def first_pass(opened: Opened, tell: Tell = ignore) -> Passed:
+    """Prepares all hosts from one snapshot of now, gives them what they can begin soon, and pins what was asked for. Raises the
+    errors of a launch where no host can take anything."""
+    if not opened.tasks:
+        raise UsageError(f"{show(opened.file)} asks for no task", hint="reprun sweep FILE --dry-run")
+    with locked(lock_of(opened.workspace), exclusive=True):
+        before = find_pin(folder_of(opened.workspace.repository, opened.file))
+        passed = _Pass(opened, pin_of(opened, before), {}, tell).make()
+        keep_pin(opened.workspace.repository, passed.pin)
+        return passed
+
+
+def next_pass(opened: Opened, pin: Pin, avoid: Mapping[str, str], tell: Tell = ignore) -> Passed:
+    """The same from what was pinned. Hosts to `avoid` are not asked, and the reason is that. Who calls it holds the lock."""
+    return _Pass(opened, pin, avoid, tell).make()
+
+
+def pin_of(opened: Opened, before: Pin | None = None) -> Pin:
+    """What is asked for now; what was said of hosts that are gone stays said."""
+    options = {name: value for name, value in vars(opened.options).items() if name != "preflight" or value}
+    return Pin(
+        opened.file,
+        {name: list(value) if isinstance(value, tuple) else value for name, value in options.items()},
+        opened.workspace.repository.prefix,
+        opened.text,
+        opened.time,
+        since=new_run_id()[:-4],
+        at=iso_now(),
+        config=opened.config,
+        exists=opened.exists,
+        gone=dict(before.gone) if before else {},
+    )
+
+
+class _Pass:
+    def __init__(self, opened: Opened, pin: Pin, avoid: Mapping[str, str], tell: Tell) -> None:
+        self.opened, self.workspace, self.pin, self.tell = opened, opened.workspace, pin, tell
+        self.avoid = {**avoid, **{name: f"{show(name)} is gone" for name in pin.gone}}
+        self.planning = Planning(opened)
+        self.grounds: dict[str, Ground] = {}
+        self.left_out: dict[str, ReprunError] = {}
+
+    def make(self) -> Passed:
+        """See above."""
+        with ExitStack() as stack:
+            if not self.pin.basis:
+                self._prepare_all(stack)
+            basis = self.pin.ground()
+            self.planning.look(self.avoid)
+            places = self._places()
+            steps = self._given(self.planning.plan(basis, self.planning.rules(self.pin.since, self.pin.gone)), places)
+            planned: list[Planned] = []
+            done = list(steps)
+            for name in self.opened.targets:
+                some = [step for step in steps if step.action == "start" and step.target == name]
+                if some:
+                    planned += self._queue(stack, name, some, basis, done)
+        keep_record(self.opened, done, planned)
+        removed = () if self.avoid else tuple(self.planning.removed())
+        why = {name: error.message for name, error in self.left_out.items()}
+        return Passed(self.pin, Ran(self.opened, tuple(done), removed, why), tuple(places), self.left_out)
+
+    def _prepare_all(self, stack: ExitStack) -> None:
+        """One snapshot for all. A host that cannot be prepared is left out, unless there is no other."""
+        for name in self.opened.targets:
+            if name not in self.avoid:
+                self._ground(stack, name)
+        if not self.grounds:
+            raise next(iter(self.left_out.values()), RefusedError(f"all of {show(self.opened.options.target)} are gone"))
+
+    def _ground(self, stack: ExitStack, name: str) -> Ground | None:
+        """The ground on a host, made when it is first wanted; None where that fails, or it is not as on the other hosts."""
+        if name in self.grounds or name in self.left_out:
+            return self.grounds.get(name)
+        lead = replace(self.planning.lead(name), lock=self.pin.locks.get(name, ""))
+        snapshot = self.pin.taken() if self.pin.snapshot else None
+        try:
+            ground = stack.enter_context(grounded(self.workspace, lead, self.tell, snapshot))
+            self._check_basis(name, ground)
+        except ReprunError as error:
+            self.left_out[name] = error
+            return None
+        self.grounds[name] = ground
+        return ground
+
+    def _check_basis(self, name: str, ground: Ground) -> None:
+        basis = basis_of(self.workspace, ground, (self.opened.file, *self.opened.sweep.ignore))
+        lock = (ground.prepared.get("locked") or {}).get("lock") or "system"
+        if not self.pin.basis:
+            data = {"code": basis.code, "lock": basis.lock, "data": list(basis.data)}
+            self.pin = replace(self.pin, snapshot=dict(vars(ground.snapshot)), basis=data)
+        wanted = self.pin.ground()
+        if basis != wanted:
+            what = "packages" if basis.lock != wanted.lock else "data" if basis.data != wanted.data else "code"
+            raise RefusedError(
+                f"{show(name)} has other {what} than the hosts before it: its results would not be of the same sweep",
+                hint=f"reprun sweep {show(self.opened.options.file)} --on {show(name)}   for a sweep of its own",
+            )
+        self.pin = replace(self.pin, locks={**self.pin.locks, name: str(lock)})
+
+    def _places(self) -> list[Place]:
+        found = look_at_places(self.opened, self.planning.tables, self.avoid)
+        return [
+            replace(place, trouble=self.avoid.get(place.name) or place.trouble or self._trouble(place.name)) for place in found
+        ]
+
+    def _trouble(self, name: str) -> str:
+        return self.left_out[name].message if name in self.left_out else ""
+
+    def _given(self, steps: Sequence[Step], places: Sequence[Place]) -> list[Step]:
+        """The steps with their hosts; those for which there is no room wait on this side."""
+        where = {run.run_id: run.target for run in self.planning.known}
+        bound: dict[str, str] = {}
+        for step in steps:
+            if step.action == "start":
+                bound[step.wanted.task] = where.get(step.builds_on, "") or bound.get(step.wanted.task, "")
+        hosts = share(bound.items(), places, self.opened.options.ahead)
+        found = []
+        for step in steps:
+            host = hosts.get(step.wanted.task, "")
+            if step.action != "start":
+                found.append(replace(step, target=where.get(step.run_id, "")))
+            elif host:
+                found.append(replace(step, target=host))
+            else:
+                stays = bound[step.wanted.task]
+                reason = (
+                    f"waits for {show(stays)}, which has the output of the stage before" if stays else "waits for a free slot"
+                )
+                found.append(replace(step, action="later", reason=reason, run_id="", builds_on="", waits=False))
+        return found
+
+    def _queue(self, stack: ExitStack, name: str, some: Sequence[Step], basis: Basis, done: list[Step]) -> list[Planned]:
+        """Queues the runs of a host. One that cannot take them is left out; what it may have got is looked up when it answers."""
+        ground = self._ground(stack, name)
+        try:
+            if ground is not None:
+                planned = self.planning.launched_on(name, some, basis)
+                queue_on(self.workspace, ground, planned, self.tell)
+                return planned
+        except ReprunError as error:
+            if len(self.opened.targets) == 1:
+                raise
+            self.left_out[name] = error
+        for at, step in enumerate(done):
+            if step in some:
+                sent = ground is not None and isinstance(self.left_out[name], UnreachableError)
+                reason = f"was being given to {show(name)}, which does not answer" if sent else self.left_out[name].message
+                done[at] = replace(step, action="later", reason=reason, run_id="", builds_on="", waits=False)
+        return []

@@ -1,0 +1,136 @@
+"""A sweep while it is planned: the runs that there are, what killed ones have left, and a step for each stage that is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+
+from reprun.commands.launch_many import Ground, Planned, new_runs, take_back
+from reprun.commands.states import FOLDER_GONE
+from reprun.commands.sweep_open import Opened, Specs
+from reprun.commands.sweep_queue import place_in_queue
+from reprun.commands.sweep_runs import known_runs, sweep_tables
+from reprun.core.errors import UnreachableError, UsageError
+from reprun.core.frozen import replace
+from reprun.core.spec import RunSpec
+from reprun.repo.tree_diff import list_tree
+from reprun.store.journal import list_open
+from reprun.sweeps.expansion import Task, Wish, expand
+from reprun.sweeps.identity import Basis, code_of, identity_of
+from reprun.sweeps.plan import PENDING, Known, Rules, Runs, Step, Wanted, decide
+from reprun.workspace import Workspace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Planning:
+    """The tasks, the runs of them, and how one becomes the other. Who plans holds the lock of the sweeps."""
+
+    def __init__(self, opened: Opened) -> None:
+        self.opened, self.workspace = opened, opened.workspace
+        self.specs = Specs(opened)
+        self.tables = sweep_tables(self.workspace)
+        self.tasks = {task.key: task for task in opened.tasks}
+        self.known: list[Known] = []
+        self.open = set(list_open(self.workspace.repository.state_dir))
+        self.leads = {run_id: target for run_id in self.open if (target := self._lead_on(run_id))}
+
+    def lead(self, target: str) -> RunSpec:
+        """The spec that stands for all on a target until the ground is there."""
+        first = self.opened.tasks[0]
+        spec = self.specs.spec(first, first.stages[0])
+        return replace(spec, target=target, sweep={"lead": True, "stage": first.stages[0]})
+
+    def look(self, silent: Collection[str] = ()) -> None:
+        """Finds the runs that there are as they are now, and takes back what a killed sweep has sealed and not queued. Hosts that
+        are `silent` are not asked."""
+        ours = [
+            run_id for run_id, table in self.tables.items() if table["task"] in self.tasks or table["file"] == self.opened.file
+        ]
+        known = known_runs(self.workspace, self.tables, ours, silent)
+        lost = {**self.leads, **{run.run_id: run.target for run in known if self._never_queued(run)}}
+        for target in [name for name in dict.fromkeys(lost.values()) if name not in silent]:
+            some = [run_id for run_id, where in lost.items() if where == target]
+            with suppress(UnreachableError):
+                take_back(self.workspace, some, target)
+                known = [run for run in known if run.run_id not in some]
+        self.leads = {}
+        self.known = known
+        for run in self.known:
+            if run.run_id in self.open and run.state in PENDING:  # queued, and its launcher was killed before it heard so
+                self.workspace.journal(run.run_id).close()
+
+    def want(self, tasks: Sequence[Task]) -> None:
+        """From now on it is about these tasks: where what is wanted depends on what has come out."""
+        self.opened = replace(self.opened, tasks=tuple(tasks))
+        self.specs.opened = self.opened
+        self.tasks = {task.key: task for task in tasks}
+
+    def plan(self, basis: Basis, rules: Rules) -> list[Step]:
+        """A step for each wanted stage, as if there were room for all."""
+        wanted = [self._wanted(basis, task, stage) for task in self.opened.tasks for stage in task.stages]
+        runs = Runs(self.known, rules.policy)
+
+        def earlier(one: Wanted, stage: str) -> Wanted:
+            return self._wanted(basis, self.tasks[one.task], stage)
+
+        return decide(wanted, runs, rules, earlier, new_runs(len(wanted)))
+
+    def rules(self, since: str = "", gone: Iterable[str] = ()) -> Rules:
+        """How a plan is made."""
+        options = self.opened.options
+        return Rules(tuple(self.opened.sweep.stages), options.policy, options.force, since, tuple(gone))
+
+    def launched_on(self, target: str, steps: Sequence[Step], basis: Basis) -> list[Planned]:
+        """The runs of those steps, on a target."""
+        place = place_in_queue(self.opened, target, self.tables, self.known)
+        return [self._planned(step, target, basis, place) for step in steps]
+
+    def _lead_on(self, run_id: str) -> str:
+        """The target of what stood for all in a sweep that was killed: the next one holds the lock now. Else empty."""
+        spec = (self.workspace.journal(run_id).find("begin") or {}).get("spec")
+        sweep = spec.get("sweep") if isinstance(spec, dict) else None
+        is_lead = isinstance(sweep, dict) and sweep.get("lead") is True
+        return str(spec.get("target") or "local") if is_lead and spec else ""
+
+    def _never_queued(self, run: Known) -> bool:
+        """Sealed by a sweep that was killed, or whose target could not queue it. Its target knows nothing of it."""
+        is_unknown = run.state == "unstarted" or (run.state == "lost" and FOLDER_GONE in run.words)
+        return is_unknown and run.heard and run.run_id in self.open
+
+    def _wanted(self, basis: Basis, task: Task, stage: str) -> Wanted:
+        loose = self.opened.loose(task, stage)
+        return Wanted(task.key, task.name, stage, identity_of(loose, basis), loose, basis.code)
+
+    def _planned(self, step: Step, target: str, basis: Basis, place: dict[str, dict[str, Any]]) -> Planned:
+        spec = self.specs.spec(self.tasks[step.wanted.task], step.wanted.stage)
+        table = {**spec.sweep, "identity": step.wanted.identity, "code": basis.code}
+        if step.builds_on:
+            table["builds_on"] = step.builds_on
+        after = {"after": [{"run": step.builds_on, "ok": True}]} if step.waits else {}
+        entry = dict(place[step.wanted.stage])
+        asked: dict[str, Any] = {name: entry.pop(name) for name in ("gpus", "limit") if name in entry}
+        spec = replace(spec, target=target, sweep=table, queue={**spec.queue, **asked, **after})
+        return Planned(step.run_id, spec, entry)
+
+    def removed(self) -> Iterable[Known]:
+        """Runs under way that the whole file, whatever part of it was asked for now, does not ask for."""
+        try:
+            every = expand(self.opened.sweep, Wish(exists=lambda _: False))
+        except UsageError:  # too many to list: then all are asked for
+            return
+        asked = {(task.key, stage) for task in every for stage in task.stages}
+        for run in self.known:
+            is_ours = self.tables[run.run_id]["file"] == self.opened.file and run.state in PENDING
+            if is_ours and (run.task, run.stage) not in asked:
+                yield run
+
+
+def basis_of(workspace: Workspace, ground: Ground, ignored: Sequence[str]) -> Basis:
+    """What all tasks have in common, on this ground. The `ignored` files are no code."""
+    prepared = ground.prepared
+    data = tuple(f"{one.get('path')}\0{one.get('sha256', '')}\0{one.get('size', '')}" for one in prepared["data"])
+    lock = str(prepared["locked"].get("lock") or prepared["locked"]["digest"]) if prepared.get("locked") else ""
+    return Basis(code_of(list_tree(workspace.repository, ground.snapshot.tree), ignored), lock, data)
