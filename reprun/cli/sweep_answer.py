@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 from reprun.cli.confirming import can_ask, says_yes
 from reprun.cli.envelope import answer, is_json, say
 from reprun.cli.notes import say_notes
@@ -9,10 +12,11 @@ from reprun.cli.progress import progress
 from reprun.cli.table import print_table
 from reprun.commands.sweep import Ran, run_sweep
 from reprun.commands.sweep_open import Opened, Specs, SweepOptions, open_sweep, shown_params
-from reprun.core.errors import RefusedError, UsageError
+from reprun.core.errors import RefusedError, UnreachableError, UsageError
 from reprun.core.frozen import replace
 from reprun.core.text import show
 from reprun.sweeps.plan import POLICIES, Known
+from reprun.sweeps.sharing import words_of
 from reprun.workspace import Workspace, open_workspace
 
 TYPE_CHECKING = False
@@ -114,21 +118,26 @@ def _debug(opened: Opened) -> int:
 
 def _removed(workspace: Workspace, ran: Ran, yes: bool) -> list[str]:
     """Offers to stop what the file does not ask for any more. Without a yes it goes on."""
-    if not ran.removed:
+    for run in ran.removed:
+        say(f"{run.run_id} is {run.words}, and {show(ran.opened.file)} does not ask for it any more")
+    return offer_to_stop(workspace, ran.removed, yes, f"reprun sweep {show(ran.opened.options.file)} --yes")
+
+
+def offer_to_stop(workspace: Workspace, runs: Sequence[Known], yes: bool, command: str) -> list[str]:
+    """Stops runs under way, or takes them out of their queue, if somebody says yes; `command` says it without being asked."""
+    if not runs:
         return []
     from reprun.commands.waiting import leave_queue, stop
 
-    for run in ran.removed:
-        say(f"{run.run_id} is {run.words}, and {show(ran.opened.file)} does not ask for it any more")
-    if not yes and not (can_ask() and says_yes(f"stop {_count(len(ran.removed), 'run')}?")):
-        say(f"they go on; to stop them: reprun sweep {show(ran.opened.options.file)} --yes")
+    if not yes and not (can_ask() and says_yes(f"stop {_count(len(runs), 'run')}?")):
+        say(f"they go on; to stop them: {command}")
         return []
     stopped = []
-    for run in ran.removed:
+    for run in runs:
         row = workspace.find_run(run.run_id)
         try:
             state = leave_queue(workspace, row) if run.state == "queued" else stop(workspace, row, workspace.settings.grace)
-        except RefusedError as error:
+        except (RefusedError, UnreachableError) as error:
             say(f"{run.run_id}: {error.message}")
             continue
         stopped.append(run.run_id)
@@ -153,11 +162,13 @@ def _print(ran: Ran, keeper: str) -> None:
     counts = {action: sum(step.action == action for step in ran.steps) for action in ("start", "skip", "keep", "later")}
     later = f", {counts['later']} wait for a slot" if keeper else ""
     print(f"{_count(counts['start'], 'run')} queued, {counts['skip']} finished before, {counts['keep']} under way{later}")
+    if len(ran.opened.targets) > 1 and ran.started:
+        print(words_of(Counter(step.target for step in ran.started)))
     for name, why in ran.left_out.items():
         say(f"{show(name)} gets nothing: {show(why)}")
     if keeper:
-        what = "a process here, which may be killed," if keeper == "started" else "the process here that is at it"
-        say(f"{what} gives them the rest; what it does: reprun sweep log {show(ran.opened.options.file)}")
+        again = "a process" if keeper == "started" else "the process that is at it"
+        say(f"{again} on this machine sees to the rest; what it does: reprun sweep log {show(ran.opened.options.file)}")
     if counts["start"]:
         say("reprun queue   reprun top   reprun sweep summary " + show(ran.opened.options.file))
 

@@ -133,13 +133,14 @@ class _Keeper:
 
     def _rest(self, workspace: Workspace) -> None:
         """Until something has changed: the pin, or a queue of a host that answers."""
-        pin, delay = find_pin(self.folder), _FIRST
+        pin, delay = find_pin(self.folder), max(_FIRST, ticks() - self.passed_at)  # of large sweeps a pass takes its time
         while pin is not None:
             pause(delay)
             now = find_pin(self.folder)
-            if now is None or now.at != pin.at or now.ended or ticks() > self.passed_at + _AT_LEAST or self.silence.is_due():
+            if now is None or now != pin or ticks() > self.passed_at + _AT_LEAST:
                 return
-            names = [name for name in _targets(pin) if not self.silence.avoid().get(name)]
+            self.silence.try_again(workspace, self.silence.due())
+            names = [name for name in _targets(pin) if name not in self.silence.avoid()]
             seen = _signature(ask_queues(workspace, names, {}))
             if seen != self.seen:
                 self.seen = seen

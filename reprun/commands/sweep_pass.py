@@ -5,7 +5,7 @@ be killed, and the next one carries on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 
 from reprun.commands.launch import Tell, ignore
@@ -13,13 +13,15 @@ from reprun.commands.launch_many import Ground, Planned, grounded, queue_on
 from reprun.commands.sweep import Ran, keep_record, lock_of
 from reprun.commands.sweep_open import Opened
 from reprun.commands.sweep_pin import Pin, find_pin, folder_of, keep_pin
-from reprun.commands.sweep_places import look_at_places
+from reprun.commands.sweep_places import ask_queues, look_at_places
 from reprun.commands.sweep_planning import Planning, basis_of
+from reprun.commands.sweep_runs import rows_of, sweep_tables
+from reprun.commands.sweep_tending import settle
 from reprun.core.errors import RefusedError, ReprunError, UnreachableError, UsageError
 from reprun.core.frozen import dataclass, field, replace
 from reprun.core.text import show
 from reprun.sweeps.identity import Basis
-from reprun.sweeps.plan import Step
+from reprun.sweeps.plan import Known, Step
 from reprun.sweeps.sharing import Place, share
 from reprun.system.clock import iso_now, new_run_id
 from reprun.system.files import locked
@@ -33,6 +35,7 @@ class Passed:
     pin: Pin
     ran: Ran
     places: tuple[Place, ...]
+    known: tuple[Known, ...] = ()
     left_out: dict[str, ReprunError] = field(default_factory=dict)
 
     @property
@@ -53,7 +56,9 @@ def first_pass(opened: Opened, tell: Tell = ignore) -> Passed:
         raise UsageError(f"{show(opened.file)} asks for no task", hint="reprun sweep FILE --dry-run")
     with locked(lock_of(opened.workspace), exclusive=True):
         before = find_pin(folder_of(opened.workspace.repository, opened.file))
-        passed = _Pass(opened, pin_of(opened, before), {}, tell).make()
+        gone = _still_gone(opened, before.gone) if before else {}
+        passed = _Pass(opened, pin_of(opened, gone), {}, tell).make()
+        settle(opened, passed)
         keep_pin(opened.workspace.repository, passed.pin)
         return passed
 
@@ -63,9 +68,20 @@ def next_pass(opened: Opened, pin: Pin, avoid: Mapping[str, str], tell: Tell = i
     return _Pass(opened, pin, avoid, tell).make()
 
 
-def pin_of(opened: Opened, before: Pin | None = None) -> Pin:
-    """What is asked for now; what was said of hosts that are gone stays said."""
-    options = {name: value for name, value in vars(opened.options).items() if name != "preflight" or value}
+def _still_gone(opened: Opened, gone: Mapping[str, str]) -> dict[str, str]:
+    """The hosts of which somebody has said that they are gone, but for those that answer: what is believed of their runs is asked
+    again."""
+    names = [name for name in gone if name in opened.targets]
+    back = {name for name, said in ask_queues(opened.workspace, names, {}).items() if not isinstance(said, ReprunError)}
+    tables = sweep_tables(opened.workspace)
+    rows = rows_of(opened.workspace, [run_id for run_id, table in tables.items() if table["file"] == opened.file])
+    opened.workspace.sightings.add({}, [row.run_id for row in rows if row.target in back])
+    return {name: when for name, when in gone.items() if name not in back}
+
+
+def pin_of(opened: Opened, gone: Mapping[str, str]) -> Pin:
+    """What is asked for now."""
+    options = vars(opened.options)
     return Pin(
         opened.file,
         {name: list(value) if isinstance(value, tuple) else value for name, value in options.items()},
@@ -76,7 +92,7 @@ def pin_of(opened: Opened, before: Pin | None = None) -> Pin:
         at=iso_now(),
         config=opened.config,
         exists=opened.exists,
-        gone=dict(before.gone) if before else {},
+        gone=dict(gone),
     )
 
 
@@ -90,11 +106,12 @@ class _Pass:
 
     def make(self) -> Passed:
         """See above."""
+        was_new = not self.pin.basis
         with ExitStack() as stack:
-            if not self.pin.basis:
+            if was_new:
                 self._prepare_all(stack)
             basis = self.pin.ground()
-            self.planning.look(self.avoid)
+            self.planning.look(self.avoid, self.pin.gone)
             places = self._places()
             steps = self._given(self.planning.plan(basis, self.planning.rules(self.pin.since, self.pin.gone)), places)
             planned: list[Planned] = []
@@ -103,10 +120,12 @@ class _Pass:
                 some = [step for step in steps if step.action == "start" and step.target == name]
                 if some:
                     planned += self._queue(stack, name, some, basis, done)
+        if was_new and not self.grounds.keys() - self.left_out.keys():
+            raise next(iter(self.left_out.values()))
         keep_record(self.opened, done, planned)
-        removed = () if self.avoid else tuple(self.planning.removed())
         why = {name: error.message for name, error in self.left_out.items()}
-        return Passed(self.pin, Ran(self.opened, tuple(done), removed, why), tuple(places), self.left_out)
+        ran = Ran(self.opened, tuple(done), tuple(self.planning.removed()), why)
+        return Passed(self.pin, ran, tuple(places), tuple(self.planning.known), self.left_out)
 
     def _prepare_all(self, stack: ExitStack) -> None:
         """One snapshot for all. A host that cannot be prepared is left out, unless there is no other."""
@@ -148,16 +167,14 @@ class _Pass:
 
     def _places(self) -> list[Place]:
         found = look_at_places(self.opened, self.planning.tables, self.avoid)
-        return [
-            replace(place, trouble=self.avoid.get(place.name) or place.trouble or self._trouble(place.name)) for place in found
-        ]
-
-    def _trouble(self, name: str) -> str:
-        return self.left_out[name].message if name in self.left_out else ""
+        troubles = {name: error.message for name, error in self.left_out.items()}
+        return [replace(place, trouble=troubles.get(place.name) or place.trouble) for place in found]
 
     def _given(self, steps: Sequence[Step], places: Sequence[Place]) -> list[Step]:
         """The steps with their hosts; those for which there is no room wait on this side."""
         where = {run.run_id: run.target for run in self.planning.known}
+        heard = {run.run_id for run in self.planning.known if run.heard}
+        troubles = {place.name: place.trouble for place in places}
         bound: dict[str, str] = {}
         for step in steps:
             if step.action == "start":
@@ -167,7 +184,7 @@ class _Pass:
         for step in steps:
             host = hosts.get(step.wanted.task, "")
             if step.action != "start":
-                found.append(replace(step, target=where.get(step.run_id, "")))
+                found.append(self._told(replace(step, target=where.get(step.run_id, "")), heard, troubles))
             elif host:
                 found.append(replace(step, target=host))
             else:
@@ -178,12 +195,20 @@ class _Pass:
                 found.append(replace(step, action="later", reason=reason, run_id="", builds_on="", waits=False))
         return found
 
+    def _told(self, step: Step, heard: Collection[str], troubles: Mapping[str, str]) -> Step:
+        """With what is known of the host of a run that was not heard of."""
+        why = troubles.get(step.target, "")
+        if step.action != "keep" or step.run_id in heard or not why:
+            return step
+        words = f"{step.run_id} is on {show(step.target)}, and what became of it is not known: {show(why)}"
+        return replace(step, reason=words)
+
     def _queue(self, stack: ExitStack, name: str, some: Sequence[Step], basis: Basis, done: list[Step]) -> list[Planned]:
         """Queues the runs of a host. One that cannot take them is left out; what it may have got is looked up when it answers."""
         ground = self._ground(stack, name)
         try:
             if ground is not None:
-                planned = self.planning.launched_on(name, some, basis)
+                planned = self.planning.launched_on(name, some, basis, len(self.opened.targets) > 1)
                 queue_on(self.workspace, ground, planned, self.tell)
                 return planned
         except ReprunError as error:

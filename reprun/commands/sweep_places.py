@@ -9,6 +9,7 @@ from reprun.commands.sweep_open import Opened
 from reprun.core.errors import ReprunError, UnreachableError
 from reprun.core.measured import Record, items, mapping
 from reprun.core.text import show
+from reprun.runner.queue_fence import FENCED
 from reprun.sweeps.sharing import Place
 from reprun.system.together import Work
 from reprun.workspace import Workspace
@@ -18,17 +19,16 @@ if TYPE_CHECKING:
     from typing import Any
 
 _ELSEWHERE = ("waits for ", "not before ")  # such an entry takes no slot when one is free
-_BRIEF = 3.0  # seconds for one that did not answer the last time
 
 
-def look_at_places(opened: Opened, tables: Mapping[str, Record], silent: Mapping[str, str]) -> list[Place]:
-    """The targets of the sweep. Those that were `silent` are given little time, and some none: see `Silence`."""
-    answers = ask_queues(opened.workspace, opened.targets, dict.fromkeys(silent, _BRIEF))
+def look_at_places(opened: Opened, tables: Mapping[str, Record], avoid: Mapping[str, str]) -> list[Place]:
+    """The targets of the sweep; those to `avoid` are not asked."""
+    answers = ask_queues(opened.workspace, [name for name in opened.targets if name not in avoid], {})
     found = []
     for name in opened.targets:
-        answer = answers[name]
-        if isinstance(answer, ReprunError):
-            found.append(Place(name, trouble=answer.message))
+        answer = answers.get(name)
+        if answer is None or isinstance(answer, ReprunError):
+            found.append(Place(name, trouble=avoid[name] if answer is None else answer.message, answers=False))
         else:
             found.append(_place(opened, name, answer, tables))
     return found
@@ -70,14 +70,16 @@ def _place(opened: Opened, name: str, answer: Record, tables: Mapping[str, Recor
     free = sum(not slot.get("run_id") for slot in slots)
     queued = [entry for entry in entries if entry.get("state") == "queued"]
     waiting = [entry for entry in queued if not str(entry.get("reason") or "").startswith(_ELSEWHERE)]
-    ours = [str(entry.get("run_id")) for entry in queued if _is_ours(opened, entry)]
+    fenced = [entry for entry in entries if entry.get("state") == "held" and entry.get("reason") == FENCED]
+    ours = [str(entry.get("run_id")) for entry in (*queued, *fenced) if _is_ours(opened, entry)]
     count, most = len(slots), len(opened.options.resources or opened.sweep.resources)
     if most:
         busy = sum(entry.get("state") == "running" and _is_ours(opened, entry) for entry in entries)
         count, free = min(count, most), max(0, min(free, most - busy))
     known = tuple((run_id, str(tables[run_id]["task"])) for run_id in ours if run_id in tables)
+    waits = tuple(str(entry.get("run_id")) for entry in fenced if _is_ours(opened, entry))
     has_worker = mapping(answer.get("worker")).get("state") == "running"
-    return Place(name, count, free, len(waiting), known, has_worker=has_worker)
+    return Place(name, count, free, len(waiting), known, has_worker=has_worker, fenced=waits)
 
 
 def _is_ours(opened: Opened, entry: Record) -> bool:

@@ -12,12 +12,13 @@ from reprun.commands.sweep_queue import place_in_queue
 from reprun.commands.sweep_runs import known_runs, sweep_tables
 from reprun.core.errors import UnreachableError, UsageError
 from reprun.core.frozen import replace
+from reprun.core.outcome import FINAL
 from reprun.core.spec import RunSpec
 from reprun.repo.tree_diff import list_tree
 from reprun.store.journal import list_open
 from reprun.sweeps.expansion import Task, Wish, expand
 from reprun.sweeps.identity import Basis, code_of, identity_of
-from reprun.sweeps.plan import PENDING, Known, Rules, Runs, Step, Wanted, decide
+from reprun.sweeps.plan import PENDING, Known, Rules, Runs, Step, Wanted, decide, superseded
 from reprun.workspace import Workspace
 
 TYPE_CHECKING = False
@@ -43,9 +44,9 @@ class Planning:
         spec = self.specs.spec(first, first.stages[0])
         return replace(spec, target=target, sweep={"lead": True, "stage": first.stages[0]})
 
-    def look(self, silent: Collection[str] = ()) -> None:
+    def look(self, silent: Collection[str] = (), gone: Collection[str] = ()) -> None:
         """Finds the runs that there are as they are now, and takes back what a killed sweep has sealed and not queued. Hosts that
-        are `silent` are not asked."""
+        are `silent` are not asked, and what has not ended on those that are `gone` is lost."""
         ours = [
             run_id for run_id, table in self.tables.items() if table["task"] in self.tasks or table["file"] == self.opened.file
         ]
@@ -57,7 +58,7 @@ class Planning:
                 take_back(self.workspace, some, target)
                 known = [run for run in known if run.run_id not in some]
         self.leads = {}
-        self.known = known
+        self.known = [_as_gone(run, gone) for run in known]
         for run in self.known:
             if run.run_id in self.open and run.state in PENDING:  # queued, and its launcher was killed before it heard so
                 self.workspace.journal(run.run_id).close()
@@ -71,21 +72,29 @@ class Planning:
     def plan(self, basis: Basis, rules: Rules) -> list[Step]:
         """A step for each wanted stage, as if there were room for all."""
         wanted = [self._wanted(basis, task, stage) for task in self.opened.tasks for stage in task.stages]
-        runs = Runs(self.known, rules.policy)
+        others = superseded(self.known)
+        fresh, known = new_runs(len(wanted)), [run for run in self.known if run.run_id not in others]
 
         def earlier(one: Wanted, stage: str) -> Wanted:
             return self._wanted(basis, self.tasks[one.task], stage)
 
-        return decide(wanted, runs, rules, earlier, new_runs(len(wanted)))
+        while True:
+            steps = decide(wanted, Runs(known, rules.policy), rules, earlier, fresh)
+            gone = {run.run_id for run in known if run.target in rules.gone}
+            missing = {step.builds_on for step in steps if step.action == "start"} & gone
+            if not missing:
+                return steps
+            known = [run for run in known if run.run_id not in missing]  # its output is gone with its host
 
     def rules(self, since: str = "", gone: Iterable[str] = ()) -> Rules:
         """How a plan is made."""
         options = self.opened.options
         return Rules(tuple(self.opened.sweep.stages), options.policy, options.force, since, tuple(gone))
 
-    def launched_on(self, target: str, steps: Sequence[Step], basis: Basis) -> list[Planned]:
-        """The runs of those steps, on a target."""
+    def launched_on(self, target: str, steps: Sequence[Step], basis: Basis, fence: bool = False) -> list[Planned]:
+        """The runs of those steps, on a target. With a `fence` they wait for a word where it is booted before they begin."""
         place = place_in_queue(self.opened, target, self.tables, self.known)
+        place = {stage: {**entry, "fence": True} for stage, entry in place.items()} if fence else place
         return [self._planned(step, target, basis, place) for step in steps]
 
     def _lead_on(self, run_id: str) -> str:
@@ -126,6 +135,12 @@ class Planning:
             is_ours = self.tables[run.run_id]["file"] == self.opened.file and run.state in PENDING
             if is_ours and (run.task, run.stage) not in asked:
                 yield run
+
+
+def _as_gone(run: Known, gone: Collection[str]) -> Known:
+    if run.target not in gone or run.state in FINAL:
+        return run
+    return replace(run, state="lost", words=f"lost ({run.target} is gone)", heard=True)
 
 
 def basis_of(workspace: Workspace, ground: Ground, ignored: Sequence[str]) -> Basis:

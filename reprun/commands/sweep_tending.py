@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from reprun.commands.sweep_open import Opened
-from reprun.commands.sweep_pass import Passed
 from reprun.core.errors import ReprunError
 from reprun.core.frozen import replace
 from reprun.core.measured import items
-from reprun.sweeps.plan import TAKEN_BACK
+from reprun.sweeps.plan import GIVEN_AWAY, TAKEN_BACK, superseded
 from reprun.sweeps.sharing import Place, runs_of, surplus
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from reprun.commands.sweep_pass import Passed
 
 
 def tend(opened: Opened, passed: Passed) -> dict[str, list[str]]:
-    """Wakes workers, and takes back what another host could begin now: the tasks by the host that had them. A host that does not
-    answer meanwhile is met by the next pass."""
-    for place in passed.places:
-        if place.ours and not place.trouble and not place.has_worker:
-            _ask(opened, place, op="enqueue", entries=[])  # nobody enters: it starts the worker where that was killed
+    """Settles what waits, and takes back what another host could begin now: the tasks by the host that had them. A host that does
+    not answer meanwhile is met by the next pass."""
+    settle(opened, passed)
     if any(step.action in ("start", "later") for step in passed.ran.steps):
         return {}
     places = {place.name: place for place in passed.places}
@@ -24,9 +27,32 @@ def tend(opened: Opened, passed: Passed) -> dict[str, list[str]]:
     return {name: _take_back(opened, places[name], tasks) for name, tasks in found.items()}
 
 
+def settle(opened: Opened, passed: Passed) -> None:
+    """Takes out of the queues what another host has got meanwhile, lets the rest go that waits for a word after a reboot, and
+    wakes workers."""
+    others = superseded(passed.known)
+    states = {run.run_id: run.state for run in passed.known}
+    for place in passed.places:
+        if not place.trouble and place.ours:
+            stale = [run_id for run_id, _ in place.ours if run_id in others or states.get(run_id) == "lost"]
+            _settle(opened, place, stale)
+
+
+def _settle(opened: Opened, place: Place, stale: Sequence[str]) -> None:
+    """What is `stale` was believed lost, or is done elsewhere."""
+    if stale:
+        _ask(opened, place, op="queue", do="rm", runs=list(stale), reason=GIVEN_AWAY)
+        opened.workspace.sightings.add({}, stale)  # what was believed of them is asked again
+    awaited = [run_id for run_id in place.fenced if run_id not in stale]
+    if awaited:
+        _ask(opened, place, op="queue", do="release", runs=awaited)
+    if not place.has_worker:
+        _ask(opened, place, op="enqueue", entries=[])  # nobody enters: it starts the worker where that was killed
+
+
 def _movable(place: Place, passed: Passed) -> tuple[tuple[str, str], ...]:
     """Of what waits there the tasks of which nothing has begun: the output of an earlier stage stays where it is."""
-    waiting = {run_id for run_id, _ in place.ours}
+    waiting = {run_id for run_id, _ in place.ours} - set(place.fenced)
     begun = {step.wanted.task for step in passed.ran.steps if step.run_id not in waiting}
     return tuple((run_id, task) for run_id, task in place.ours if task not in begun)
 

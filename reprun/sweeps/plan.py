@@ -14,6 +14,7 @@ PENDING = ("queued", "starting", "running")
 POLICIES = ("same code", "any")
 MOST_LOST = 3  # a task that ends its host each time must not go round
 TAKEN_BACK = "taken back for another host"  # the reason of a run that was moved
+GIVEN_AWAY = "taken back: its task is another host's by now"
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,16 @@ class Runs:
         return self._by_stage.get((wanted.task, wanted.stage), [])
 
 
+def superseded(known: Iterable[Known]) -> set[str]:
+    """Runs that wait though a newer one of the same task is under way or has finished it: their host was believed dead."""
+    known = list(known)
+    newest: dict[str, str] = {}
+    for run in known:
+        if run.state in (*PENDING, "finished"):
+            newest[run.identity] = max(newest.get(run.identity, ""), run.run_id)
+    return {run.run_id for run in known if run.state == "queued" and run.heard and run.run_id < newest[run.identity]}
+
+
 def decide(
     wanted: Sequence[Wanted], runs: Runs, rules: Rules, earlier: Callable[[Wanted, str], Wanted], fresh: Sequence[str]
 ) -> list[Step]:
@@ -141,10 +152,14 @@ def _is_since(run: Known, rules: Rules) -> bool:
     return bool(rules.since) and run.run_id >= rules.since
 
 
+def _is_moved(run: Known) -> bool:
+    return run.state == "canceled" and (TAKEN_BACK in run.words or GIVEN_AWAY in run.words)
+
+
 def _left(found: Sequence[Known], rules: Rules) -> str:
     """Why what has no good end is not started again by itself; empty where it is."""
     since = [run for run in found if _is_since(run, rules)]
-    bad = next((run for run in since if run.state != "lost" and TAKEN_BACK not in run.words), None)
+    bad = next((run for run in since if run.state != "lost" and not _is_moved(run)), None)
     if bad is not None:
         return f"{bad.run_id}: {bad.words}; reprun sweep starts it again"
     lost = [run for run in since if run.state == "lost"]

@@ -14,8 +14,8 @@ AHEAD = 2
 class Place:
     """A host as it is now: how many runs it can have at once, how many more it could begin, how many wait there for a slot.
 
-    `ours` are runs of this sweep that wait for nothing but a slot, in their order, each with its task. A `trouble` is why nothing
-    can be given to it.
+    `ours` are runs of this sweep that wait there, in their order, each with its task; those in `fenced` wait for a word, for
+    the host came up after they were given to it. A `trouble` is why nothing can be given to it.
     """
 
     name: str
@@ -25,6 +25,8 @@ class Place:
     ours: tuple[tuple[str, str], ...] = field(default=())
     trouble: str = ""
     has_worker: bool = True
+    fenced: tuple[str, ...] = ()
+    answers: bool = True
 
     @property
     def idle(self) -> int:

@@ -1,0 +1,141 @@
+"""One sweep on several hosts: shared by free slots, each task once, whatever dies meanwhile."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from e2e_lab import Reprun, says_nicely
+from lab import Answer, until
+from remote_lab import describe
+from ssh_lab import SshLab
+
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("home")]
+
+JOB = """
+import pathlib, sys, time
+place = pathlib.Path(sys.argv[1])
+with open(place / "count", "a") as file:
+    file.write(sys.argv[2] + "\\n")
+while not (place / "gate").exists():
+    time.sleep(0.02)
+pathlib.Path(sys.argv[3], "model").write_text(sys.argv[2])
+"""
+
+
+class Shared:
+    """A sweep on hosts with so many slots; each task is counted when it begins, and waits for the gate."""
+
+    def __init__(self, repo: Path, reprun: Reprun, place: Path, lab: SshLab) -> None:
+        self.repo, self.place, self.call = repo, place, reprun
+        self.hosts = (lab.host("gpu1"), lab.host("gpu2"))
+        describe(repo, *self.hosts, timeout=20)
+        (repo / "job.py").write_text(JOB)
+        (place / "count").touch()
+        for host, count in zip(self.hosts, "21", strict=True):
+            assert self.reprun("queue", "slots", "--cpu", count, "--on", host.name).rc == 0
+
+    def reprun(self, *words: str) -> Answer:
+        return self.call(*words, env=self.hosts[0].environ)
+
+    def sweep(self, *words: str) -> list[dict[str, Any]]:
+        return list(self.reprun("sweep", "sweep.yaml", "--json", *words).data["steps"])
+
+    def write(self, tasks: int) -> None:
+        text = f"template:\n  train: python3 job.py {self.place} {{x}} {{_output}}\n"
+        text += "  test: cat {_output}/model\n" if tasks < 5 else ""
+        (self.repo / "sweep.yaml").write_text(f"{text}---\nx: {list(range(tasks))}\n")
+
+    def counted(self) -> Counter[str]:
+        return Counter((self.place / "count").read_text().split())
+
+    def rows(self) -> list[dict[str, Any]]:
+        return list(self.reprun("ls", "--json").data)
+
+    def await_end(self, tasks: int) -> list[str]:
+        """Until the sweep is over; the log of its keeper."""
+        log = until(self._over, "the sweep is over")
+        assert Counter(row["state"] for row in self.rows())["finished"] == tasks
+        assert {step["action"] for step in self.sweep("--on", "gpu1,gpu2")} == {"skip"}
+        return log
+
+    def _over(self) -> list[str]:
+        data = self.reprun("sweep", "log", "sweep.yaml", "--json").data
+        return list(data["lines"]) if data["state"] == "over: done" else []
+
+
+@pytest.fixture
+def shared(repo: Path, reprun: Reprun, ssh_lab: SshLab, tmp_path: Path) -> Shared:
+    place = tmp_path / "place"
+    place.mkdir()
+    return Shared(repo, reprun, place, ssh_lab)
+
+
+def test_a_host_and_the_keeper_die_in_the_middle(shared: Shared) -> None:
+    gpu2 = shared.hosts[1]
+    shared.write(8)
+    steps = shared.sweep("--on", "gpu1,gpu2", "--ahead", "1")
+    assert Counter(step["target"] for step in steps if step["action"] == "start") == {"gpu1": 4, "gpu2": 2}
+    assert sum(step["action"] == "later" for step in steps) == 2
+    until(lambda: len(shared.counted()) == 3, "all slots are busy")
+    log = until(lambda: shared.reprun("sweep", "log", "sweep.yaml", "--json").data["lines"])
+    os.kill(int(log[0].split()[-1]), signal.SIGKILL)
+    gpu2.power_cut()
+    until(lambda: shared.reprun("sweep", "log", "sweep.yaml", "--json").data["state"] == "killed")
+    (shared.place / "gate").touch()
+    resumed = shared.reprun("queue", "resume")
+    assert resumed.rc == 0 and "the sweep sweep.yaml goes on" in resumed.stderr
+    until(lambda: len(shared.counted()) == 7, "gpu1 has done its own, and what had waited here")
+    lost = next(step for step in steps if step["target"] == "gpu2")
+    why = until(lambda: [one for one in [shared.reprun("sweep", "why", lost["run_id"]).stdout] if "gpu2" in one])
+    assert "what became of it is not known" in why[0]
+    gpu2.start()
+    log = shared.await_end(8)
+    again = {name for name, count in shared.counted().items() if count > 1}
+    assert len(again) <= 1 and len(shared.counted()) == 8, shared.counted()  # the one that ran when the power went
+    assert any("gpu2 gets nothing" in line for line in log) and any("gpu2 takes part again" in line for line in log)
+
+
+def test_a_host_that_is_gone(shared: Shared) -> None:
+    gpu2 = shared.hosts[1]
+    shared.write(3)
+    steps = shared.sweep("--on", "gpu1,gpu2")
+    there = {step["run_id"]: step["target"] for step in steps}
+    assert set(there.values()) == {"gpu1", "gpu2"} and len(there) == 6
+    by_task = {step["name"]: {one["target"] for one in steps if one["name"] == step["name"]} for step in steps}
+    assert all(len(hosts) == 1 for hosts in by_task.values())  # the stages of a task stay together
+    until(lambda: len(shared.counted()) == 3, "all have begun")
+    answer = shared.reprun("sweep", "sweep.yaml", "--gone", "gpu2")
+    assert answer.rc == 3 and "gpu2 answers, so it is not gone" in answer.stderr
+    gpu2.power_cut()
+    answer = shared.reprun("sweep", "sweep.yaml", "--gone", "gpu2", "--json")
+    assert set(answer.data["lost"]) == {run_id for run_id, host in there.items() if host == "gpu2"}
+    (shared.place / "gate").touch()
+    shared.await_end(6)
+    assert sorted(shared.counted().values()) == [1, 1, 2]
+    lost = [row for row in shared.rows() if row["state"] == "lost"]
+    assert {row["state_words"] for row in lost} == {"lost (gpu2 is gone)"} and len(lost) == 2
+    gpu2.start()
+    assert {step["action"] for step in shared.sweep("--on", "gpu1,gpu2")} == {"skip"}
+    row = next(row for row in shared.rows() if row["run_id"] in there and row["state"] == "canceled")
+    assert row["name"].endswith("/test") and "its task is another host's by now" in row["state_words"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--on", "gpu1,gpu1"), "names gpu1 twice"),
+        (("--on", ","), "names no target between its commas"),
+        (("--on", "gpu1,gpu9"), "there is no target 'gpu9'"),
+        (("--on", "gpu1,gpu2", "--ahead", "many"), "neither a number nor all"),
+        (("--gone", "gpu1"), "was never shared by several hosts"),
+    ],
+)
+def test_wrong_words(shared: Shared, words: tuple[str, ...], said: str) -> None:
+    shared.write(3)
+    answer = shared.reprun("sweep", "sweep.yaml", *words)
+    assert answer.rc in (2, 6) and said in answer.stderr and says_nicely(answer), answer
