@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_ACTIONS = {"start": "started", "skip": "skipped", "keep": "left alone"}
+_ACTIONS = {"start": "started", "skip": "skipped", "keep": "left alone", "later": "waits here", "leave": "not tried again"}
 
 
 def answer_why(task: str) -> int:
@@ -30,7 +30,8 @@ def answer_why(task: str) -> int:
             what = f"{_ACTIONS.get(one.action, one.action)}: {one.reason}" if one.action else "no sweep has decided about it"
             print(f"{show(one.stage):8}{show(what)}" + (f"  ({show(one.file)}, {one.at})" if one.at else ""))
             for run in one.runs:
-                print(f"        {run.run_id}  {show(run.words)}")
+                where = f", on {show(run.target)}" if run.target != "local" else ""
+                print(f"        {run.run_id}  {show(run.words)}{where}")
 
     data = [
         {**{name: value for name, value in vars(one).items() if name != "runs"}, "runs": [vars(run) for run in one.runs]}

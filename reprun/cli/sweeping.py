@@ -128,7 +128,7 @@ def run(
     command: Stages = [],  # noqa: B006
     resource: Resources = [],  # noqa: B006
     sample: Sample = None,
-    on: On = "local",
+    on: On = "",
     ahead: Ahead = "",
     kind: Kind = "",
     preflight: Preflight = "",

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from reprun.commands.launch import Tell, ignore
 from reprun.commands.launch_many import Ground, Planned, launch_many
 from reprun.commands.sweep_open import Opened
+from reprun.commands.sweep_pin import end_pin, live_pin
 from reprun.commands.sweep_planning import Planning, basis_of
 from reprun.commands.sweep_runs import remember_tables
 from reprun.core.errors import UsageError
@@ -52,6 +53,9 @@ def run_sweep(opened: Opened, tell: Tell = ignore) -> Ran:
 
         planned = launch_many(opened.workspace, planning.lead(target), choose, tell)
         keep_record(opened, steps, planned)
+        before = live_pin(opened.workspace.repository, opened.file)
+        if before is not None:  # what several hosts have shared until now is wanted here
+            end_pin(opened.workspace.repository, before, "replaced")
         return Ran(opened, tuple(steps), tuple(planning.removed()))
 
 

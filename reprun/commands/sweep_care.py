@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from reprun.commands.launch import Tell, ignore
 from reprun.commands.sweep import lock_of
 from reprun.commands.sweep_keep import ensure_keeper, is_kept
+from reprun.commands.sweep_open import file_of
 from reprun.commands.sweep_pin import Pin, end_pin, find_pin, folder_of, keep_pin
 from reprun.commands.sweep_places import ask_queues
 from reprun.commands.sweep_runs import known_runs, sweep_tables
 from reprun.core.errors import NotFoundError, RefusedError, ReprunError, UsageError
 from reprun.core.frozen import dataclass, replace
-from reprun.core.manifest import is_inside
 from reprun.core.outcome import FINAL, Sighting
 from reprun.core.text import show
 from reprun.sweeps.plan import PENDING, Known
@@ -39,9 +39,7 @@ class Kept:
 
 def get_kept(workspace: Workspace, file: str) -> Kept:
     """The sweep of a file that several passes are made for. Raises `NotFoundError` where there is none."""
-    path = os.path.realpath(os.path.join(workspace.cwd, file))
-    relative = os.path.relpath(path, os.path.realpath(workspace.repository.top))
-    folder = folder_of(workspace.repository, relative if is_inside(relative) else path)
+    folder = folder_of(workspace.repository, file_of(workspace, file))
     pin = find_pin(folder)
     if pin is None:
         raise NotFoundError(

@@ -18,7 +18,7 @@ from reprun.commands.sweep_pass import next_pass
 from reprun.commands.sweep_pin import Pin, end_pin, find_pin, folder_of, keep_pin, list_pins, settings_folder
 from reprun.commands.sweep_places import ask_queues
 from reprun.commands.sweep_silence import Silence
-from reprun.commands.sweep_tending import tend
+from reprun.commands.sweep_tending import rebalance
 from reprun.config.project import find_settings, user_config_path
 from reprun.core.errors import ReprunError, UsageError
 from reprun.core.frozen import replace
@@ -96,6 +96,9 @@ class _Keeper:
         except ReprunError as error:
             self.log.say(f"the keeper gives up: {error.message}; {error.hint}")
             return False
+        except Exception as error:  # nobody sees what a process without a terminal says
+            self.log.say(f"the keeper gives up, by a fault of reprun itself: {type(error).__name__}: {show(str(error))}")
+            raise
         self.log.say("the keeper ends")
         return True
 
@@ -115,7 +118,7 @@ class _Keeper:
             try:
                 opened = open_sweep(own, pin.what(), pin)
                 passed = next_pass(opened, pin, self.silence.avoid())
-                moved = tend(opened, passed)
+                moved = rebalance(opened, passed)
             except ReprunError as error:
                 self.log.trouble(error)
                 return True

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from reprun.commands.sweep_pass import Passed
 from reprun.core.errors import ReprunError
 from reprun.core.text import show
+from reprun.sweeps.sharing import words_of
 from reprun.system.clock import local_now
 from reprun.system.files import append_line
 
@@ -47,7 +49,8 @@ class Log:
         counts["keep"] += len(passed.ran.started)
         words = f"{counts['skip']} finished, {counts['keep']} under way, {counts['later']} wait here, {counts['leave']} failed"
         if words != self._counts:
-            self.say(words)
+            by_host = words_of(Counter(step.target for step in passed.ran.steps if step.action == "skip"))
+            self.say(words + (f" ({by_host})" if by_host else ""))
         self._counts = words
         names = {step.wanted.task: step.wanted.name for step in passed.ran.steps}
         for host, some in moved.items():

@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping, Sequence
 
 from reprun.commands.build_spec import MAX_NAME, LaunchOptions, build_spec
+from reprun.commands.sweep_pin import Pin, live_pin
+from reprun.commands.sweep_pin import SweepOptions as SweepOptions
 from reprun.config.documents import parse_documents
 from reprun.config.reading import read_text
 from reprun.core import placeholders, seeds
@@ -19,7 +21,7 @@ from reprun.sweeps.filling import Command, Filler
 from reprun.sweeps.identity import loose_of
 from reprun.sweeps.reading import read_sweep
 from reprun.sweeps.shape import SweepFile
-from reprun.sweeps.sharing import AHEAD, ALL
+from reprun.sweeps.sharing import ALL
 from reprun.sweeps.template import one_line
 from reprun.system.clock import draw_seed, local_now
 from reprun.workspace import Workspace
@@ -27,25 +29,6 @@ from reprun.workspace import Workspace
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-    from reprun.commands.sweep_pin import Pin
-
-
-@dataclass(frozen=True)
-class SweepOptions:
-    """What was typed after `reprun sweep`."""
-
-    file: str
-    title: str = ""
-    stages: tuple[str, ...] = ()
-    resources: tuple[str, ...] = ()
-    sample: int | None = None
-    target: str = "local"
-    kind: str = ""
-    preflight: str = ""
-    force: bool = False
-    policy: str = "same code"
-    ahead: int = AHEAD
 
 
 @dataclass(frozen=True)
@@ -98,11 +81,15 @@ class Opened:
 
 
 def open_sweep(workspace: Workspace, options: SweepOptions, pin: Pin | None = None) -> Opened:
-    """Reads the file and expands it; with a `pin` as it was then. Raises `UsageError` for whatever in it cannot work."""
-    path = os.path.join(workspace.cwd, options.file)
-    relative = os.path.relpath(os.path.realpath(path), os.path.realpath(workspace.repository.top))
-    file = pin.file if pin else relative if is_inside(relative) else os.path.realpath(path)
-    text = pin.text if pin else read_text(path, options.file)
+    """Reads the file and expands it; with a `pin` as it was then. Where no target is named it is the one of before, as long as
+    that sweep is not over. Raises `UsageError` for whatever in it cannot work."""
+    file = pin.file if pin else file_of(workspace, options.file)
+    if not options.target:
+        live = live_pin(workspace.repository, file)
+        before = live.what() if live else SweepOptions(file)
+        ahead = before.ahead if options.ahead is None else options.ahead
+        options = replace(options, target=before.target or "local", ahead=ahead)
+    text = pin.text if pin else read_text(os.path.join(workspace.cwd, options.file), options.file)
     sweep = read_sweep(parse_documents(text, show(options.file)), options.file)
     looked: dict[str, bool] = dict(pin.exists) if pin else {}
 
@@ -121,10 +108,17 @@ def open_sweep(workspace: Workspace, options: SweepOptions, pin: Pin | None = No
     return opened
 
 
-def parse_ahead(text: str) -> int:
-    """How many tasks wait on a host for each slot. Raises `UsageError`."""
+def file_of(workspace: Workspace, text: str) -> str:
+    """A sweep file as it is known: by its path from the top of the repository, or by an absolute one."""
+    path = os.path.realpath(os.path.join(workspace.cwd, text))
+    relative = os.path.relpath(path, os.path.realpath(workspace.repository.top))
+    return relative if is_inside(relative) else path
+
+
+def parse_ahead(text: str) -> int | None:
+    """How many tasks wait on a host for each slot; None where it is not said. Raises `UsageError`."""
     if text in ("", "all"):
-        return ALL if text else AHEAD
+        return ALL if text else None
     if not (text.isascii() and text.isdigit() and len(text) < 5):
         raise UsageError(f"--ahead {show(text)} is neither a number nor all", hint="--ahead 2, or --ahead all")
     return int(text)

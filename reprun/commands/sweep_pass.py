@@ -22,7 +22,7 @@ from reprun.core.frozen import dataclass, field, replace
 from reprun.core.text import show
 from reprun.sweeps.identity import Basis
 from reprun.sweeps.plan import Known, Step
-from reprun.sweeps.sharing import Place, share
+from reprun.sweeps.sharing import AHEAD, Place, share
 from reprun.system.clock import iso_now, new_run_id
 from reprun.system.files import locked
 
@@ -58,7 +58,6 @@ def first_pass(opened: Opened, tell: Tell = ignore) -> Passed:
         before = find_pin(folder_of(opened.workspace.repository, opened.file))
         gone = _still_gone(opened, before.gone) if before else {}
         passed = _Pass(opened, pin_of(opened, gone), {}, tell).make()
-        settle(opened, passed)
         keep_pin(opened.workspace.repository, passed.pin)
         return passed
 
@@ -167,6 +166,7 @@ class _Pass:
 
     def _places(self) -> list[Place]:
         found = look_at_places(self.opened, self.planning.tables, self.avoid)
+        found = settle(self.opened, found, self.planning.known)
         troubles = {name: error.message for name, error in self.left_out.items()}
         return [replace(place, trouble=troubles.get(place.name) or place.trouble) for place in found]
 
@@ -179,7 +179,8 @@ class _Pass:
         for step in steps:
             if step.action == "start":
                 bound[step.wanted.task] = where.get(step.builds_on, "") or bound.get(step.wanted.task, "")
-        hosts = share(bound.items(), places, self.opened.options.ahead)
+        ahead = self.opened.options.ahead
+        hosts = share(bound.items(), places, AHEAD if ahead is None else ahead)
         found = []
         for step in steps:
             host = hosts.get(step.wanted.task, "")
@@ -219,5 +220,5 @@ class _Pass:
             if step in some:
                 sent = ground is not None and isinstance(self.left_out[name], UnreachableError)
                 reason = f"was being given to {show(name)}, which does not answer" if sent else self.left_out[name].message
-                done[at] = replace(step, action="later", reason=reason, run_id="", builds_on="", waits=False)
+                done[at] = replace(step, action="later", reason=reason, run_id="", builds_on="", waits=False, target="")
         return []

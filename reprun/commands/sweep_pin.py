@@ -19,9 +19,24 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from reprun.commands.sweep_open import SweepOptions
-
 _SETTINGS = "reprun.toml"
+
+
+@dataclass(frozen=True)
+class SweepOptions:
+    """What was typed after `reprun sweep`."""
+
+    file: str
+    title: str = ""
+    stages: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    sample: int | None = None
+    target: str = ""
+    kind: str = ""
+    preflight: str = ""
+    force: bool = False
+    policy: str = "same code"
+    ahead: int | None = None
 
 
 @dataclass(frozen=True)
@@ -50,8 +65,6 @@ class Pin:
 
     def what(self) -> SweepOptions:
         """The options."""
-        from reprun.commands.sweep_open import SweepOptions
-
         known: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in self.options.items()}
         return SweepOptions(**known)
 
@@ -77,6 +90,12 @@ def find_pin(folder: str) -> Pin | None:
         return Pin(**{name: value for name, value in (data or {}).items() if name != "version"}) if data else None
     except (OSError, TypeError):
         return None
+
+
+def live_pin(repository: Repository, file: str) -> Pin | None:
+    """What is pinned of a sweep file, unless that is over."""
+    pin = find_pin(folder_of(repository, file))
+    return None if pin is None or pin.ended else pin
 
 
 def list_pins(repository: Repository) -> dict[str, Pin]:

@@ -63,8 +63,8 @@ def ask_queues(
 
 
 def _place(opened: Opened, name: str, answer: Record, tables: Mapping[str, Record]) -> Place:
-    if answer.get("paused") or answer.get("draining"):
-        return Place(name, trouble=f"the queue of {show(name)} is {'draining' if answer.get('draining') else 'paused'}")
+    trouble = "draining" if answer.get("draining") else "paused" if answer.get("paused") else ""
+    trouble = f"the queue of {show(name)} is {trouble}" if trouble else ""
     slots = [mapping(slot) for slot in items(answer.get("slots"))] or [{}]
     entries = [mapping(entry) for entry in items(answer.get("entries"))]
     free = sum(not slot.get("run_id") for slot in slots)
@@ -79,7 +79,7 @@ def _place(opened: Opened, name: str, answer: Record, tables: Mapping[str, Recor
     known = tuple((run_id, str(tables[run_id]["task"])) for run_id in ours if run_id in tables)
     waits = tuple(str(entry.get("run_id")) for entry in fenced if _is_ours(opened, entry))
     has_worker = mapping(answer.get("worker")).get("state") == "running"
-    return Place(name, count, free, len(waiting), known, has_worker=has_worker, fenced=waits)
+    return Place(name, count, free, len(waiting), known, trouble, has_worker=has_worker, fenced=waits)
 
 
 def _is_ours(opened: Opened, entry: Record) -> bool:

@@ -66,7 +66,7 @@ def surplus(places: Sequence[Place]) -> dict[str, list[str]]:
     idle = sum(place.idle for place in places)
     found: dict[str, list[str]] = {}
     while idle > 0:
-        crowded = [place for place in places if not place.trouble and not place.idle]
+        crowded = [place for place in places if not place.idle]
         left = {place.name: _tasks(place)[: -len(found.get(place.name, ())) or None] for place in crowded}
         most = max(crowded, key=lambda place: len(left[place.name]) / max(1, place.slots), default=None)
         if most is None or not left[most.name]:
@@ -77,8 +77,8 @@ def surplus(places: Sequence[Place]) -> dict[str, list[str]]:
 
 
 def _tasks(place: Place) -> list[str]:
-    """The tasks of which something waits there; the first that a free slot there will take stay."""
-    return list(dict.fromkeys(task for _, task in place.ours))[max(0, place.free) :]
+    """The tasks of which something waits there; the first that a free slot there will take stay, if it gives any."""
+    return list(dict.fromkeys(task for _, task in place.ours))[0 if place.trouble else max(0, place.free) :]
 
 
 def runs_of(place: Place, tasks: Sequence[str]) -> list[str]:

@@ -21,7 +21,7 @@ import pathlib, sys, time
 place = pathlib.Path(sys.argv[1])
 with open(place / "count", "a") as file:
     file.write(sys.argv[2] + "\\n")
-while not (place / "gate").exists():
+while not (place / "gate").exists() and not (pathlib.Path.home() / "gate").exists():
     time.sleep(0.02)
 pathlib.Path(sys.argv[3], "model").write_text(sys.argv[2])
 """
@@ -125,17 +125,28 @@ def test_a_host_that_is_gone(shared: Shared) -> None:
     assert row["name"].endswith("/test") and "its task is another host's by now" in row["state_words"]
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
+def test_what_waits_elsewhere_is_moved_to_an_idle_slot(shared: Shared) -> None:
+    shared.write(6)
+    steps = shared.sweep("--on", "gpu1,gpu2", "--ahead", "all")
+    assert Counter(step["target"] for step in steps) == {"gpu1": 4, "gpu2": 2}
+    until(lambda: len(shared.counted()) == 3, "all slots are busy")
+    (shared.hosts[0].home / "gate").touch()
+    until(lambda: len(shared.counted()) == 6, "gpu1 has done its own, and what had to wait for gpu2")
+    moved = next(row for row in shared.rows() if row["state"] == "canceled")
+    assert moved["target"] == "gpu2" and "taken back for another host" in moved["state_words"]
+    (shared.place / "gate").touch()
+    shared.await_end(6)
+    assert set(shared.counted().values()) == {1}
+
+
+def test_wrong_words(shared: Shared) -> None:
+    shared.write(3)
+    for words, said in (
         (("--on", "gpu1,gpu1"), "names gpu1 twice"),
         (("--on", ","), "names no target between its commas"),
         (("--on", "gpu1,gpu9"), "there is no target 'gpu9'"),
         (("--on", "gpu1,gpu2", "--ahead", "many"), "neither a number nor all"),
         (("--gone", "gpu1"), "was never shared by several hosts"),
-    ],
-)
-def test_wrong_words(shared: Shared, words: tuple[str, ...], said: str) -> None:
-    shared.write(3)
-    answer = shared.reprun("sweep", "sweep.yaml", *words)
-    assert answer.rc in (2, 6) and said in answer.stderr and says_nicely(answer), answer
+    ):
+        answer = shared.reprun("sweep", "sweep.yaml", *words)
+        assert answer.rc in (2, 6) and said in answer.stderr and says_nicely(answer), answer
