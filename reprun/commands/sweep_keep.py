@@ -126,7 +126,8 @@ class _Keeper:
                 _forget_news(workspace)
             self.silence.heed(passed)
             self.log.tell(passed, moved)
-            self.seen = None if moved else self.seen
+            if moved or passed.ran.started:  # by the next look it may all be over, and the queues as they were before
+                self.seen = None
             if passed.is_over:
                 end_pin(workspace.repository, passed.pin, "done")
                 return False

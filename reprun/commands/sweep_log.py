@@ -33,7 +33,7 @@ class Log:
 
     def tell(self, passed: Passed, moved: Mapping[str, Sequence[str]]) -> None:
         """What a pass has started, which tasks were taken back from where, which hosts are left out and why, how things stand."""
-        tasks = {step.wanted.task: number for number, step in enumerate(passed.ran.steps, 1)}
+        tasks = {task: at for at, task in enumerate(dict.fromkeys(step.wanted.task for step in passed.ran.steps), 1)}
         for step in passed.ran.started:
             name = show(step.wanted.name or passed.ran.opened.stem)
             where = f"{tasks[step.wanted.task]} of {len(tasks)}: {name}, {show(step.wanted.stage)}"

@@ -109,6 +109,7 @@ class _Pass:
         with ExitStack() as stack:
             if was_new:
                 self._prepare_all(stack)
+            self._check_carried()
             basis = self.pin.ground()
             self.planning.look(self.avoid, self.pin.gone)
             places = self._places()
@@ -120,9 +121,10 @@ class _Pass:
                 if some:
                     planned += self._queue(stack, name, some, basis, done)
         if was_new and not self.grounds.keys() - self.left_out.keys():
-            raise next(iter(self.left_out.values()))
+            raise self._refusal()
         keep_record(self.opened, done, planned)
-        why = {name: error.message for name, error in self.left_out.items()}
+        why = {place.name: place.trouble for place in places if place.trouble}
+        why |= {name: error.message for name, error in self.left_out.items()}
         ran = Ran(self.opened, tuple(done), tuple(self.planning.removed()), why)
         return Passed(self.pin, ran, tuple(places), tuple(self.planning.known), self.left_out)
 
@@ -132,7 +134,19 @@ class _Pass:
             if name not in self.avoid:
                 self._ground(stack, name)
         if not self.grounds:
-            raise next(iter(self.left_out.values()), RefusedError(f"all of {show(self.opened.options.target)} are gone"))
+            raise self._refusal()
+
+    def _refusal(self) -> ReprunError:
+        """Why no host can take anything: the error of the first, which names the others."""
+        if not self.left_out:
+            return RefusedError(
+                f"all of {show(self.opened.options.target)} are gone",
+                hint=f"reprun sweep {show(self.opened.options.file)} --on TARGET",
+            )
+        first, *others = dict.fromkeys(error.message for error in self.left_out.values())
+        error = next(iter(self.left_out.values()))
+        error.message = "; ".join([first, *others])
+        return error
 
     def _ground(self, stack: ExitStack, name: str) -> Ground | None:
         """The ground on a host, made when it is first wanted; None where that fails, or it is not as on the other hosts."""
@@ -163,6 +177,17 @@ class _Pass:
                 hint=f"reprun sweep {show(self.opened.options.file)} --on {show(name)}   for a sweep of its own",
             )
         self.pin = replace(self.pin, locks={**self.pin.locks, name: str(lock)})
+
+    def _check_carried(self) -> None:
+        """They are read anew for each run, and no commit holds them."""
+        carried = [[one.path, one.sha256] for one in self.planning.specs.base.carried]
+        changed = [path for path, digest in self.pin.carried if [path, digest] not in carried]
+        if changed:
+            raise RefusedError(
+                f"{show(changed[0])}, which runs carry with them, has changed since this sweep began",
+                hint=f"reprun sweep {show(self.opened.options.file)}   goes on with it as it is now",
+            )
+        self.pin = replace(self.pin, carried=carried)
 
     def _places(self) -> list[Place]:
         found = look_at_places(self.opened, self.planning.tables, self.avoid)

@@ -44,8 +44,8 @@ class Pin:
     """A wish: `options` of `reprun sweep` in the folder `cwd` of the repository, the `text` of its file and of its config.
 
     `exists` is what was looked up when it was read. `snapshot`, `basis` and the lock of each target are known once something was
-    prepared. `since` is the first run id that there can be of it. Hosts in `gone` are off for good; `since_when` a host does not
-    answer, or was left out, is in `silent`, with the reason. `ended` says why no keeper is wanted any more.
+    prepared; `carried` files are not in the snapshot. `since` is the first run id that there can be of it. Hosts in `gone` are
+    off for good. `ended` says why no keeper is wanted any more.
     """
 
     file: str
@@ -60,6 +60,7 @@ class Pin:
     snapshot: dict[str, Any] = field(default_factory=dict)
     basis: dict[str, Any] = field(default_factory=dict)
     locks: dict[str, str] = field(default_factory=dict)
+    carried: list[list[str]] = field(default_factory=list)
     gone: dict[str, str] = field(default_factory=dict)
     ended: str = ""
 

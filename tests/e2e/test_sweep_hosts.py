@@ -82,6 +82,8 @@ def test_a_host_and_the_keeper_die_in_the_middle(shared: Shared) -> None:
     assert Counter(step["target"] for step in steps if step["action"] == "start") == {"gpu1": 4, "gpu2": 2}
     assert sum(step["action"] == "later" for step in steps) == 2
     until(lambda: len(shared.counted()) == 3, "all slots are busy")
+    for name in ("job.py", "sweep.yaml"):  # what is edited later is for the next sweep
+        (shared.repo / name).write_text("raise SystemExit(1)\n")
     log = until(lambda: shared.reprun("sweep", "log", "sweep.yaml", "--json").data["lines"])
     os.kill(int(log[0].split()[-1]), signal.SIGKILL)
     gpu2.power_cut()
@@ -94,6 +96,8 @@ def test_a_host_and_the_keeper_die_in_the_middle(shared: Shared) -> None:
     why = until(lambda: [one for one in [shared.reprun("sweep", "why", lost["run_id"]).stdout] if "gpu2" in one])
     assert "what became of it is not known" in why[0]
     gpu2.start()
+    (shared.repo / "job.py").write_text(JOB)
+    shared.write(8)
     log = shared.await_end(8)
     again = {name for name, count in shared.counted().items() if count > 1}
     assert len(again) <= 1 and len(shared.counted()) == 8, shared.counted()  # the one that ran when the power went
