@@ -80,11 +80,11 @@ class Planning:
 
         while True:
             steps = decide(wanted, Runs(known, rules.policy), rules, earlier, fresh)
-            gone = {run.run_id for run in known if run.target in rules.gone}
+            gone = {run.run_id for run in known if run.target in rules.gone and run.state == "finished"}
             missing = {step.builds_on for step in steps if step.action == "start"} & gone
             if not missing:
                 return steps
-            known = [run for run in known if run.run_id not in missing]  # its output is gone with its host
+            known = [_without_output(run) if run.run_id in missing else run for run in known]
 
     def rules(self, since: str = "", gone: Iterable[str] = ()) -> Rules:
         """How a plan is made."""
@@ -141,6 +141,10 @@ def _as_gone(run: Known, gone: Collection[str]) -> Known:
     if run.target not in gone or run.state in FINAL:
         return run
     return replace(run, state="lost", words=f"lost ({run.target} is gone)", heard=True)
+
+
+def _without_output(run: Known) -> Known:
+    return replace(run, state="lost", words=f"its output is gone with {run.target}")
 
 
 def basis_of(workspace: Workspace, ground: Ground, ignored: Sequence[str]) -> Basis:
