@@ -9,6 +9,7 @@ from reprun.cli.confirming import can_ask, says_yes
 from reprun.cli.envelope import answer, is_json, say
 from reprun.cli.notes import say_notes
 from reprun.cli.progress import progress
+from reprun.cli.sweep_searched import search_data, space_lines, standing_lines
 from reprun.cli.table import print_table
 from reprun.commands.sweep import Ran, run_sweep
 from reprun.commands.sweep_open import Opened, Specs, SweepOptions, open_sweep, shown_params
@@ -48,6 +49,8 @@ def answer_sweep(options: SweepOptions, how: str, yes: bool) -> int:
         return _debug(opened)
     ran, keeper = _run(opened)
     say_notes(workspace)
+    for remark in ran.opened.remarks:
+        say(f"note: {remark}")
     stopped = _removed(workspace, ran, yes)
     return answer({**_data(ran, stopped), "keeper": keeper}, lambda: _print(ran, keeper))
 
@@ -77,6 +80,8 @@ def _show(opened: Opened) -> int:
 
     def human() -> None:
         counts = f"{_count(len(opened.tasks), 'task')}, {_count(len(rows), 'run')}"
+        for line in space_lines(opened):
+            print(line)
         print(f"{counts}; output/NAME stands for the output folder of each run")
         for task, stage, command in rows:
             print(f"{show(stage):8}{show(task.name) or opened.stem}")
@@ -85,11 +90,12 @@ def _show(opened: Opened) -> int:
     data = [
         {
             "task": task.key, "name": task.name, "stage": stage, "params": task.params, "command": command.shown,
-            "argv": list(command.argv),
+            "argv": list(command.argv), "trial": task.trial.number if task.trial else None,
         }
         for task, stage, command in rows
     ]  # fmt: skip
-    return answer({"tasks": len(opened.tasks), "runs": data, "unused": opened.unused(), "notes": list(opened.sweep.notes)}, human)
+    told = {"unused": opened.unused(), "notes": list(opened.sweep.notes), "search": search_data(opened)}
+    return answer({"tasks": len(opened.tasks), "runs": data, **told}, human)
 
 
 def _debug(opened: Opened) -> int:
@@ -148,9 +154,11 @@ def offer_to_stop(workspace: Workspace, runs: Sequence[Known], yes: bool, comman
 def _print(ran: Ran, keeper: str) -> None:
     shared = len(ran.opened.targets) > 1
     head = ("", "STAGE", "TASK", "WHY", *(("ON",) if shared else ()), "RUN")
+    trials = {task.key: f"trial {task.trial.number}: " for task in ran.opened.tasks if task.trial}
     rows = [
         (
-            step.action, step.wanted.stage, step.wanted.name or ran.opened.stem, step.reason,
+            step.action, step.wanted.stage, step.wanted.name or ran.opened.stem,
+            trials.get(step.wanted.task, "") + step.reason,
             *((step.target or "-",) if shared else ()), step.run_id,
         )
         for step in ran.steps
@@ -164,6 +172,8 @@ def _print(ran: Ran, keeper: str) -> None:
     print(f"{_count(counts['start'], 'run')} queued, {counts['skip']} finished before, {counts['keep']} under way{later}")
     if len(ran.opened.targets) > 1 and ran.started:
         print(words_of(Counter(step.target for step in ran.started)))
+    for line in standing_lines(ran.opened):
+        print(line)
     for name, why in ran.left_out.items():
         say(f"{show(name)} gets nothing: {show(why)}")
     if keeper:
@@ -193,4 +203,5 @@ def _data(ran: Ran, stopped: list[str]) -> dict[str, Any]:
         "removed": [run.run_id for run in removed],
         "stopped": stopped,
         "left_out": ran.left_out,
+        "search": search_data(ran.opened),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reprun.cli.envelope import answer, say
+from reprun.cli.sweep_searched import studies_told, trial_lines
 from reprun.cli.sweep_table import print_answers
 from reprun.commands.sweep_open import SweepOptions, open_sweep, shown_params
 from reprun.commands.sweep_summary import Told, summarise_sweep
@@ -54,6 +55,8 @@ def _print(told: Told) -> None:
     for one in told.summary.answers[:shown]:
         for text in remarks(told, one):
             print(text)
+    for line in trial_lines(told):
+        print(line)
     for name, share in told.summary.matters.items():
         print(f"{show(name)} explains {share:.0%} of the variation within {_about(roles.targets)}")
 
@@ -106,5 +109,6 @@ def _data(told: Told) -> dict[str, Any]:
         "roles": {"target": summary.roles.targets, "nuisance": summary.roles.nuisances, "seed": summary.roles.seeds},
         "answers": answers,
         "explains": summary.matters,
+        "trials": [{**one.data(), "importance": told.counts.get(one.study, {})} for one in studies_told(told)],
         "codes": told.codes,
     }

@@ -56,7 +56,7 @@ def run_sweep(opened: Opened, tell: Tell = ignore) -> Ran:
         before = live_pin(opened.workspace.repository, opened.file)
         if before is not None:  # what several hosts have shared until now is wanted here
             end_pin(opened.workspace.repository, before, "replaced")
-        return Ran(opened, tuple(steps), tuple(planning.removed()))
+        return Ran(planning.opened, tuple(steps), tuple(planning.removed()))
 
 
 def lock_of(workspace: Workspace) -> str:

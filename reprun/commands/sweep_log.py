@@ -20,6 +20,7 @@ class Log:
         self.path = path
         self._troubles: dict[str, str] = {}
         self._counts = ""
+        self._remarks: tuple[str, ...] = ()
 
     def say(self, text: str) -> None:
         """One line."""
@@ -34,9 +35,12 @@ class Log:
     def tell(self, passed: Passed, moved: Mapping[str, Sequence[str]]) -> None:
         """What a pass has started, which tasks were taken back from where, which hosts are left out and why, how things stand."""
         tasks = {task: at for at, task in enumerate(dict.fromkeys(step.wanted.task for step in passed.ran.steps), 1)}
+        search, trials = passed.ran.opened.sweep.search, {task.key: task.trial for task in passed.ran.opened.tasks}
         for step in passed.ran.started:
             name = show(step.wanted.name or passed.ran.opened.stem)
-            where = f"{tasks[step.wanted.task]} of {len(tasks)}: {name}, {show(step.wanted.stage)}"
+            trial, at = trials.get(step.wanted.task), f"{tasks[step.wanted.task]} of {len(tasks)}"
+            at = f"trial {trial.number} of {search.trials}" if search and trial else at
+            where = f"{at}: {name}, {show(step.wanted.stage)}"
             self.say(f"{where} → {show(step.target)} as {step.run_id} ({show(step.reason)})")
         now = {place.name: place.trouble for place in passed.places if place.trouble} | passed.ran.left_out
         for name, why in now.items():
@@ -52,6 +56,10 @@ class Log:
             by_host = words_of(Counter(step.target for step in passed.ran.steps if step.action == "skip"))
             self.say(words + (f" ({by_host})" if by_host else ""))
         self._counts = words
+        for remark in passed.ran.opened.remarks:
+            if remark not in self._remarks:
+                self.say(remark)
+        self._remarks = passed.ran.opened.remarks
         names = {step.wanted.task: step.wanted.name for step in passed.ran.steps}
         for host, some in moved.items():
             for task in some:

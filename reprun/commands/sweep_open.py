@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from reprun.commands.build_spec import MAX_NAME, LaunchOptions, build_spec
 from reprun.commands.sweep_pin import Pin, live_pin
 from reprun.commands.sweep_pin import SweepOptions as SweepOptions
+from reprun.commands.sweep_trials import with_trials
 from reprun.config.documents import parse_documents
 from reprun.config.reading import read_text
 from reprun.core import placeholders, seeds
@@ -19,6 +20,7 @@ from reprun.core.text import show
 from reprun.sweeps.expansion import Task, Wish, expand
 from reprun.sweeps.filling import Command, Filler
 from reprun.sweeps.identity import loose_of
+from reprun.sweeps.outcomes import Told, data_of
 from reprun.sweeps.reading import read_sweep
 from reprun.sweeps.shape import SweepFile
 from reprun.sweeps.sharing import ALL
@@ -34,7 +36,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Opened:
     """A sweep file with what is wanted of it. `file` is its path from the top of the repository, or an absolute one; `text` and
-    `config` what it and its config say, `exists` what was looked up to read it."""
+    `config` what it and its config say, `exists` what was looked up to read it. Of a search `told` is what there is to tell of
+    its trials, and `remarks` why no more of them are asked for."""
 
     workspace: Workspace = field(repr=False)
     options: SweepOptions
@@ -46,6 +49,9 @@ class Opened:
     text: str = field(default="", repr=False)
     config: str | None = field(default=None, repr=False)
     exists: dict[str, bool] = field(default_factory=dict, repr=False)
+    wish: Wish = field(default_factory=Wish, repr=False)
+    told: tuple[Told, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -96,11 +102,12 @@ def open_sweep(workspace: Workspace, options: SweepOptions, pin: Pin | None = No
     def exists(text: str) -> bool:
         return looked.setdefault(text, pin is None and _exists(workspace.cwd, text))
 
-    tasks = tuple(expand(sweep, Wish(options.title, options.stages, options.sample, exists)))
+    wish = Wish(options.title, options.stages, options.sample, exists)
+    tasks = tuple(expand(sweep, with_trials(wish, workspace, sweep, file)))
     fillers = {name: Filler(text, sweep.places[name]) for name, text in sweep.stages.items()}
     time = pin.time if pin else local_now().strftime("%Y%m%d.%H%M%S")
     config = pin.config if pin else _config_text(workspace, sweep.config)
-    opened = Opened(workspace, options, file, sweep, tasks, fillers, time, text, config, looked)
+    opened = Opened(workspace, options, file, sweep, tasks, fillers, time, text, config, looked, wish)
     check_targets(workspace, opened)
     for task in tasks:
         for stage in task.stages:
@@ -205,6 +212,8 @@ class Specs:
 
     def table(self, task: Task, stage: str) -> dict[str, Any]:
         """What the manifest says of the sweep; its identity is known only with the snapshot."""
+        search = self.opened.sweep.search
+        trial = {"search": data_of(task.trial, search.sampler)} if task.trial and search else {}
         return {
             "file": self.opened.file,
             "title": self.opened.options.title,
@@ -215,6 +224,7 @@ class Specs:
             "loose": self.opened.loose(task, stage),
             "code": "",
             "params": dict(task.params),
+            **trial,
         }
 
 

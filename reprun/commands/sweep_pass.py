@@ -46,7 +46,8 @@ class Passed:
 
 def needs_keeper(opened: Opened) -> bool:
     """Whether one pass is not enough: several hosts share it, or what is wanted depends on what comes out."""
-    return len(opened.targets) > 1
+    search = opened.sweep.search
+    return len(opened.targets) > 1 or (search is not None and search.is_adaptive)
 
 
 def first_pass(opened: Opened, tell: Tell = ignore) -> Passed:
@@ -125,7 +126,7 @@ class _Pass:
         keep_record(self.opened, done, planned)
         why = {place.name: place.trouble for place in places if place.trouble}
         why |= {name: error.message for name, error in self.left_out.items()}
-        ran = Ran(self.opened, tuple(done), tuple(self.planning.removed()), why)
+        ran = Ran(self.planning.opened, tuple(done), tuple(self.planning.removed()), why)
         return Passed(self.pin, ran, tuple(places), tuple(self.planning.known), self.left_out)
 
     def _prepare_all(self, stack: ExitStack) -> None:

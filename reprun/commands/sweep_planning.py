@@ -10,6 +10,7 @@ from reprun.commands.states import FOLDER_GONE
 from reprun.commands.sweep_open import Opened, Specs
 from reprun.commands.sweep_queue import place_in_queue
 from reprun.commands.sweep_runs import known_runs, sweep_tables
+from reprun.commands.sweep_search import Searching
 from reprun.core.errors import UnreachableError, UsageError
 from reprun.core.frozen import replace
 from reprun.core.outcome import FINAL
@@ -31,8 +32,11 @@ class Planning:
 
     def __init__(self, opened: Opened) -> None:
         self.opened, self.workspace = opened, opened.workspace
-        self.specs = Specs(opened)
+        self.specs, self.first = Specs(opened), opened.tasks[0]
         self.tables = sweep_tables(self.workspace)
+        self.search = Searching(opened, self.tables) if opened.sweep.search else None
+        if self.search is not None:
+            self.opened = opened = self.search.opened
         self.tasks = {task.key: task for task in opened.tasks}
         self.known: list[Known] = []
         self.open = set(list_open(self.workspace.repository.state_dir))
@@ -40,9 +44,8 @@ class Planning:
 
     def lead(self, target: str) -> RunSpec:
         """The spec that stands for all on a target until the ground is there."""
-        first = self.opened.tasks[0]
-        spec = self.specs.spec(first, first.stages[0])
-        return replace(spec, target=target, sweep={"lead": True, "stage": first.stages[0]})
+        spec = self.specs.spec(self.first, self.first.stages[0])
+        return replace(spec, target=target, sweep={"lead": True, "stage": self.first.stages[0]})
 
     def look(self, silent: Collection[str] = (), gone: Collection[str] = ()) -> None:
         """Finds the runs that there are as they are now, and takes back what a killed sweep has sealed and not queued. Hosts that
@@ -63,14 +66,24 @@ class Planning:
             if run.run_id in self.open and run.state in PENDING:  # queued, and its launcher was killed before it heard so
                 self.workspace.journal(run.run_id).close()
 
-    def want(self, tasks: Sequence[Task]) -> None:
-        """From now on it is about these tasks: where what is wanted depends on what has come out."""
-        self.opened = replace(self.opened, tasks=tuple(tasks))
-        self.specs.opened = self.opened
-        self.tasks = {task.key: task for task in tasks}
-
     def plan(self, basis: Basis, rules: Rules) -> list[Step]:
-        """A step for each wanted stage, as if there were room for all."""
+        """A step for each wanted stage, as if there were room for all; of a search after it was asked what is wanted now."""
+        if self.search is None:
+            return self._steps(basis, rules)
+        self.opened = self.search.ask(self._steps(basis, rules), self._runs(rules))
+        fresh = {task.key: task for task in self.opened.tasks if task.key not in self.tasks}
+        self.tasks.update(fresh)
+        others = {run_id for run_id, table in self.tables.items() if table["task"] in fresh} - {run.run_id for run in self.known}
+        self.known += known_runs(self.workspace, self.tables, sorted(others))
+        steps = self._steps(basis, rules)
+        self.opened = replace(self.opened, told=self.search.tell(steps, self._runs(rules)))
+        return steps
+
+    def _runs(self, rules: Rules) -> Runs:
+        others = superseded(self.known)
+        return Runs([run for run in self.known if run.run_id not in others], rules.policy)
+
+    def _steps(self, basis: Basis, rules: Rules) -> list[Step]:
         wanted = [self._wanted(basis, task, stage) for task in self.opened.tasks for stage in task.stages]
         others = superseded(self.known)
         fresh, known = new_runs(len(wanted)), [run for run in self.known if run.run_id not in others]
@@ -127,7 +140,7 @@ class Planning:
     def removed(self) -> Iterable[Known]:
         """Runs under way that the whole file, whatever part of it was asked for now, does not ask for."""
         try:
-            every = expand(self.opened.sweep, Wish(exists=lambda _: False))
+            every = expand(self.opened.sweep, Wish(exists=lambda _: False, trials=self.search.known if self.search else None))
         except UsageError:  # too many to list: then all are asked for
             return
         asked = {(task.key, stage) for task in every for stage in task.stages}

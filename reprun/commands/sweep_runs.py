@@ -67,7 +67,10 @@ def _table(text: bytes | None) -> dict[str, Any]:
 
 def _checked(table: Any) -> dict[str, Any]:
     is_whole = isinstance(table, dict) and all(isinstance(table.get(name), str) for name in _FIELDS)
-    return {**{name: table[name] for name in _FIELDS}, "params": table.get("params", {})} if is_whole else {}
+    if not is_whole:
+        return {}
+    search = {"search": table["search"]} if "search" in table else {}
+    return {**{name: table[name] for name in _FIELDS}, "params": table.get("params", {}), **search}
 
 
 def _part(text: bytes) -> bytes:
