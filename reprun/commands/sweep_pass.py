@@ -12,7 +12,7 @@ from reprun.commands.launch import Tell, ignore
 from reprun.commands.launch_many import Ground, Planned, grounded, queue_on
 from reprun.commands.sweep import Ran, keep_record, lock_of
 from reprun.commands.sweep_open import Opened
-from reprun.commands.sweep_pin import Pin, find_pin, folder_of, keep_pin
+from reprun.commands.sweep_pin import Pin, end_pin, find_pin, folder_of, keep_pin
 from reprun.commands.sweep_places import ask_queues, look_at_places
 from reprun.commands.sweep_planning import Planning, basis_of
 from reprun.commands.sweep_runs import rows_of, sweep_tables
@@ -60,6 +60,8 @@ def first_pass(opened: Opened, tell: Tell = ignore) -> Passed:
         gone = _still_gone(opened, before.gone) if before else {}
         passed = _Pass(opened, pin_of(opened, gone), {}, tell).make()
         keep_pin(opened.workspace.repository, passed.pin)
+        if passed.is_over:
+            end_pin(opened.workspace.repository, passed.pin, "done")
         return passed
 
 
