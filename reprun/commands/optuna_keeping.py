@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 
 from reprun.commands.optuna_study import direction_of, quiet, trial_of
 from reprun.sweeps.outcomes import Told
@@ -84,13 +85,12 @@ def find_importances(sweep: SweepFile, study: Study, told: Sequence[Told]) -> di
     """The share of each parameter in what came out: by fANOVA where scikit-learn is there, else by PED-ANOVA, which asks what
     makes the best tenth; none where they cannot say."""
     with quiet() as library:
-        try:
-            known = library.create_study(direction=direction_of(library, sweep))
-            known.add_trials([trial_of(library, study, one) for one in told if one.state == "complete"])
-            has_forest = importlib.util.find_spec("sklearn") is not None
-            kinds = library.importance
-            evaluator = kinds.FanovaImportanceEvaluator(seed=0) if has_forest else kinds.PedAnovaImportanceEvaluator()
-            found: dict[str, float] = kinds.get_param_importances(known, evaluator=evaluator)
-        except (ValueError, RuntimeError, ArithmeticError, ImportError):
-            return {}
-        return found
+        kinds = library.importance
+        forest = [lambda: kinds.FanovaImportanceEvaluator(seed=0)] if importlib.util.find_spec("sklearn") else []
+        known = library.create_study(direction=direction_of(library, sweep))
+        known.add_trials([trial_of(library, study, one) for one in told if one.state == "complete"])
+        for evaluator in (*forest, kinds.PedAnovaImportanceEvaluator):
+            with suppress(ValueError, RuntimeError, ArithmeticError, ImportError):
+                found: dict[str, float] = kinds.get_param_importances(known, evaluator=evaluator())
+                return found
+        return {}
