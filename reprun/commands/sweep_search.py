@@ -14,7 +14,7 @@ from reprun.commands.sweep_trials import asked_so_far, journal_of, next_number, 
 from reprun.core.errors import UnreachableError
 from reprun.core.frozen import replace
 from reprun.core.measured import metrics_of
-from reprun.core.text import show
+from reprun.core.text import show, show_some
 from reprun.sweeps.drawing import fresh_points, key_at
 from reprun.sweeps.expansion import expand, titled
 from reprun.sweeps.outcomes import Facts, Told, data_of, fits, told_of
@@ -69,6 +69,7 @@ class Searching:
         if not self.search.is_adaptive:
             return self.opened
         told = self._told(steps, runs)
+        self._remarks += self._new_spaces()
         by_study = {study.name: [one for one in told if one.trial.study == study.name] for study in self.studies}
         for _ in range(self._room_for(told)):
             if not self._ask_one(by_study):
@@ -77,6 +78,17 @@ class Searching:
         write_json(record_of(self.workspace, self.opened.file), {"version": 1, "file": self.opened.file, "trials": trials})
         self.opened = replace(self._expanded(self.opened), remarks=tuple(self._remarks))
         return self.opened
+
+    def _new_spaces(self) -> list[str]:
+        """What is to be said of studies that begin where there were others."""
+        sweep = self.sweep
+        wanted = {study.name for choice in sweep.choices for study in studies_of(sweep, choice)}
+        others = {name: len(trials) for name, trials in self._found.items() if name not in wanted}
+        begun = [study.name for study in self.studies if not self.asked[study.name]]
+        if not others or not begun:
+            return []
+        old = show_some(f"{name} with {count} trials" for name, count in others.items())
+        return [f"the space is another one, so this is a new study, {show_some(begun)}; there was {old}"]
 
     def _room_for(self, told: Sequence[Told]) -> int:
         """How many trials may be asked for now: none where what was run shows that more would say nothing."""

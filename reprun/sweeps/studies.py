@@ -48,12 +48,16 @@ def studies_of(sweep: SweepFile, choice: Choice) -> list[Study]:
         if axes[index].span is not None:
             name = show(axes[index].names[0])
             raise UsageError(f"{choice.where}: {name} is a target, and has no list of values", hint=f"{name}: [1, 2]")
+    drawn = int(_digest(sweep, replace(choice, axes=tuple(axes)))[8:16], 16)  # for all targets, which so meet the same points
+    seed = drawn if sweep.search.seed is None else sweep.search.seed
     found = []
     for points in itertools.islice(itertools.product(*(axes[index].points for index in targets)), MAX_STUDIES + 1):
         pinned = dict(zip(targets, points, strict=True))
         some = tuple(replace(axis, points=(pinned[at],)) if at in pinned else axis for at, axis in enumerate(axes))
         values = {name: value for at, point in pinned.items() for name, value in zip(axes[at].names, point, strict=True)}
-        found.append(_study(sweep, replace(choice, axes=some), values, seeds))
+        pinned_choice = replace(choice, axes=some)
+        name = study_name(sweep.what, choice.title, values, _digest(sweep, pinned_choice))
+        found.append(Study(name, pinned_choice, seeds, seed))
     if len(found) > MAX_STUDIES:
         raise UsageError(f"{choice.where}: the targets have more than {MAX_STUDIES} values to search for", hint="fewer targets")
     if not found[0].searched:
@@ -65,13 +69,11 @@ def _is_seed(axis: Axis) -> bool:
     return axis.names == ("seed",) and axis.span is None and axis.when is None
 
 
-def _study(sweep: SweepFile, choice: Choice, values: dict[str, Any], seeds: tuple[dict[str, Any], ...]) -> Study:
-    assert sweep.search is not None
+def _digest(sweep: SweepFile, choice: Choice) -> str:
+    """The digest of a space: what is drawn from, and what must hold."""
     axes = [(axis.names, axis.points, axis.span and vars(axis.span), axis.when and axis.when.source) for axis in choice.axes]
     conditions = [condition.source for condition in (*choice.conditions, *sweep.conditions)]
-    digest = sha256(repr((axes, conditions)).encode("utf-8", "backslashreplace")).hexdigest()
-    seed = int(digest[8:16], 16) if sweep.search.seed is None else sweep.search.seed
-    return Study(study_name(sweep.what, choice.title, values, digest), choice, seeds, seed)
+    return sha256(repr((axes, conditions)).encode("utf-8", "backslashreplace")).hexdigest()
 
 
 def study_name(what: str, title: str, values: dict[str, Any], digest: str) -> str:

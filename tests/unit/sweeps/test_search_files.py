@@ -151,6 +151,8 @@ def test_each_seed_is_a_task_of_the_trial_and_each_target_value_a_study():
         assert len({task.params["opt"] for task in some}) == 1
         assert [task.trial.number for task in some] == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
         assert "seed" not in some[0].trial.chosen
+    points = [[task.params["lr"] for task in tasks if task.trial.study == study] for study in sorted(studies)]
+    assert points[0] == points[1]
     assert len(expand(sweep, Wish(exists=lambda _: False, sample=1))) == 2 * 3
 
 
