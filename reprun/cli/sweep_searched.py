@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from reprun.cli.top_text import spark
+from reprun.cli.top_marks import spark
 from reprun.commands.sweep_open import Opened, shown_params
 from reprun.commands.sweep_summary import Told
 from reprun.commands.sweep_trials import journal_of
