@@ -125,12 +125,18 @@ def pause(on: On = "local", json: As_json = False) -> int:
 
 
 def resume(on: On = "local", json: As_json = False) -> int:
-    """Go on after a pause, a drain, a kill or a reboot: starts the worker if there is none.
+    """Go on after a pause, a drain, a kill or a reboot: starts the worker if there is none, and what shares sweeps among hosts.
 
     Example:
 
         reprun queue resume
     """
+    workspace = Queues().workspace
+    if on == "local" and workspace is not None:
+        from reprun.commands.sweep_keep import resume_keepers
+
+        for file in resume_keepers(workspace):
+            say(f"the sweep {show(file)} goes on: reprun sweep log {show(file)}")
     return _whole("resume", on, "goes on", "reprun queue")
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
+from collections.abc import Sequence
 
 from reprun.cli.confirming import can_ask, says_yes
 from reprun.cli.envelope import answer, is_json, say
 from reprun.cli.notes import say_notes
 from reprun.cli.progress import progress
+from reprun.cli.sweep_searched import search_data, space_lines, standing_lines
 from reprun.cli.table import print_table
 from reprun.commands.sweep import Ran, run_sweep
 from reprun.commands.sweep_open import Opened, Specs, SweepOptions, open_sweep, shown_params
@@ -15,6 +18,7 @@ from reprun.core.errors import UsageError
 from reprun.core.frozen import replace
 from reprun.core.text import human_seconds, show
 from reprun.sweeps.plan import POLICIES, Known
+from reprun.sweeps.sharing import words_of
 from reprun.workspace import Workspace, open_workspace
 
 TYPE_CHECKING = False
@@ -46,11 +50,27 @@ def answer_sweep(options: SweepOptions, how: str, yes: bool, first: bool = False
         settle_hooks(workspace)
     if how == "debug":
         return _debug(opened)
-    with progress() as tell:
-        ran = run_sweep(opened, tell)
+    ran, keeper = _run(opened)
     say_notes(workspace)
+    for remark in ran.opened.remarks:
+        say(f"note: {remark}")
     stopped = _removed(workspace, ran, yes)
-    return answer(_data(ran, stopped), lambda: _print(ran))
+    return answer({**_data(ran, stopped), "keeper": keeper}, lambda: _print(ran, keeper))
+
+
+def _run(opened: Opened) -> tuple[Ran, str]:
+    """Makes the one pass that is enough, or the first of many. What the keeper does then: "" for none, "started" or "told"."""
+    from reprun.commands.sweep_pass import first_pass, needs_keeper
+
+    with progress() as tell:
+        if not needs_keeper(opened):
+            return run_sweep(opened, tell), ""
+        passed = first_pass(opened, tell)
+    if passed.is_over:
+        return passed.ran, ""
+    from reprun.commands.sweep_keep import ensure_keeper
+
+    return passed.ran, "started" if ensure_keeper(opened.workspace, passed.pin) else "told"
 
 
 def _show(opened: Opened) -> int:
@@ -71,6 +91,8 @@ def _show(opened: Opened) -> int:
 
     def human() -> None:
         counts = f"{_count(len(opened.tasks), 'task')}, {_count(len(rows), 'run')}"
+        for line in space_lines(opened):
+            print(line)
         print(f"{counts}; output/NAME stands for the output folder of each run")
         for task, step, command in rows:
             print(f"{step.action:6}{show(step.wanted.stage):7} {show(task.name) or opened.stem}  ({show(step.reason)})")
@@ -82,10 +104,11 @@ def _show(opened: Opened) -> int:
         {
             "task": task.key, "name": task.name, "stage": step.wanted.stage, "params": task.params, "command": command.shown,
             "argv": list(command.argv), "action": step.action, "reason": step.reason, "run_id": step.run_id,
+            "trial": task.trial.number if task.trial else None,
         }
         for task, step, command in rows
     ]  # fmt: skip
-    more = {"seconds": found.seconds, "slots": found.slots, "unused": opened.unused()}
+    more = {"seconds": found.seconds, "slots": found.slots, "unused": opened.unused(), "search": search_data(opened)}
     return answer({"tasks": len(opened.tasks), "runs": data, **more, "notes": [*opened.sweep.notes, *found.notes]}, human)
 
 
@@ -126,33 +149,58 @@ def _debug(opened: Opened) -> int:
 
 def _removed(workspace: Workspace, ran: Ran, yes: bool) -> list[str]:
     """Offers to stop what the file does not ask for any more. Without a yes it goes on."""
-    if not ran.removed:
+    for run in ran.removed:
+        say(f"{run.run_id} is {run.words}, and {show(ran.opened.file)} does not ask for it any more")
+    return offer_to_stop(workspace, ran.removed, yes, shlex.join(["reprun", "sweep", *ran.opened.options.words(), "--yes"]))
+
+
+def offer_to_stop(workspace: Workspace, runs: Sequence[Known], yes: bool, command: str) -> list[str]:
+    """Stops runs under way, or takes them out of their queue, if somebody says yes; `command` says it without being asked."""
+    if not runs:
         return []
     from reprun.commands.sweep_tries import end_all
 
-    for run in ran.removed:
-        say(f"{run.run_id} is {run.words}, and {show(ran.opened.file)} does not ask for it any more")
-    waiting = sum(run.state == "queued" for run in ran.removed)
-    going = len(ran.removed) - waiting
+    waiting = sum(run.state == "queued" for run in runs)
+    going = len(runs) - waiting
     parts = [f"stop {_count(going, 'run')}"] * bool(going) + [f"take {_count(waiting, 'run')} out of the queue"] * bool(waiting)
     what = " and ".join(parts)
     if not yes and not (can_ask() and says_yes(f"{what}?")):
-        say(f"they go on; to {what}: {shlex.join(['reprun', 'sweep', *ran.opened.options.words(), '--yes'])}")
+        say(f"they go on; to {what}: {command}")
         return []
-    states = end_all(workspace, ran.removed)
+    states = end_all(workspace, runs)
     for run_id, state in states.items():
         say(f"{run_id}  {state.words}")
     return [run_id for run_id, state in states.items() if state.is_final]
 
 
-def _print(ran: Ran) -> None:
-    rows = [(step.action, step.wanted.stage, step.wanted.name or ran.opened.stem, step.reason, step.run_id) for step in ran.steps]
+def _print(ran: Ran, keeper: str) -> None:
+    shared = len(ran.opened.targets) > 1
+    head = ("", "STAGE", "TASK", "WHY", *(("ON",) if shared else ()), "RUN")
+    trials = {task.key: f"trial {task.trial.number}: " for task in ran.opened.tasks if task.trial}
+    rows = [
+        (
+            step.action, step.wanted.stage, step.wanted.name or ran.opened.stem,
+            trials.get(step.wanted.task, "") + step.reason,
+            *((step.target or "-",) if shared else ()), step.run_id,
+        )
+        for step in ran.steps
+    ]  # fmt: skip
     many = len(rows) > 60
-    print_table(("", "STAGE", "TASK", "WHY", "RUN"), rows[:40] if many else rows, flexible=2, is_middle=True)
+    print_table(head, rows[:40] if many else rows, flexible=2, is_middle=True)
     if many:
         print(f"… and {len(rows) - 40} more")
-    counts = {action: sum(step.action == action for step in ran.steps) for action in ("start", "skip", "keep")}
-    print(f"{_count(counts['start'], 'run')} queued, {counts['skip']} finished before, {counts['keep']} under way")
+    counts = {action: sum(step.action == action for step in ran.steps) for action in ("start", "skip", "keep", "later")}
+    later = f", {counts['later']} wait for a slot" if keeper else ""
+    print(f"{_count(counts['start'], 'run')} queued, {counts['skip']} finished before, {counts['keep']} under way{later}")
+    if len(ran.opened.targets) > 1 and ran.started:
+        print(words_of(Counter(step.target for step in ran.started)))
+    for line in standing_lines(ran.opened):
+        print(line)
+    for name, why in ran.left_out.items():
+        say(f"{show(name)} gets nothing: {show(why)}")
+    if keeper:
+        again = "a process" if keeper == "started" else "the process that is at it"
+        say(f"{again} on this machine sees to the rest; what it does: reprun sweep log {show(ran.opened.options.file)}")
     if counts["start"]:
         say(f"reprun queue   reprun top   reprun sweep summary {shlex.quote(ran.opened.options.file)}")
 
@@ -166,8 +214,16 @@ def _data(ran: Ran, stopped: list[str]) -> dict[str, Any]:
         {
             "action": step.action, "reason": step.reason, "run_id": step.run_id, "builds_on": step.builds_on,
             "task": step.wanted.task, "name": step.wanted.name, "stage": step.wanted.stage, "identity": step.wanted.identity,
+            "target": step.target or ran.opened.options.target,
         }
         for step in ran.steps
     ]  # fmt: skip
     removed: list[Known] = list(ran.removed)
-    return {"file": ran.opened.file, "steps": steps, "removed": [run.run_id for run in removed], "stopped": stopped}
+    return {
+        "file": ran.opened.file,
+        "steps": steps,
+        "removed": [run.run_id for run in removed],
+        "stopped": stopped,
+        "left_out": ran.left_out,
+        "search": search_data(ran.opened),
+    }

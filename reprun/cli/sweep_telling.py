@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reprun.cli.envelope import answer, say
+from reprun.cli.sweep_searched import studies_told, trial_lines
 from reprun.cli.sweep_table import print_answers
 from reprun.commands.sweep_open import SweepOptions, open_sweep, shown_params
 from reprun.commands.sweep_summary import Told, summarise_sweep
@@ -15,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_ACTIONS = {"start": "started", "skip": "skipped", "keep": "left alone"}
+_ACTIONS = {"start": "started", "skip": "skipped", "keep": "left alone", "later": "waits here", "leave": "not tried again"}
 
 
 def answer_why(task: str) -> int:
@@ -30,7 +31,8 @@ def answer_why(task: str) -> int:
             what = f"{_ACTIONS.get(one.action, one.action)}: {one.reason}" if one.action else "no sweep has decided about it"
             print(f"{show(one.stage):7} {show(what)}" + (f"  ({show(one.file)}, {one.at})" if one.at else ""))
             for run in one.runs:
-                print(f"        {run.run_id}  {show(run.words)}")
+                where = f", on {show(run.target)}" if run.target != "local" else ""
+                print(f"        {run.run_id}  {show(run.words)}{where}")
 
     data = [
         {**{name: value for name, value in vars(one).items() if name != "runs"}, "runs": [vars(run) for run in one.runs]}
@@ -53,6 +55,8 @@ def _print(told: Told) -> None:
     for one in told.summary.answers[:shown]:
         for text in remarks(told, one):
             print(text)
+    for line in trial_lines(told):
+        print(line)
     for name, share in told.summary.matters.items():
         print(f"{show(name)} explains {share:.0%} of the variation within {_about(roles.targets)}")
 
@@ -109,5 +113,6 @@ def _data(told: Told) -> dict[str, Any]:
         "roles": {"target": summary.roles.targets, "nuisance": summary.roles.nuisances, "seed": summary.roles.seeds},
         "answers": answers,
         "explains": summary.matters,
+        "trials": [{**one.data(), "importance": told.counts.get(one.study, {})} for one in studies_told(told)],
         "codes": told.codes,
     }

@@ -37,7 +37,15 @@ Since = Annotated[
         help='What counts as done: "same code" (the default) or "any", whatever the code, data and packages were.',
     ),
 ]
-On = Annotated[str, typer.Option("--on", metavar="TARGET", help="Where to run.", autocompletion=complete_target)]
+On = Annotated[
+    str,
+    typer.Option(
+        "--on", metavar="TARGET[,TARGET]", help="Where to run; several share the tasks.", autocompletion=complete_target
+    ),
+]
+Ahead = Annotated[
+    str, typer.Option("--ahead", metavar="N", help="With several targets: so many tasks wait there for each slot, or all.")
+]
 Kind = Annotated[str, typer.Option("--kind", help="What the runs are for, which sets their priority: see launch --kind.")]
 Preflight = Annotated[str, typer.Option("--preflight", metavar="LEVEL", help="quick, full or off, as for launch.")]
 Stop = Annotated[
@@ -53,6 +61,13 @@ Retries = Annotated[
     int | None,
     typer.Option("--retries", metavar="N", min=0, max=10, help="Try again what fails, so often. Default: retries in the file."),
 ]
+Gone = Annotated[
+    list[str],
+    typer.Option(
+        "--gone", metavar="TARGET", help="This one is off for good: its unfinished tasks go to the others of the sweep.",
+        autocompletion=complete_target,
+    ),
+]  # fmt: skip
 Yes = Annotated[bool, typer.Option("--yes", help="Stop runs under way that the file does not ask for any more.")]
 
 _HELP = """Sweeps: many runs from one file, and what came out of them.
@@ -113,6 +128,8 @@ _VALUES = {
     "--sample",
     "--since-commit",
     "--on",
+    "--ahead",
+    "--gone",
     "--kind",
     "--preflight",
     "--file",
@@ -127,6 +144,8 @@ def register(app: typer.Typer) -> None:
     group.command()(run)
     group.command()(why)
     group.command()(summary)
+    group.command()(log)
+    group.command()(stop)
     app.add_typer(group, name="sweep")
 
 
@@ -136,7 +155,8 @@ def run(
     command: Stages = [],  # noqa: B006
     resource: Resources = [],  # noqa: B006
     sample: Sample = None,
-    on: On = "local",
+    on: On = "",
+    ahead: Ahead = "",
     kind: Kind = "",
     preflight: Preflight = "",
     stop_after: Stop = None,
@@ -145,6 +165,7 @@ def run(
     dry_run: Dry = False,
     debug: Debug = False,
     force: Force = False,
+    gone: Gone = [],  # noqa: B006
     yes: Yes = False,
     json: As_json = False,
 ) -> int:
@@ -158,9 +179,15 @@ def run(
         reprun sweep params.yaml --dry-run
 
         reprun sweep params.yaml -t ablation -c train -r 0 1
+
+        reprun sweep params.yaml --on gpu1,gpu2
     """
+    if gone:
+        from reprun.cli.sweep_keeping import answer_gone
+
+        return answer_gone(file, _listed(gone))
     from reprun.cli.sweep_answer import answer_sweep
-    from reprun.commands.sweep_open import SweepOptions
+    from reprun.commands.sweep_open import SweepOptions, parse_ahead
 
     options = SweepOptions(
         file,
@@ -173,6 +200,7 @@ def run(
         preflight,
         force or debug,
         since_commit,
+        parse_ahead(ahead),
         stop_after,
         retries,
     )
@@ -220,6 +248,32 @@ def summary(
     from reprun.commands.sweep_open import SweepOptions
 
     return answer_summary(SweepOptions(file, title), metric, direction)
+
+
+def log(file: File, json: As_json = False) -> int:
+    """Show what was done for a sweep that several hosts share: what went where, who does not answer, what was left.
+
+    Example:
+
+        reprun sweep log params.yaml
+    """
+    from reprun.cli.sweep_keeping import answer_log
+
+    return answer_log(file)
+
+
+def stop(
+    file: File, yes: Annotated[bool, typer.Option("--yes", help="Stop its runs too.")] = False, json: As_json = False
+) -> int:
+    """Give nothing more of a sweep to the hosts that share it, and offer to stop what is under way.
+
+    Example:
+
+        reprun sweep stop params.yaml
+    """
+    from reprun.cli.sweep_keeping import answer_stop
+
+    return answer_stop(file, yes)
 
 
 def _listed(values: list[str], comma: bool = True) -> tuple[str, ...]:

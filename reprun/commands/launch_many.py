@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
 from reprun.commands import steps
 from reprun.commands.beginning import begin, warm
@@ -39,10 +39,11 @@ AT_ONCE = 1000  # runs in one request
 
 @dataclass(frozen=True)
 class Ground:
-    """What all runs of a batch stand on: the snapshot, and what the target said of its worktree and environment."""
+    """What all runs of a batch stand on: the snapshot, and what the target of the `lead` said of its worktree and environment."""
 
     snapshot: Snapshot
     prepared: dict[str, Any]
+    lead: RunSpec
 
 
 @dataclass(frozen=True)
@@ -67,33 +68,64 @@ def launch_many(
     Raises the errors of its steps. What was sealed and not queued when it fails is carried on by `reprun resume`, or taken back
     by the next sweep.
     """
+    with grounded(workspace, lead, tell) as ground:
+        planned = list(choose(ground))
+        queue_on(workspace, ground, planned, tell)
+        return planned
+
+
+@contextmanager
+def grounded(workspace: Workspace, lead: RunSpec, tell: Tell = ignore, snapshot: Snapshot | None = None) -> Iterator[Ground]:
+    """What runs like `lead` stand on, on its target, held as long as the block runs; from a `snapshot` that was taken before, or
+    from one of now. Raises the errors of a launch."""
     target = workspace.target(lead.target)
     target.host.connect()
     attempt = begin(workspace, lead)
     warm(workspace, target, lead, attempt)
-    hooks = steps.find_hooks(workspace)
-    batch = None
     try:
-        snapshot, prepared = steps.ensure_prepared(workspace, target, lead, (attempt, hooks), tell)
-        batch = _Batch(workspace, target, lead, Ground(snapshot, prepared), tell)
-        planned = list(choose(batch.ground))
-        if planned:
-            if hooks is not None:
-                hooks.await_ends([one.run_id for one in planned])
-            batch.seal(planned)
-            batch.enqueue(planned)
-    except ReprunError as error:
-        known = isinstance(error, (RefusedError, UsageError))
-        what = "what was sealed is queued by the same command" if batch and batch.sealed else "nothing was started"
-        error.hint = error.hint if known else "; ".join(part for part in (error.hint, what) if part)
-        raise
+        try:
+            ground = _ground(workspace, target, lead, (attempt, snapshot), tell)
+        except ReprunError as error:
+            _explain(error, "nothing was started")
+            raise
+        yield ground
     finally:
         with suppress(ReprunError):
             steps.forget(workspace, target, attempt.run_id)
         workspace.journal(attempt.run_id).remove()  # also where the target does not answer: it was never told to start it
-    if hooks is not None and planned:
+
+
+def queue_on(workspace: Workspace, ground: Ground, planned: Sequence[Planned], tell: Tell = ignore) -> None:
+    """Seals and queues runs on a ground. Raises the errors of a launch."""
+    if not planned:
+        return
+    hooks = steps.find_hooks(workspace)
+    batch = _Batch(workspace, workspace.target(ground.lead.target), ground.lead, ground, tell)
+    try:
+        if hooks is not None:
+            hooks.await_ends([one.run_id for one in planned])
+        batch.seal(planned)
+        batch.enqueue(planned)
+    except ReprunError as error:
+        _explain(error, "what was sealed is queued by the same command" if batch.sealed else "nothing was started")
+        raise
+    if hooks is not None:
         batch.tell_hooks(hooks, planned)
-    return planned
+
+
+def _explain(error: ReprunError, what: str) -> None:
+    known = isinstance(error, (RefusedError, UsageError))
+    error.hint = error.hint if known else "; ".join(part for part in (error.hint, what) if part)
+
+
+def _ground(workspace: Workspace, target: Target, lead: RunSpec, what: tuple[Attempt, Snapshot | None], tell: Tell) -> Ground:
+    attempt, snapshot = what
+    if snapshot is None:
+        hooks = steps.find_hooks(workspace)
+        return Ground(*steps.ensure_prepared(workspace, target, lead, (attempt, hooks), tell), lead)
+    refs.create_ref(workspace.repository, refs.run_ref(attempt.run_id), snapshot.commit)
+    workspace.journal(attempt.run_id).write("snapshot", snapshot=vars(snapshot))
+    return Ground(snapshot, prepare_locked(workspace, target, lead, (attempt, snapshot), tell), lead)
 
 
 class _Batch:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reprun.commands.sweep_open import Opened
+from reprun.commands.sweep_places import ask_queues
 from reprun.commands.sweep_queue import stage_seconds
 from reprun.commands.sweep_runs import known_runs, sweep_tables
 from reprun.commands.sweep_tries import as_gone, blocked
 from reprun.core.errors import ReprunError
 from reprun.core.frozen import dataclass, replace
-from reprun.core.measured import items, mapping
+from reprun.core.measured import items
 from reprun.repo.unwritten import find_entries
 from reprun.sweeps.identity import code_of
 from reprun.sweeps.plan import Known, Rules, Runs, Step, Wanted, decide
@@ -70,12 +71,9 @@ def _mark(code: str, loose: str) -> str:
 
 
 def _slots(opened: Opened) -> int:
-    """How many of its runs can be under way at once: by the slots of the target, where it answers."""
-    try:
-        host = opened.workspace.target(opened.options.target).host
-        found = len(items(mapping(host.ask({"op": "queue", "do": "ls"})).get("slots")))
-    except ReprunError:
-        found = 0
+    """How many of its runs can be under way at once: by the slots of the targets that answer."""
+    answers = ask_queues(opened.workspace, opened.targets, {}).values()
+    found = sum(len(items(answer.get("slots"))) for answer in answers if not isinstance(answer, ReprunError))
     resources = opened.options.resources or opened.sweep.resources
     return min(found, len(resources)) if resources else found
 

@@ -6,6 +6,9 @@ import os
 from collections.abc import Mapping, Sequence
 
 from reprun.commands.build_spec import MAX_NAME, LaunchOptions, build_spec
+from reprun.commands.sweep_pin import Pin, live_pin
+from reprun.commands.sweep_pin import SweepOptions as SweepOptions
+from reprun.commands.sweep_trials import with_trials
 from reprun.config.documents import parse_documents
 from reprun.config.reading import read_text
 from reprun.core import placeholders, seeds
@@ -17,8 +20,10 @@ from reprun.core.text import show
 from reprun.sweeps.expansion import Task, Wish, expand
 from reprun.sweeps.filling import Command, Filler
 from reprun.sweeps.identity import loose_of
+from reprun.sweeps.outcomes import Told, data_of
 from reprun.sweeps.reading import read_sweep
 from reprun.sweeps.shape import SweepFile
+from reprun.sweeps.sharing import ALL
 from reprun.sweeps.template import one_line
 from reprun.system.clock import draw_seed, local_now
 from reprun.workspace import Workspace
@@ -29,36 +34,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class SweepOptions:
-    """What was typed after `reprun sweep`."""
-
-    file: str
-    title: str = ""
-    stages: tuple[str, ...] = ()
-    resources: tuple[str, ...] = ()
-    sample: int | None = None
-    target: str = "local"
-    kind: str = ""
-    preflight: str = ""
-    force: bool = False
-    policy: str = "same code"
-    stop_after: int | None = None
-    retries: int | None = None
-
-    def words(self) -> list[str]:
-        """What has to be typed for the same tasks in the same place again."""
-        named = {"--title": self.title, "--on": "" if self.target == "local" else self.target, "--kind": self.kind}
-        named |= {"--preflight": self.preflight, "--since-commit": "" if self.policy == "same code" else self.policy}
-        numbers = {"--sample": self.sample, "--stop-after": self.stop_after, "--retries": self.retries}
-        found = [self.file, *(word for option, value in named.items() if value for word in (option, value))]
-        found += [word for option, number in numbers.items() if number is not None for word in (option, str(number))]
-        many = (("-c", self.stages), ("-r", self.resources))
-        return [*found, *(word for option, values in many if values for word in (option, *values))]
-
-
-@dataclass(frozen=True)
 class Opened:
-    """A sweep file with what is wanted of it. `file` is its path from the top of the repository, or an absolute one."""
+    """A sweep file with what is wanted of it. `file` is its path from the top of the repository, or an absolute one; `text` and
+    `config` what it and its config say, `exists` what was looked up to read it. Of a search `told` is what there is to tell of
+    its trials, and `remarks` why no more of them are asked for."""
 
     workspace: Workspace = field(repr=False)
     options: SweepOptions
@@ -67,6 +46,17 @@ class Opened:
     tasks: tuple[Task, ...]
     fillers: dict[str, Filler] = field(repr=False)
     time: str
+    text: str = field(default="", repr=False)
+    config: str | None = field(default=None, repr=False)
+    exists: dict[str, bool] = field(default_factory=dict, repr=False)
+    wish: Wish = field(default_factory=Wish, repr=False)
+    told: tuple[Told, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Where it may run."""
+        return tuple(name.strip() for name in self.options.target.split(","))
 
     @property
     def stem(self) -> str:
@@ -102,26 +92,86 @@ class Opened:
             return set()
         from reprun.core.dotted import flatten
 
-        record = _config(self.workspace, self.sweep.config, (), None, ("{config}",))
+        record = _config(self, (), None, ("{config}",))
         return set(flatten(record.values)) if record else set()
 
 
-def open_sweep(workspace: Workspace, options: SweepOptions) -> Opened:
-    """Reads the file and expands it. Raises `UsageError` for whatever in it cannot work."""
+def open_sweep(workspace: Workspace, options: SweepOptions, pin: Pin | None = None) -> Opened:
+    """Reads the file and expands it; with a `pin` as it was then. Where no target is named it is the one of before, as long as
+    that sweep is not over. Raises `UsageError` for whatever in it cannot work."""
     if not options.file:
         raise UsageError("an empty FILE names no file", hint="reprun sweep params.yaml --dry-run")
-    path = os.path.join(workspace.cwd, options.file)
-    relative = os.path.relpath(os.path.realpath(path), os.path.realpath(workspace.repository.top))
-    file = relative if is_inside(relative) else os.path.realpath(path)
-    sweep = read_sweep(parse_documents(read_text(path, options.file), show(options.file)), options.file)
-    wish = Wish(options.title, options.stages, options.sample, lambda text: _exists(workspace.cwd, text))
-    tasks = tuple(expand(sweep, wish))
+    file = pin.file if pin else file_of(workspace, options.file)
+    if not options.target:
+        live = live_pin(workspace.repository, file)
+        before = live.what() if live else SweepOptions(file)
+        ahead = before.ahead if options.ahead is None else options.ahead
+        options = replace(options, target=before.target or "local", ahead=ahead)
+    text = pin.text if pin else read_text(os.path.join(workspace.cwd, options.file), options.file)
+    sweep = read_sweep(parse_documents(text, show(options.file)), options.file)
+    looked: dict[str, bool] = dict(pin.exists) if pin else {}
+
+    def exists(text: str) -> bool:
+        return looked.setdefault(text, pin is None and _exists(workspace.cwd, text))
+
+    wish = Wish(options.title, options.stages, options.sample, exists)
+    tasks = tuple(expand(sweep, with_trials(wish, workspace, sweep, file)))
     fillers = {name: Filler(text, sweep.places[name]) for name, text in sweep.stages.items()}
-    opened = Opened(workspace, options, file, sweep, tasks, fillers, local_now().strftime("%Y%m%d.%H%M%S"))
+    time = pin.time if pin else local_now().strftime("%Y%m%d.%H%M%S")
+    config = pin.config if pin else _config_text(workspace, sweep.config)
+    opened = Opened(workspace, options, file, sweep, tasks, fillers, time, text, config, looked, wish)
+    check_targets(workspace, opened)
     for task in tasks:
         for stage in task.stages:
             opened.command(task, stage)
     return opened
+
+
+def file_of(workspace: Workspace, text: str) -> str:
+    """A sweep file as it is known: by its path from the top of the repository, or by an absolute one."""
+    path = os.path.realpath(os.path.join(workspace.cwd, text))
+    relative = os.path.relpath(path, os.path.realpath(workspace.repository.top))
+    return relative if is_inside(relative) else path
+
+
+def parse_ahead(text: str) -> int | None:
+    """How many tasks wait on a host for each slot; None where it is not said. Raises `UsageError`."""
+    if text in ("", "all"):
+        return ALL if text else None
+    if not (text.isascii() and text.isdigit() and len(text) < 5):
+        raise UsageError(f"--ahead {show(text)} is neither a number nor all", hint="--ahead 2, or --ahead all")
+    return int(text)
+
+
+def check_targets(workspace: Workspace, opened: Opened) -> None:
+    """Raises `UsageError` for `--on` that names nothing, something twice, or a target that there is not."""
+    names, given = opened.targets, show(opened.options.target)
+    if not all(names):
+        raise UsageError(f"--on {given} names no target between its commas", hint="--on gpu1,gpu2")
+    twice = next((name for name in names if names.count(name) > 1), "")
+    if twice:
+        raise UsageError(f"--on {given} names {show(twice)} twice", hint=f"--on {show(','.join(dict.fromkeys(names)))}")
+    found = [workspace.target(name) for name in names] if len(names) > 1 else []
+    for at, target in enumerate(found):
+        if target.scheduler.name != "tmux":
+            raise UsageError(
+                f"{show(target.name)} is a {target.scheduler.name} target, and a sweep cannot be shared with one yet",
+                hint=f"reprun sweep {show(opened.options.file)} --on {show(target.name)}",
+            )
+        same = next((one for one in found[:at] if one.host.place == target.host.place), None)
+        if same is not None:
+            raise UsageError(f"{show(same.name)} and {show(target.name)} are the same host", hint=f"--on {show(same.name)}")
+
+
+def _config_text(workspace: Workspace, name: str) -> str | None:
+    if not name:
+        return None
+    if not is_inside(name):
+        raise UsageError(f"config: {show(name)} is not a path from the top of the repository", hint="config: conf/base.yaml")
+    from reprun.config.formats import format_of
+
+    format_of(name)
+    return read_text(os.path.join(workspace.repository.top, name), name)
 
 
 def _exists(cwd: str, text: str) -> bool:
@@ -140,7 +190,7 @@ class Specs:
         argv = opened.command(first, first.stages[0]).argv
         # What a config has is checked below, for each task.
         plain = tuple(word for word in argv if "{config}" not in word)
-        typed = LaunchOptions(plain, target=options.target, preflight=options.preflight, queue=True, kind=options.kind)
+        typed = LaunchOptions(plain, target=opened.targets[0], preflight=options.preflight, queue=True, kind=options.kind)
         self.base = build_spec(opened.workspace, typed)
         self._drawn: dict[str, int] = {}
         self._keys = opened._config_keys()
@@ -152,7 +202,7 @@ class Specs:
         seed = chosen if isinstance(chosen, int) and not isinstance(chosen, bool) and 0 <= chosen < seeds.LIMIT else None
         if self.opened.sweep.config:
             sets = [f"{name}={value}" for name, value in task.params.items() if name in self._keys and name != "seed"]
-            config = _config(self.opened.workspace, self.opened.sweep.config, sets, seed, argv)
+            config = _config(self.opened, sets, seed, argv)
         if config is None and "config" in placeholders.names_in(argv):
             where = self.opened.sweep.places[stage]
             raise UsageError(f"{where}: there is no config for {{config}}", hint="config: conf/base.yaml, in the first document")
@@ -174,6 +224,8 @@ class Specs:
 
     def table(self, task: Task, stage: str) -> dict[str, Any]:
         """What the manifest says of the sweep; its identity is known only with the snapshot."""
+        search = self.opened.sweep.search
+        trial = {"search": data_of(task.trial, search.sampler)} if task.trial and search else {}
         return {
             "file": self.opened.file,
             "title": self.opened.options.title,
@@ -184,16 +236,14 @@ class Specs:
             "loose": self.opened.loose(task, stage),
             "code": "",
             "params": dict(task.params),
+            **trial,
         }
 
 
-def _config(workspace: Workspace, name: str, sets: Sequence[str], seed: int | None, argv: Sequence[str]) -> ConfigRecord | None:
-    from reprun.config.run_config import read_run_config
+def _config(opened: Opened, sets: Sequence[str], seed: int | None, argv: Sequence[str]) -> ConfigRecord | None:
+    from reprun.config.run_config import resolve
 
-    path = os.path.join(workspace.repository.top, name)
-    if not is_inside(name):
-        raise UsageError(f"config: {show(name)} is not a path from the top of the repository", hint="config: conf/base.yaml")
-    return read_run_config(path, sets, seed, argv, name)
+    return resolve(opened.sweep.config, opened.config, sets, seed, argv)
 
 
 def shown_params(params: Mapping[str, Any]) -> str:

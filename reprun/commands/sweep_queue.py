@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 _LOOKED_AT = 9  # earlier runs of a stage
 
 
-def place_in_queue(opened: Opened, tables: dict[str, dict[str, Any]], known: Sequence[Known]) -> dict[str, dict[str, Any]]:
-    """For each stage of the file what its runs ask for beyond what all runs do."""
-    shared = _resources(opened)
+def place_in_queue(
+    opened: Opened, target: str, tables: dict[str, dict[str, Any]], known: Sequence[Known]
+) -> dict[str, dict[str, Any]]:
+    """For each stage of the file what its runs ask of a target beyond what all runs do."""
+    shared = _resources(opened, target)
     return {
         stage: {
             **shared,
@@ -31,12 +33,12 @@ def place_in_queue(opened: Opened, tables: dict[str, dict[str, Any]], known: Seq
     }
 
 
-def _resources(opened: Opened) -> dict[str, Any]:
+def _resources(opened: Opened, target: str) -> dict[str, Any]:
     """As many at once as there are resources, each with as many GPUs as the largest of them, on a host that has GPUs."""
     resources = opened.options.resources or opened.sweep.resources
     if not resources:
         return {}
-    host = opened.workspace.target(opened.options.target).host
+    host = opened.workspace.target(target).host
     slots = host.ask({"op": "queue", "do": "ls"}).get("slots", [])
     limit = {"limit": len(resources), "needs": {"resources": list(resources)}}
     if not any(slot.get("gpus") for slot in slots):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from math import isfinite
 
 from reprun.commands.states import find_states
+from reprun.commands.unheard import unheard
 from reprun.core.errors import ToolError
 from reprun.core.ids import is_run_id
 from reprun.repo import refs
@@ -67,7 +68,10 @@ def _table(text: bytes | None) -> dict[str, Any]:
 
 def _checked(table: Any) -> dict[str, Any]:
     is_whole = isinstance(table, dict) and all(isinstance(table.get(name), str) for name in _FIELDS)
-    return {**{name: table[name] for name in _FIELDS}, "params": _params(table.get("params"))} if is_whole else {}
+    if not is_whole:
+        return {}
+    search = {"search": table["search"]} if "search" in table else {}
+    return {**{name: table[name] for name in _FIELDS}, "params": _params(table.get("params")), **search}
 
 
 def _params(found: Any) -> dict[str, Any]:
@@ -97,16 +101,21 @@ def remember_tables(workspace: Workspace, tables: dict[str, dict[str, Any]]) -> 
         pass
 
 
-def known_runs(workspace: Workspace, tables: dict[str, dict[str, Any]], wanted: Iterable[str]) -> list[Known]:
-    """Those runs as they are now."""
+def known_runs(
+    workspace: Workspace, tables: dict[str, dict[str, Any]], wanted: Iterable[str], silent: Collection[str] = ()
+) -> list[Known]:
+    """Those runs as they are now. Targets that are `silent` are not asked."""
     rows = rows_of(workspace, wanted)
-    states = find_states(workspace, rows)
+    unasked = [row for row in rows if row.target in silent and not row.run_state.is_final]
+    left = {row.run_id for row in unasked}
+    states = unheard(workspace, unasked) | find_states(workspace, [row for row in rows if row.run_id not in left])
     found = []
     for row in rows:
         table, state = tables[row.run_id], states[row.run_id]
         heard = state.link == "ok" or state.is_final
         task, stage, identity, loose = (str(table[name]) for name in ("task", "stage", "identity", "loose"))
-        found.append(Known(row.run_id, task, stage, identity, loose, state.state, state.words, heard, str(table["code"])))
+        where = (str(table["code"]), row.target, row.parent)
+        found.append(Known(row.run_id, task, stage, identity, loose, state.state, state.words, heard, *where))
     return found
 
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
+from reprun.commands.optuna_keeping import find_importances
+from reprun.commands.optuna_study import has_optuna
 from reprun.commands.sweep_open import Opened
 from reprun.commands.sweep_runs import rows_of, sweep_tables
 from reprun.core.errors import NotFoundError, UsageError
-from reprun.core.frozen import dataclass
+from reprun.core.frozen import dataclass, field, replace
 from reprun.core.text import show, show_some
 from reprun.store.rows import Row
+from reprun.sweeps.outcomes import Told as Trialled
+from reprun.sweeps.outcomes import fits
 from reprun.sweeps.plan import Runs as Runs
+from reprun.sweeps.spans import Span
+from reprun.sweeps.standing import trialled
+from reprun.sweeps.studies import studies_of
 from reprun.sweeps.summary import Result, Summary, summarise
 
 TYPE_CHECKING = False
@@ -18,15 +26,21 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+_ENOUGH = 20  # trials, before it is said which parameters count
+
+
 @dataclass(frozen=True)
 class Told:
-    """The summary, what it is about, and of how many states of the code its runs are."""
+    """The summary, what it is about, and of how many states of the code its runs are; of a search its trials, and how much each
+    parameter counts in each study, after the method of that name."""
 
     opened: Opened
     metric: str
     summary: Summary
     codes: int
     results: tuple[Result, ...]
+    trials: tuple[Trialled, ...] = ()
+    counts: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def summarise_sweep(opened: Opened, metric: str, direction: str) -> Told:
@@ -37,7 +51,9 @@ def summarise_sweep(opened: Opened, metric: str, direction: str) -> Told:
     workspace = opened.workspace
     workspace.record()
     tables = sweep_tables(workspace)
-    keys = {task.key for task in opened.tasks}
+    ran = {str(table["task"]) for table in tables.values()}
+    tasks = [task for task in opened.tasks if task.trial is None or task.key in ran]  # of a search what it has asked for
+    keys = {task.key for task in tasks}
     rows = {row.run_id: row for row in rows_of(workspace, [run for run, table in tables.items() if table["task"] in keys])}
     done: dict[tuple[str, str], Row] = {}
     for run_id in sorted(rows):
@@ -48,7 +64,7 @@ def summarise_sweep(opened: Opened, metric: str, direction: str) -> Told:
         hint = f"--metric NAME; there are {show_some(known)}" if known else "--metric NAME, or metric: NAME in the file"
         raise UsageError("it is not said which metric counts", hint=hint)
     results, codes = [], set()
-    for task in opened.tasks:
+    for task in tasks:
         value, run_id = None, ""
         for stage in opened.sweep.stages:
             row = done.get((task.key, stage))
@@ -60,10 +76,34 @@ def summarise_sweep(opened: Opened, metric: str, direction: str) -> Told:
     if all(one.value is None for one in results):
         known = sorted({name for row in done.values() for name in _metrics(row)})
         raise NotFoundError(
-            f"no finished run of {show(opened.file)} has the metric {show(metric)}",
+            f"no finished run of {show(opened.file)} has {'a number for ' if metric in known else ''}the metric {show(metric)}",
             hint=f"they have {show_some(known)}" if known else f"reprun sweep {show(opened.options.file)}",
         )
-    return Told(opened, metric, summarise(results, opened.sweep.roles, direction), len(codes), tuple(results))
+    found = summarise(results, *_terms(opened, direction))
+    opened = replace(opened, sweep=replace(opened.sweep, metric=metric, direction=direction))
+    trials = tuple(trialled(zip(tasks, results, strict=True)))
+    return Told(opened, metric, found, len(codes), tuple(results), trials, _counts(opened, trials))
+
+
+def _terms(opened: Opened, direction: str) -> tuple[dict[str, str], str, dict[str, Span]]:
+    """The roles, the direction and the ranges. What a search chooses is a nuisance unless it is said to be something else."""
+    if opened.sweep.search is None:
+        return opened.sweep.roles, direction, {}
+    axes = [axis for choice in opened.sweep.choices for axis in choice.axes if axis.names != ("seed",)]
+    roles = {name: "nuisance" for axis in axes for name in axis.names}
+    return {**roles, **opened.sweep.roles}, direction, {axis.names[0]: axis.span for axis in axes if axis.span}
+
+
+def _counts(opened: Opened, trials: Sequence[Trialled]) -> dict[str, dict[str, float]]:
+    """How much the parameters count in each study that is large enough, where Optuna is installed to say."""
+    if opened.sweep.search is None or not has_optuna():
+        return {}
+    found = {}
+    for study in (study for choice in opened.sweep.choices for study in studies_of(opened.sweep, choice)):
+        some = [one for one in trials if one.trial.study == study.name and fits(study, one.trial)]
+        if len(some) >= _ENOUGH:
+            found[study.name] = find_importances(opened.sweep, study, some)
+    return {name: counts for name, counts in found.items() if counts}
 
 
 def _metrics(row: Row) -> dict[str, Any]:

@@ -238,6 +238,7 @@ _FIELDS: dict[str, tuple[_Test, bool]] = {
     "sweep.builds_on": (lambda value: isinstance(value, str) and is_run_id(value), False),
     "sweep.builds_on_or": (_list_of(lambda value: isinstance(value, str) and is_run_id(value)), False),
     "sweep.params": (_table_of(_is_sweep_param), False),
+    "sweep.search": (_is_table, False),
 }
 # What must be in a config that is there.
 _CONFIG: dict[str, tuple[_Test, bool]] = {

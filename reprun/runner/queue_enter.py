@@ -15,6 +15,7 @@ from reprun.runner.paths import Home, RunDir
 from reprun.runner.privacy import check_home
 from reprun.runner.queue_db import Table, add, with_table
 from reprun.runner.queue_entry import RUN_ID, parse_entry
+from reprun.runner.queue_fence import with_boot
 from reprun.runner.queue_rebuild import find_entry, read_held
 from reprun.runner.queue_wake import wake
 from reprun.runner.state import find_state
@@ -61,7 +62,7 @@ def _checked(run_id: Any) -> str:
 def _entry(data: Any) -> Dict[str, Any]:
     entry = parse_entry(data)
     entry.setdefault("created", time.time())
-    return entry
+    return with_boot(entry)
 
 
 def _write(run: RunDir, entry: Dict[str, Any], one: Dict[str, Any], durable: bool) -> "Dict[str, Any] | None":

@@ -12,6 +12,7 @@ from reprun.runner.paths import Home
 from reprun.runner.privacy import check_home
 from reprun.runner.queue_db import Table, with_table
 from reprun.runner.queue_entry import RUN_ID
+from reprun.runner.queue_fence import confirm
 from reprun.runner.queue_hold import cancel, hold, release
 from reprun.runner.queue_idle import idle
 from reprun.runner.queue_order import place
@@ -95,6 +96,7 @@ def _hold(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
 
 def _release(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     wanted = _queued(_states(home, request["runs"]))
+    with_table(home, lambda table: confirm(home, table, wanted))
     for run_id in wanted:
         release(home.run(run_id))
     with_table(home, lambda table: _forgive(table, wanted))

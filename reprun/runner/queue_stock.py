@@ -47,8 +47,10 @@ class Stock(Ready):
     def take_over(self, table: Table) -> None:
         """What an earlier worker had, and what somebody had begun to enter."""
         from reprun.runner.queue_enter import take_up
+        from reprun.runner.queue_fence import hold_fenced
 
         take_up(self.home, table)
+        hold_fenced(self.home, table)
         for project, sweep in table.db.execute(
             "SELECT DISTINCT project, sweep FROM entries WHERE signature <> '' AND sweep <> ''"
         ):

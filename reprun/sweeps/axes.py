@@ -8,6 +8,7 @@ from reprun.core.errors import UsageError
 from reprun.core.frozen import dataclass
 from reprun.core.text import is_recordable, show
 from reprun.sweeps.conditions import Condition, parse_condition
+from reprun.sweeps.spans import KEYS, Span, span_of
 from reprun.sweeps.values import is_value, number_of
 
 TYPE_CHECKING = False
@@ -17,31 +18,41 @@ if TYPE_CHECKING:
 MAX_VALUES = 100_000
 _RANGE = {"from", "to", "num", "step", "log"}
 _KEYS = {*_RANGE, "values", "when"}
+_SEARCHED = KEYS | {"when"}
 
 
 @dataclass(frozen=True)
 class Axis:
-    """Parameters that change together, usually one, and their `points`; with `when` only where that holds."""
+    """Parameters that change together, usually one, and their `points`; with `when` only where that holds.
+
+    One of a search may have a `span` to draw from in place of points.
+    """
 
     names: tuple[str, ...]
     points: tuple[tuple[Any, ...], ...]
     when: Condition | None = None
+    span: Span | None = None
 
 
-def axis_of(name: str, raw: Any, where: str) -> Axis:
-    """The axis of one parameter: a list, a single value, a range, or values with a condition."""
+def axis_of(name: str, raw: Any, where: str, searched: bool = False) -> Axis:
+    """The axis of one parameter: a list, a value, a range, or values with a condition. If `searched`, a range needs no `num`."""
     when = None
     if isinstance(raw, Mapping):
-        unknown = sorted(set(raw) - _KEYS)
+        is_span = searched and "from" in raw and not raw.keys() & {"num", "values"}
+        unknown = sorted(set(map(str, raw)) - (_SEARCHED if is_span else _KEYS))
         if unknown or not raw.keys() & {"from", "values"}:
             problem = f"has no {show(unknown[0])!r}" if unknown else "lacks its values"
             raise UsageError(f"{where}: {show(name)} {problem}", hint=f"{name}: {{from: 0.001, to: 0.1, num: 3, log: true}}")
         if "when" in raw:
             when = parse_condition(raw["when"], f"{where}: the condition of {show(name)}")
+        if is_span:
+            return Axis((name,), (), when, span_of(name, raw, where))
         if "values" in raw and raw.keys() & _RANGE:
             raise UsageError(f"{where}: {show(name)} has both values and a range", hint="keep one of them")
         raw = raw["values"] if "values" in raw else spread(name, raw, where)
     values = raw if isinstance(raw, list) else [raw]
+    if searched and not values:
+        raise UsageError(f"{where}: {show(name)} has no values to search", hint=f"{name}: [1, 2]")
     for value in values:
         check_value(name, value, where)
     return Axis((name,), tuple((value,) for value in values), when)

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 _OURS = ("zip", "when", "seeds", "constraints")  # unless the file has a parameter of that name
 
 
-def find_choice(document: Document, used: Collection[str], what: str) -> Choice:
-    """The choice that a document describes; `used` are the parameters of templates and defaults."""
+def find_choice(document: Document, used: Collection[str], what: str, searched: bool = False) -> Choice:
+    """The choice that a document describes; `used` are the parameters of templates and defaults. With `searched` its ranges are
+    drawn from."""
     axes: list[Axis] = []
     conditions: list[Condition] = []
     title = ""
@@ -39,7 +40,7 @@ def find_choice(document: Document, used: Collection[str], what: str) -> Choice:
         elif word:
             conditions.extend(conditions_of(raw, where))
         else:
-            axes.append(axis_of(key, raw, where))
+            axes.append(axis_of(key, raw, where, searched))
     choice = Choice(tuple(axes), title, stages, tuple(conditions), f"{what}, line {document.line}")
     _check_once(choice)
     return choice

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from reprun.core.digests import sha256
 from reprun.core.errors import UsageError
 from reprun.core.frozen import dataclass, replace
 from reprun.core.text import show
+from reprun.sweeps.drawing import first_trials
 from reprun.sweeps.naming import name_of
-from reprun.sweeps.shape import Choice, SweepFile
-from reprun.sweeps.values import is_same, key_of, text_of
+from reprun.sweeps.resolving import compose, is_allowed, resolve
+from reprun.sweeps.shape import Choice, SweepFile, Trial
+from reprun.sweeps.studies import Study, studies_of
+from reprun.sweeps.values import key_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,13 +27,14 @@ MAX_TASKS = 100_000
 @dataclass(frozen=True)
 class Task:
     """A set of resolved parameters and what is to be done with it. `chosen` is what the file chose, before aliases and defaults;
-    `optional` are parameters that its choice has and that do not apply to it."""
+    `optional` are parameters that its choice has and that do not apply to it. `trial` is the one that asked for it."""
 
     params: dict[str, Any]
     name: str
     stages: tuple[str, ...]
     chosen: dict[str, Any]
     optional: tuple[str, ...] = ()
+    trial: Trial | None = None
 
     @property
     def key(self) -> str:
@@ -40,12 +44,16 @@ class Task:
 
 @dataclass(frozen=True)
 class Wish:
-    """What was typed: the title, the stages and the number of samples that were asked for; and what a path is."""
+    """What was typed: the title, the stages and the number of samples that were asked for; and what a path is.
+
+    `trials` are those that a study has asked for so far, where what has come out of runs decides that.
+    """
 
     title: str = ""
     stages: tuple[str, ...] = ()
     sample: int | None = None
     exists: Callable[[str], bool] = bool
+    trials: Callable[[Study], Sequence[Trial]] | None = None
 
 
 def expand(sweep: SweepFile, wish: Wish = Wish(exists=lambda _: False)) -> list[Task]:
@@ -53,13 +61,13 @@ def expand(sweep: SweepFile, wish: Wish = Wish(exists=lambda _: False)) -> list[
     _check_stages(sweep, wish.stages, "-c")
     tasks: dict[str, Task] = {}
     names: dict[str, str] = {}
-    for choice in _titled(sweep, wish.title):
+    for choice in titled(sweep, wish.title):
         stages = _stages(sweep, choice, wish)
-        for chosen in sampled(sweep, choice, wish.sample):
+        for chosen, trial in _chosen(sweep, choice, wish):
             params = resolve(sweep, choice, chosen)
             name = name_of(chosen, wish.exists)
             optional = tuple(sorted(choice.names - set(params) - set(sweep.aliases)))
-            task = Task(params, name, stages, chosen, optional)
+            task = Task(params, name, stages, chosen, optional, trial)
             key = task.key
             if key in tasks:
                 both = {*tasks[key].stages, *stages}
@@ -73,7 +81,20 @@ def expand(sweep: SweepFile, wish: Wish = Wish(exists=lambda _: False)) -> list[
     return list(tasks.values())
 
 
-def _titled(sweep: SweepFile, title: str) -> Sequence[Choice]:
+def _chosen(sweep: SweepFile, choice: Choice, wish: Wish) -> Iterator[tuple[dict[str, Any], Trial | None]]:
+    """All that a set of choices amounts to; of a search its trials, each with all seeds."""
+    if sweep.search is None:
+        yield from ((chosen, None) for chosen in sampled(sweep, choice, wish.sample))
+        return
+    for study in studies_of(sweep, choice):
+        trials = wish.trials(study) if wish.trials else first_trials(sweep, study, sweep.search.at_first(wish.sample))
+        for trial in trials:
+            for seed in study.seeds:
+                yield {**trial.chosen, **seed}, trial
+
+
+def titled(sweep: SweepFile, title: str) -> Sequence[Choice]:
+    """The sets of choices with a title; without one all of them."""
     if not title:
         return sweep.choices
     found = [choice for choice in sweep.choices if choice.title == title]
@@ -95,41 +116,6 @@ def _check_stages(sweep: SweepFile, names: Iterable[str], where: str) -> None:
         if name not in sweep.stages:
             known = ", ".join(map(show, sweep.stages))
             raise UsageError(f"{where}: there is no stage {show(name)} in {sweep.what}", hint=f"its stages: {known}")
-
-
-def resolve(sweep: SweepFile, choice: Choice, chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of a task: what an alias stands for wins over what is chosen beside it, and all of it over defaults."""
-    defaults = {name: value for name, value in sweep.defaults.items() if name not in choice.names or name not in sweep.aliases}
-    params = {name: value for name, value in chosen.items() if name not in sweep.aliases}
-    for name, value in chosen.items():
-        if name in sweep.aliases:
-            params |= _aliased(sweep, name, value, choice.where)
-    for name, value in defaults.items():
-        if name not in sweep.aliases:
-            params.setdefault(name, value)
-    for name, value in defaults.items():
-        if name in sweep.aliases:
-            for target, meant in _aliased(sweep, name, value, f"{sweep.what}: default").items():
-                params.setdefault(target, meant)
-    return params
-
-
-def _aliased(sweep: SweepFile, name: str, value: Any, where: str) -> dict[str, Any]:
-    alias = sweep.aliases[name]
-    if alias.targets:
-        return dict.fromkeys(alias.targets, value)
-    case = alias.cases.get(text_of(value), next((one for key, one in alias.cases.items() if _chooses(value, key)), None))
-    if case is None:
-        known = ", ".join(map(show, alias.cases))
-        raise UsageError(f"{where}: {show(text_of(value))} is no case of the alias {show(name)}", hint=f"its cases: {known}")
-    return case
-
-
-def _chooses(value: Any, key: str) -> bool:
-    """Keys are texts, whatever YAML would make of them as values: `yes`, `0.10`."""
-    if isinstance(value, bool):
-        return key.lower() in (("true", "yes", "on") if value else ("false", "no", "off"))
-    return is_same(value, key)
 
 
 def sampled(sweep: SweepFile, choice: Choice, sample: int | None) -> Iterable[dict[str, Any]]:
@@ -157,9 +143,8 @@ def sampled(sweep: SweepFile, choice: Choice, sample: int | None) -> Iterable[di
 def _valid(sweep: SweepFile, choice: Choice, indices: Iterable[int]) -> Iterator[dict[str, Any]]:
     """The combinations of those numbers for which the conditions hold."""
     for index in indices:
-        chosen = _apply(sweep, choice, _combination(choice, index))
-        params = {**resolve(sweep, choice, chosen), **chosen}
-        if all(condition.holds(params) for condition in (*choice.conditions, *sweep.conditions)):
+        chosen = compose(sweep, choice, _combination(choice, index).__getitem__)
+        if is_allowed(sweep, choice, chosen):
             yield chosen
 
 
@@ -170,13 +155,3 @@ def _combination(choice: Choice, index: int) -> list[tuple[Any, ...]]:
         index, rest = divmod(index, len(axis.points))
         points.append(axis.points[rest])
     return points[::-1]
-
-
-def _apply(sweep: SweepFile, choice: Choice, points: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
-    """The parameters of a combination, without those whose condition does not hold, in the order of the file."""
-    pairs = list(zip(choice.axes, points, strict=True))
-    values = {name: value for axis, point in pairs if axis.when is None for name, value in zip(axis.names, point, strict=True)}
-    for axis, point in pairs:
-        if axis.when is not None and axis.when.holds({**resolve(sweep, choice, values), **values}):
-            values.update(zip(axis.names, point, strict=True))
-    return {name: values[name] for axis, _ in pairs for name in axis.names if name in values}

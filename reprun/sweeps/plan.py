@@ -12,11 +12,14 @@ if TYPE_CHECKING:
 
 PENDING = ("queued", "starting", "running")
 POLICIES = ("same code", "any")
+MOST_LOST = 3  # a task that ends its host each time must not go round
+TAKEN_BACK = "taken back for another host"  # the reason of a run that was moved
+GIVEN_AWAY = "taken back: its task is another host's by now"
 
 
 @dataclass(frozen=True)
 class Known:
-    """A run of a task that there is, with its state as it is now, in words too. `heard`: its host has answered."""
+    """A run of a task that there is, with its state as it is now, in words too. `heard`: its host, `target`, has answered."""
 
     run_id: str
     task: str
@@ -27,6 +30,13 @@ class Known:
     words: str
     heard: bool = True
     code: str = ""
+    target: str = ""
+    parent: str = ""  # the run at which it is a further attempt
+
+    @property
+    def chain(self) -> str:
+        """One attempt and its further ones have this in common."""
+        return self.parent or self.run_id
 
 
 @dataclass(frozen=True)
@@ -43,7 +53,8 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Step:
-    """What becomes of a wanted stage: `start`, with the run that it follows; `skip` and `keep`, with the run that there is.
+    """What becomes of a wanted stage: `start` on a `target`, with the run that it follows; `later`, when there is room for it;
+    `skip`, `keep` and `leave`, with the run that there is.
 
     `waits`: the run that it follows is still to end. `attempts` are further ones at that, which wait themselves.
     """
@@ -55,15 +66,23 @@ class Step:
     builds_on: str = ""
     waits: bool = False
     attempts: tuple[str, ...] = ()
+    target: str = ""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """How a plan is made: the stages of the file in their order, the policy, whether what is finished is done again."""
+    """How a plan is made: the stages of the file in their order, the policy, whether what is finished is done again.
+
+    `since` is the id of the first run that there can be of this wish, where passes are made for it again and again: what has
+    failed since then is not tried again by itself, and what was lost `MOST_LOST` times neither. What is on hosts that are `gone`
+    is lost.
+    """
 
     stages: tuple[str, ...]
     policy: str = "same code"
     force: bool = False
+    since: str = ""
+    gone: tuple[str, ...] = ()
 
 
 class Runs:
@@ -86,6 +105,16 @@ class Runs:
         return self._by_stage.get((wanted.task, wanted.stage), [])
 
 
+def superseded(known: Iterable[Known]) -> set[str]:
+    """Runs that wait though a newer one of the same task is under way or has finished it: their host was believed dead."""
+    known = list(known)
+    newest: dict[str, str] = {}
+    for run in known:
+        if run.state in (*PENDING, "finished"):
+            newest[run.identity] = max(newest.get(run.identity, ""), run.chain)
+    return {run.run_id for run in known if run.state == "queued" and run.heard and run.chain < newest[run.identity]}
+
+
 def decide(
     wanted: Sequence[Wanted], runs: Runs, rules: Rules, earlier: Callable[[Wanted, str], Wanted], fresh: Sequence[str]
 ) -> list[Step]:
@@ -95,7 +124,7 @@ def decide(
     started: dict[tuple[str, str], str] = {}
     steps = []
     for one in wanted:
-        action, reason, run = _judge(one, runs, rules)
+        action, reason, run = _judge(one, runs, rules, any((one.task, stage) in started for stage in rules.stages))
         if action != "start":
             steps.append(Step(one, action, reason, run))
             continue
@@ -106,7 +135,8 @@ def decide(
     return steps
 
 
-def _judge(one: Wanted, runs: Runs, rules: Rules) -> tuple[str, str, str]:
+def _judge(one: Wanted, runs: Runs, rules: Rules, follows: bool = False) -> tuple[str, str, str]:
+    """What becomes of one; `follows` an earlier stage that is started now."""
     found = runs.of(one)
     for run in found:
         if run.state == "finished" and not rules.force:  # an older one that waits is a further attempt, which is not needed
@@ -114,18 +144,38 @@ def _judge(one: Wanted, runs: Runs, rules: Rules) -> tuple[str, str, str]:
         if run.state in PENDING:
             return "keep", f"{run.run_id} is {run.words}", run.run_id
         if not run.heard:
-            return "keep", f"what became of {run.run_id} is not known: its host does not answer", run.run_id
+            where = f"{run.target}, which" if run.target else "a host that"
+            return "keep", f"what became of {run.run_id} is not known: it is on {where} does not answer", run.run_id
     done = next((run for run in found if run.state == "finished"), None)
-    if done is not None and not rules.force:
+    if done is not None and not (rules.force and not _is_since(done, rules)):
         return "skip", f"finished as {done.run_id}", done.run_id
     if done is not None:
         return "start", f"again, as asked: {done.run_id} had finished", ""
     if found:
-        return "start", f"{found[0].run_id}: {found[0].words}", ""
+        left = _left(found, rules) if not follows else ""
+        return ("leave", left, found[0].run_id) if left else ("start", f"{found[0].run_id}: {found[0].words}", "")
     other = next((run for run in runs.others(one) if run.state == "finished"), None)
     if other is not None:
         return "start", f"{other.run_id} had finished, with {_difference(one, other)}", ""
     return "start", "it never ran", ""
+
+
+def _is_since(run: Known, rules: Rules) -> bool:
+    return bool(rules.since) and run.run_id >= rules.since
+
+
+def _is_moved(run: Known) -> bool:
+    return run.state == "canceled" and (TAKEN_BACK in run.words or GIVEN_AWAY in run.words)
+
+
+def _left(found: Sequence[Known], rules: Rules) -> str:
+    """Why what has no good end is not started again by itself; empty where it is."""
+    since = [run for run in found if _is_since(run, rules)]
+    bad = next((run for run in since if run.state != "lost" and not _is_moved(run)), None)
+    if bad is not None:
+        return f"{bad.run_id}: {bad.words}; reprun sweep starts it again"
+    lost = [run for run in since if run.state == "lost"]
+    return f"lost {len(lost)} times, last as {lost[0].run_id}; reprun sweep starts it again" if len(lost) >= MOST_LOST else ""
 
 
 def _difference(one: Wanted, other: Known) -> str:

@@ -11,6 +11,7 @@ from reprun.core.queued import MOST_RETRIES
 from reprun.core.text import is_recordable, show
 from reprun.sweeps.axes import check_value
 from reprun.sweeps.choosing import conditions_of, find_choice, seeds_choice
+from reprun.sweeps.search import Search, parse_search
 from reprun.sweeps.shape import ROLES, Alias, Choice, SweepFile
 from reprun.sweeps.template import names_in
 
@@ -50,7 +51,10 @@ def read_sweep(documents: Sequence[Document], what: str) -> SweepFile:
         check_value(name, value, _where(what, head, "default", name))
     aliases = {name: _alias(head, name, raw, what) for name, raw in _table(head, "alias", what).items()}
     used = set(defaults) | {name for text in stages.values() for name in names_in(text)}
-    choices = [find_choice(one, used, what) for one in documents[1:]] or [Choice((), where=_where(what, head))]
+    search = _search(head, what)
+    choices = [find_choice(one, used, what, search is not None) for one in documents[1:]] or [
+        Choice((), where=_where(what, head))
+    ]
     if "seeds" in head.values:
         choices = [seeds_choice(one, head.values["seeds"], _where(what, head, "seeds")) for one in choices]
     found = SweepFile(
@@ -62,14 +66,15 @@ def read_sweep(documents: Sequence[Document], what: str) -> SweepFile:
         _resources(head, what),
         conditions_of(head.values.get("constraints"), _where(what, head, "constraints")),
         _roles(head, what),
-        _text(head, "metric", what),
-        _text(head, "direction", what) or "max",
+        _said(head, what, "metric", search.metric if search else ""),
+        _said(head, what, "direction", search.direction if search else "") or "max",
         _text(head, "config", what),
         _ignored(head, what),
         _count(head, "stop_after", 1_000_000, what),
         _count(head, "retries", MOST_RETRIES, what),
         {name: _where(what, head, "template", name) for name in stages},
         tuple(_unknown(head, what)),
+        search,
     )
     _check(found, head, documents[1:])
     return found
@@ -109,6 +114,21 @@ def _text(head: Document, key: str, what: str) -> str:
     if not isinstance(value, str) or (allowed and value not in allowed):
         raise UsageError(f"{_where(what, head, key)}: {key} is no name", hint="direction: min" if allowed else f"{key}: NAME")
     return value
+
+
+def _search(head: Document, what: str) -> Search | None:
+    if "search" not in head.values:
+        return None
+    return parse_search(head.values["search"], lambda key: _where(what, head, "search", *([key] if key else [])))
+
+
+def _said(head: Document, what: str, key: str, searched: str) -> str:
+    """What the file says of the metric, by itself or for its search."""
+    found = _text(head, key, what)
+    if found and searched and found != searched:
+        where = _where(what, head, "search", key)
+        raise UsageError(f"{where}: {key} is {show(searched)} here and {show(found)} outside of search", hint="keep one of them")
+    return found or searched
 
 
 def _alias(head: Document, name: str, raw: Any, what: str) -> Alias:
@@ -166,14 +186,15 @@ def _unknown(head: Document, what: str) -> Iterable[str]:
             close = difflib.get_close_matches(key, _KNOWN, n=1)
             more = f"; did you mean {close[0]}?" if close else ""
             yield f"{_where(what, head, key)}: {show(key)} means nothing in the first document{more}"
-    if "search" in head.values:
-        yield f"{_where(what, head, 'search')}: search is not there yet: all choices are run"
 
 
 def _check(found: SweepFile, head: Document, others: Sequence[Document]) -> None:
     """What speaks of parameters speaks of those that there are."""
     common = set(found.defaults) | {name for alias in found.aliases.values() for name in alias.names}
     everywhere = common | {name for choice in found.choices for name in choice.names}
+    if found.search is not None and found.search.is_adaptive and not found.metric:
+        hint = "search: {sampler: tpe, trials: 50, metric: accuracy, direction: max}"
+        raise UsageError(f"{found.search.where}: the search does not say for which metric", hint=hint)
     for condition in found.conditions:
         _known(condition.names, everywhere, _where(found.what, head, "constraints"))
     for name in found.roles:

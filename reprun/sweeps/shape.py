@@ -5,6 +5,7 @@ from __future__ import annotations
 from reprun.core.frozen import dataclass, field
 from reprun.sweeps.axes import Axis
 from reprun.sweeps.conditions import Condition
+from reprun.sweeps.search import Search
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +44,16 @@ class Alias:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """What a study has asked for: its number there, the values that were chosen without a seed, and the seed of the sampler."""
+
+    study: str
+    number: int
+    chosen: dict[str, Any]
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class SweepFile:
     """What the file says. `places` has where each template stands, for errors; `notes` is what a reader should be told."""
 
@@ -62,3 +73,4 @@ class SweepFile:
     retries: int = 0
     places: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    search: Search | None = None

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from reprun.core.frozen import dataclass
+from reprun.sweeps.spans import Span
 from reprun.sweeps.student import interval
 from reprun.sweeps.values import key_of, number_of
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 Params = dict[str, "Any"]
+_EDGE = 0.05  # of a range
 
 
 @dataclass(frozen=True)
@@ -91,15 +93,19 @@ def roles_of(results: Sequence[Result], given: Mapping[str, str]) -> Roles:
     return Roles(named or rest, nuisances, seeds)
 
 
-def summarise(results: Sequence[Result], given: Mapping[str, str], direction: str) -> Summary:
-    """The answers for all target values that there are."""
+def summarise(
+    results: Sequence[Result], given: Mapping[str, str], direction: str, spans: Mapping[str, Span] | None = None
+) -> Summary:
+    """The answers for all target values that there are. `spans` are the ranges of parameters that were drawn from such."""
+    spans = spans or {}
     roles = roles_of(results, given)
     groups: dict[str, list[Result]] = {}
     for one in results:
         groups.setdefault(key_of(_part(one.params, roles.targets)), []).append(one)
-    answers = [_answer(group, roles, direction) for group in groups.values()]
+    answers = [_answer(group, roles, direction, spans) for group in groups.values()]
     answers.sort(key=lambda one: _rank(one.best, direction))
-    matters = {name: share for name in roles.nuisances if (share := _share(groups.values(), roles, name)) is not None}
+    shares = {name: _share(groups.values(), roles, name, spans.get(name)) for name in roles.nuisances}
+    matters = {name: share for name, share in shares.items() if share is not None}
     return Summary(roles, tuple(answers), dict(sorted(matters.items(), key=lambda pair: -pair[1])), direction)
 
 
@@ -132,7 +138,7 @@ def points_of(group: Sequence[Result], roles: Roles) -> list[Point]:
     return found
 
 
-def _answer(group: Sequence[Result], roles: Roles, direction: str) -> Answer:
+def _answer(group: Sequence[Result], roles: Roles, direction: str, spans: Mapping[str, Span]) -> Answer:
     every = points_of(group, roles)
     there = [point for point in every if point.values]
     missing = sum(point.wanted - len(point.values) for point in every)
@@ -140,13 +146,19 @@ def _answer(group: Sequence[Result], roles: Roles, direction: str) -> Answer:
     if not there:
         return Answer(target, None, len(every), missing)
     best = min(there, key=lambda point: _rank(point, direction))
-    edges = tuple(edge for name in roles.nuisances if (edge := _edge(name, best, every)) is not None)
+    edges = tuple(edge for name in roles.nuisances if (edge := _edge(name, best, every, spans.get(name))) is not None)
     return Answer(target, best, len(every), missing, edges, _gain([point.mean for point in there], direction))
 
 
-def _edge(name: str, best: Point, points: Sequence[Point]) -> tuple[str, float, float, float] | None:
-    """The parameter with its best value and its range, if the best is at an end of it. What was tried without a result, or is
-    still to be, belongs to the range."""
+def _edge(name: str, best: Point, points: Sequence[Point], span: Span | None) -> tuple[str, float, float, float] | None:
+    """The parameter with its best value and its range, if the best is at an end of it; of a `span`, in its last twentieth.
+    What was tried without a result, or is still to be, belongs to the range."""
+    if span is not None:
+        number = number_of(best.nuisance.get(name))
+        is_coarse = span.count is not None and span.count <= 1 / _EDGE
+        if number is None or (_EDGE < span.place(number) < 1 - _EDGE) or (is_coarse and number not in (span.low, span.high)):
+            return None
+        return (name, number, span.low, span.high)
     tried = {number for point in points if (number := number_of(point.nuisance.get(name))) is not None}
     value = number_of(best.nuisance.get(name))
     if value is None or len(tried) < 2 or value not in (min(tried), max(tried)):
@@ -167,8 +179,9 @@ def _gain(means: Sequence[float], direction: str) -> float | None:
     return signed[-1] - math.fsum(weight * value for weight, value in zip(weights, signed, strict=True))
 
 
-def _share(groups: Iterable[Sequence[Result]], roles: Roles, name: str) -> float | None:
-    """The share of the variation within target values that goes with this parameter: η², the sums of squares pooled."""
+def _share(groups: Iterable[Sequence[Result]], roles: Roles, name: str, span: Span | None) -> float | None:
+    """The share of the variation within target values that goes with this parameter: η², the sums of squares pooled. What was
+    drawn from a range is taken together by quarters of it."""
     between = total = 0.0
     for group in groups:
         points = [point for point in points_of(group, roles) if point.values]
@@ -178,6 +191,8 @@ def _share(groups: Iterable[Sequence[Result]], roles: Roles, name: str) -> float
         total += math.fsum((point.mean - mean) ** 2 for point in points)
         levels: dict[str, list[float]] = {}
         for point in points:
-            levels.setdefault(_text(point.nuisance, name), []).append(point.mean)
+            number = number_of(point.nuisance.get(name)) if span is not None else None
+            level = str(int(4 * min(span.place(number), 0.999))) if span and number is not None else _text(point.nuisance, name)
+            levels.setdefault(level, []).append(point.mean)
         between += math.fsum(len(level) * (math.fsum(level) / len(level) - mean) ** 2 for level in levels.values())
     return between / total if total > 0 else None

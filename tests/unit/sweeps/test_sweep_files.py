@@ -50,7 +50,7 @@ def everything(text, **wish):
         (HEAD + '---\nlr: ["\\ud800"]\n', "line 4: a value of lr holds"),
         ("template:\n  a: 'x " + "y" * 100_000 + "'\n", "line 2: the stage a has a command of more than"),
         ('template:\n  a: "x \\0"\n', "line 2: the stage a has a command that is no text"),
-        ("template: {a: 'x [arch] [w]'}\nalias: {arch: {s: {w: 1}}}\n---\narch: s\n", "line 1: nothing fills {arch}"),
+        ("template: {a: 'x [arch] [w]'}\nalias: {arch: {s: {w: 1}}}\n---\narch: s\n", "line 1: nothing fills [arch]"),
         (HEAD + "---\nlr: {from: 1}\n", "line 4: to of lr is no number"),
         (HEAD + "---\nlr: {from: 1, to: 2}\n", "line 4: num of lr"),
         (HEAD + "---\nlr: {from: 0, to: 2, num: 3, log: true}\n", "line 4: a range with log"),

@@ -1,0 +1,270 @@
+"""A pass over a sweep that is shared by hosts, or whose tasks become known bit by bit: what is missing is queued where there is
+room for it. Passes are made again and again by the keeper (sweep_keep.py); each finds out anew what there is, so any of them may
+be killed, and the next one carries on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack, suppress
+
+from reprun.commands.launch import Tell, ignore
+from reprun.commands.launch_many import Ground, Planned, grounded, queue_on
+from reprun.commands.sweep import Ran, keep_record, lock_of
+from reprun.commands.sweep_open import Opened
+from reprun.commands.sweep_pin import Pin, end_pin, find_pin, folder_of, keep_pin
+from reprun.commands.sweep_places import ask_queues, look_at_places
+from reprun.commands.sweep_planning import Planning, basis_of
+from reprun.commands.sweep_runs import rows_of, sweep_tables
+from reprun.commands.sweep_tending import settle
+from reprun.commands.sweep_tries import blocked, give_up
+from reprun.core.errors import RefusedError, ReprunError, UnreachableError, UsageError
+from reprun.core.frozen import dataclass, field, replace
+from reprun.core.text import show
+from reprun.sweeps.identity import Basis
+from reprun.sweeps.plan import Known, Step
+from reprun.sweeps.sharing import AHEAD, Place, share
+from reprun.system.clock import iso_now, new_run_id
+from reprun.system.files import locked
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What a pass came to: the wish as it is pinned now, the steps, the hosts as they were; `left_out` says of those that got
+    nothing why."""
+
+    pin: Pin
+    ran: Ran
+    places: tuple[Place, ...]
+    known: tuple[Known, ...] = ()
+    left_out: dict[str, ReprunError] = field(default_factory=dict)
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing is under way, and nothing waits."""
+        return not any(step.action in ("start", "keep", "later") for step in self.ran.steps)
+
+
+def needs_keeper(opened: Opened) -> bool:
+    """Whether one pass is not enough: several hosts share it, or what is wanted depends on what comes out."""
+    search = opened.sweep.search
+    return len(opened.targets) > 1 or (search is not None and search.is_adaptive)
+
+
+def first_pass(opened: Opened, tell: Tell = ignore) -> Passed:
+    """Prepares all hosts from one snapshot of now, gives them what they can begin soon, and pins what was asked for. Raises the
+    errors of a launch where no host can take anything."""
+    if not opened.tasks:
+        raise UsageError(f"{show(opened.file)} asks for no task", hint="reprun sweep FILE --dry-run")
+    with locked(lock_of(opened.workspace), exclusive=True):
+        before = find_pin(folder_of(opened.workspace.repository, opened.file))
+        gone = _still_gone(opened, before.gone) if before else {}
+        passed = _Pass(opened, pin_of(opened, gone), {}, tell).make()
+        keep_pin(opened.workspace.repository, passed.pin)
+        if passed.is_over:
+            end_pin(opened.workspace.repository, passed.pin, "done")
+        return passed
+
+
+def next_pass(opened: Opened, pin: Pin, avoid: Mapping[str, str], tell: Tell = ignore) -> Passed:
+    """The same from what was pinned. Hosts to `avoid` are not asked, and the reason is that. Who calls it holds the lock."""
+    return _Pass(opened, pin, avoid, tell).make()
+
+
+def _still_gone(opened: Opened, gone: Mapping[str, str]) -> dict[str, str]:
+    """The hosts of which somebody has said that they are gone, but for those that answer: what is believed of their runs is asked
+    again."""
+    names = [name for name in gone if name in opened.targets]
+    back = {name for name, said in ask_queues(opened.workspace, names, {}).items() if not isinstance(said, ReprunError)}
+    tables = sweep_tables(opened.workspace)
+    rows = rows_of(opened.workspace, [run_id for run_id, table in tables.items() if table["file"] == opened.file])
+    opened.workspace.sightings.add({}, [row.run_id for row in rows if row.target in back])
+    return {name: when for name, when in gone.items() if name not in back}
+
+
+def pin_of(opened: Opened, gone: Mapping[str, str]) -> Pin:
+    """What is asked for now."""
+    options = vars(opened.options)
+    return Pin(
+        opened.file,
+        {name: list(value) if isinstance(value, tuple) else value for name, value in options.items()},
+        opened.workspace.repository.prefix,
+        opened.text,
+        opened.time,
+        since=new_run_id()[:-4],
+        at=iso_now(),
+        config=opened.config,
+        exists=opened.exists,
+        gone=dict(gone),
+    )
+
+
+class _Pass:
+    def __init__(self, opened: Opened, pin: Pin, avoid: Mapping[str, str], tell: Tell) -> None:
+        self.opened, self.workspace, self.pin, self.tell = opened, opened.workspace, pin, tell
+        self.avoid = {**avoid, **{name: f"{show(name)} is gone" for name in pin.gone}}
+        self.planning = Planning(opened)
+        self.grounds: dict[str, Ground] = {}
+        self.left_out: dict[str, ReprunError] = {}
+
+    def make(self) -> Passed:
+        """See above."""
+        was_new = not self.pin.basis
+        with ExitStack() as stack:
+            if was_new:
+                self._prepare_all(stack)
+            self._check_carried()
+            basis = self.pin.ground()
+            self.planning.look(self.avoid, self.pin.gone)
+            if was_new:
+                self.planning.try_again()
+            places = self._places()
+            wanted = self.planning.plan(basis, self.planning.rules(self.pin.since, self.pin.gone))
+            steps = self._given(_held(wanted, self.planning.known), places)
+            planned: list[Planned] = []
+            done = list(steps)
+            for name in self.opened.targets:
+                some = [step for step in steps if step.action == "start" and step.target == name]
+                if some:
+                    planned += self._queue(stack, name, some, basis, done)
+        if was_new and not self.grounds.keys() - self.left_out.keys():
+            raise self._refusal()
+        with suppress(UnreachableError):  # it answered a moment ago; the next sweep finds them again
+            give_up(self.workspace, self.planning.gone)
+        keep_record(self.opened, done, planned)
+        why = {place.name: place.trouble for place in places if place.trouble}
+        why |= {name: error.message for name, error in self.left_out.items()}
+        ran = Ran(self.planning.opened, tuple(done), tuple(self.planning.removed()), why)
+        return Passed(self.pin, ran, tuple(places), tuple(self.planning.known), self.left_out)
+
+    def _prepare_all(self, stack: ExitStack) -> None:
+        """One snapshot for all. A host that cannot be prepared is left out, unless there is no other."""
+        for name in self.opened.targets:
+            if name not in self.avoid:
+                self._ground(stack, name)
+        if not self.grounds:
+            raise self._refusal()
+
+    def _refusal(self) -> ReprunError:
+        """Why no host can take anything: the error of the first, which names the others."""
+        if not self.left_out:
+            return RefusedError(
+                f"all of {show(self.opened.options.target)} are gone",
+                hint=f"reprun sweep {show(self.opened.options.file)} --on TARGET",
+            )
+        first, *others = dict.fromkeys(error.message for error in self.left_out.values())
+        error = next(iter(self.left_out.values()))
+        error.message = "; ".join([first, *others])
+        return error
+
+    def _ground(self, stack: ExitStack, name: str) -> Ground | None:
+        """The ground on a host, made when it is first wanted; None where that fails, or it is not as on the other hosts."""
+        if name in self.grounds or name in self.left_out:
+            return self.grounds.get(name)
+        lead = replace(self.planning.lead(name), lock=self.pin.locks.get(name, ""))
+        snapshot = self.pin.taken() if self.pin.snapshot else None
+        try:
+            ground = stack.enter_context(grounded(self.workspace, lead, self.tell, snapshot))
+            self._check_basis(name, ground)
+        except ReprunError as error:
+            self.left_out[name] = error
+            return None
+        self.grounds[name] = ground
+        return ground
+
+    def _check_basis(self, name: str, ground: Ground) -> None:
+        basis = basis_of(self.workspace, ground, (self.opened.file, *self.opened.sweep.ignore))
+        lock = (ground.prepared.get("locked") or {}).get("lock") or "system"
+        if not self.pin.basis:
+            data = {"code": basis.code, "lock": basis.lock, "data": list(basis.data)}
+            self.pin = replace(self.pin, snapshot=dict(vars(ground.snapshot)), basis=data)
+        wanted = self.pin.ground()
+        if basis != wanted:
+            what = "packages" if basis.lock != wanted.lock else "data" if basis.data != wanted.data else "code"
+            raise RefusedError(
+                f"{show(name)} has other {what} than the hosts before it: its results would not be of the same sweep",
+                hint=f"reprun sweep {show(self.opened.options.file)} --on {show(name)}   for a sweep of its own",
+            )
+        self.pin = replace(self.pin, locks={**self.pin.locks, name: str(lock)})
+
+    def _check_carried(self) -> None:
+        """They are read anew for each run, and no commit holds them."""
+        carried = [[one.path, one.sha256] for one in self.planning.specs.base.carried]
+        changed = [path for path, digest in self.pin.carried if [path, digest] not in carried]
+        if changed:
+            raise RefusedError(
+                f"{show(changed[0])}, which runs carry with them, has changed since this sweep began",
+                hint=f"reprun sweep {show(self.opened.options.file)}   goes on with it as it is now",
+            )
+        self.pin = replace(self.pin, carried=carried)
+
+    def _places(self) -> list[Place]:
+        found = look_at_places(self.opened, self.planning.tables, self.avoid)
+        found = settle(self.opened, found, self.planning.known)
+        troubles = {name: error.message for name, error in self.left_out.items()}
+        return [replace(place, trouble=troubles.get(place.name) or place.trouble) for place in found]
+
+    def _given(self, steps: Sequence[Step], places: Sequence[Place]) -> list[Step]:
+        """The steps with their hosts; those for which there is no room wait on this side."""
+        where = {run.run_id: run.target for run in self.planning.known}
+        heard = {run.run_id for run in self.planning.known if run.heard}
+        troubles = {place.name: place.trouble for place in places}
+        bound: dict[str, str] = {}
+        for step in steps:
+            if step.action == "start":
+                bound[step.wanted.task] = where.get(step.builds_on, "") or bound.get(step.wanted.task, "")
+        ahead = self.opened.options.ahead
+        hosts = share(bound.items(), places, AHEAD if ahead is None else ahead)
+        found = []
+        for step in steps:
+            host = hosts.get(step.wanted.task, "")
+            if step.action != "start":
+                found.append(self._told(replace(step, target=where.get(step.run_id, "")), heard, troubles))
+            elif host:
+                found.append(replace(step, target=host))
+            else:
+                stays = bound[step.wanted.task]
+                reason = (
+                    f"waits for {show(stays)}, which has the output of the stage before" if stays else "waits for a free slot"
+                )
+                found.append(replace(step, action="later", reason=reason, run_id="", builds_on="", waits=False))
+        return found
+
+    def _told(self, step: Step, heard: Collection[str], troubles: Mapping[str, str]) -> Step:
+        """With what is known of the host of a run that was not heard of."""
+        why = troubles.get(step.target, "")
+        if step.action != "keep" or step.run_id in heard or not why:
+            return step
+        words = f"{step.run_id} is on {show(step.target)}, and what became of it is not known: {show(why)}"
+        return replace(step, reason=words)
+
+    def _queue(self, stack: ExitStack, name: str, some: Sequence[Step], basis: Basis, done: list[Step]) -> list[Planned]:
+        """Queues the runs of a host. One that cannot take them is left out; what it may have got is looked up when it answers."""
+        ground = self._ground(stack, name)
+        try:
+            if ground is not None:
+                planned = self.planning.launched_on(name, some, basis, len(self.opened.targets) > 1)
+                queue_on(self.workspace, ground, planned, self.tell)
+                return planned
+        except ReprunError as error:
+            if len(self.opened.targets) == 1:
+                raise
+            self.left_out[name] = error
+        for at, step in enumerate(done):
+            if step in some:
+                sent = ground is not None and isinstance(self.left_out[name], UnreachableError)
+                reason = f"was being given to {show(name)}, which does not answer" if sent else self.left_out[name].message
+                done[at] = replace(step, action="later", reason=reason, run_id="", builds_on="", waits=False, target="")
+        return []
+
+
+def _held(steps: Sequence[Step], known: Sequence[Known]) -> list[Step]:
+    """The steps, of which none starts as long as runs of the sweep are held because too many failed alike."""
+    held = blocked(known, {(step.wanted.task, step.wanted.stage) for step in steps})
+    if not held:
+        return list(steps)
+    reason = f"held as {held[0].run_id} is: {held[0].words}"
+    return [
+        replace(step, action="later", reason=reason, run_id="", builds_on="", waits=False) if step.action == "start" else step
+        for step in steps
+    ]

@@ -1,0 +1,165 @@
+"""One sweep on several hosts: shared by free slots, each task once, whatever dies meanwhile."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from e2e_lab import Reprun, says_nicely
+from lab import Answer, until
+from remote_lab import describe
+from ssh_lab import SshLab
+
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("home")]
+
+JOB = """
+import pathlib, sys, time
+place = pathlib.Path(sys.argv[1])
+with open(place / "count", "a") as file:
+    file.write(sys.argv[2] + "\\n")
+gates = [place / "gate", place / ("gate-" + sys.argv[2]), pathlib.Path.home() / "gate"]
+while not any(gate.exists() for gate in gates):
+    time.sleep(0.02)
+pathlib.Path(sys.argv[3], "model").write_text(sys.argv[2])
+"""
+
+
+class Shared:
+    """A sweep on hosts with so many slots; each task is counted when it begins, and waits for the gate."""
+
+    def __init__(self, repo: Path, reprun: Reprun, place: Path, lab: SshLab) -> None:
+        self.repo, self.place, self.call = repo, place, reprun
+        self.hosts = (lab.host("gpu1").meet(), lab.host("gpu2").meet())
+        describe(repo, *self.hosts, timeout=20)
+        (repo / "job.py").write_text(JOB)
+        (place / "count").touch()
+        for host, count in zip(self.hosts, "21", strict=True):
+            assert self.reprun("queue", "slots", "--cpu", count, "--on", host.name).rc == 0
+
+    def reprun(self, *words: str) -> Answer:
+        return self.call(*words, env=self.hosts[0].environ)
+
+    def sweep(self, *words: str) -> list[dict[str, Any]]:
+        return list(self.reprun("sweep", "sweep.yaml", "--json", *words).data["steps"])
+
+    def write(self, tasks: int, *, test: bool = False) -> None:
+        text = f"template:\n  train: python3 job.py {self.place} {{x}} {{_output}}\n"
+        text += f"  test: cat {{_output}}/model && python3 job.py {self.place} test-{{x}} {{_output}}\n" if test else ""
+        (self.repo / "sweep.yaml").write_text(f"{text}---\nx: {list(range(tasks))}\n")
+
+    def counted(self) -> Counter[str]:
+        return Counter((self.place / "count").read_text().split())
+
+    def rows(self) -> list[dict[str, Any]]:
+        return list(self.reprun("ls", "--json").data)
+
+    def await_end(self, tasks: int) -> list[str]:
+        """Until the sweep is over; the log of its keeper."""
+        log = until(self.is_over, "the sweep is over")
+        assert Counter(row["state"] for row in self.rows())["finished"] == tasks
+        assert {step["action"] for step in self.sweep("--on", "gpu1,gpu2")} == {"skip"}
+        return log
+
+    def is_over(self) -> list[str]:
+        """What the keeper has done, when it was all."""
+        data = self.reprun("sweep", "log", "sweep.yaml", "--json").data
+        return list(data["lines"]) if data["state"] == "over: done" else []
+
+
+@pytest.fixture
+def shared(repo: Path, reprun: Reprun, ssh_lab: SshLab, tmp_path: Path) -> Shared:
+    place = tmp_path / "place"
+    place.mkdir()
+    return Shared(repo, reprun, place, ssh_lab)
+
+
+def test_a_host_and_the_keeper_die_in_the_middle(shared: Shared) -> None:
+    gpu2 = shared.hosts[1]
+    shared.write(8)
+    steps = shared.sweep("--on", "gpu1,gpu2", "--ahead", "1")
+    assert Counter(step["target"] for step in steps if step["action"] == "start") == {"gpu1": 4, "gpu2": 2}
+    assert sum(step["action"] == "later" for step in steps) == 2
+    until(lambda: len(shared.counted()) == 3, "all slots are busy")
+    for name in ("job.py", "sweep.yaml"):  # what is edited later is for the next sweep
+        (shared.repo / name).write_text("raise SystemExit(1)\n")
+    log = until(lambda: shared.reprun("sweep", "log", "sweep.yaml", "--json").data["lines"])
+    os.kill(int(log[0].split()[-1]), signal.SIGKILL)
+    gpu2.power_cut()
+    until(lambda: shared.reprun("sweep", "log", "sweep.yaml", "--json").data["state"] == "killed")
+    (shared.place / "gate").touch()
+    resumed = shared.reprun("queue", "resume")
+    assert resumed.rc == 0 and "the sweep sweep.yaml goes on" in resumed.stderr
+    until(lambda: len(shared.counted()) == 7, "gpu1 has done its own, and what had waited here")
+    lost = next(step for step in steps if step["target"] == "gpu2")
+    unknown = f"{lost['run_id']} is on gpu2, and what became of it is not known"
+    until(lambda: unknown in shared.reprun("sweep", "why", lost["run_id"]).stdout, "it is said why nothing is done")
+    gpu2.start()
+    (shared.repo / "job.py").write_text(JOB)
+    shared.write(8)
+    log = shared.await_end(8)
+    again = {name for name, count in shared.counted().items() if count > 1}
+    assert len(again) <= 1 and len(shared.counted()) == 8, shared.counted()  # the one that ran when the power went
+    assert any("gpu2 gets nothing" in line for line in log) and any("gpu2 takes part again" in line for line in log)
+
+
+def test_a_host_that_is_gone(shared: Shared) -> None:
+    gpu2 = shared.hosts[1]
+    shared.write(5, test=True)
+    steps = shared.sweep("--on", "gpu1,gpu2")
+    by_task = {step["name"]: {one["target"] for one in steps if one["name"] == step["name"]} for step in steps}
+    assert len(by_task) == 5 and all(len(hosts) == 1 for hosts in by_task.values())  # the stages of a task stay together
+    there = [step for step in steps if step["target"] == "gpu2"]
+    assert [step["stage"] for step in there] == ["train", "test"] * 2
+    trained = {step["name"].split("_")[1] for step in there}
+    until(lambda: len(shared.counted()) == 3, "all slots are busy")
+    for name in trained:
+        (shared.place / f"gate-{name}").touch()
+    began = until(lambda: [f"test-{name}" for name in trained if shared.counted()[f"test-{name}"]], "a second stage has begun")
+    answer = shared.reprun("sweep", "sweep.yaml", "--gone", "gpu2")
+    assert answer.rc == 3 and "gpu2 answers, so it is not gone" in answer.stderr
+    gpu2.power_cut()
+    answer = shared.reprun("sweep", "sweep.yaml", "--gone", "gpu2", "--json")
+    lost = {step["run_id"] for step in there if step["stage"] == "test"}
+    assert set(answer.data["lost"]) == lost
+    (shared.place / "gate").touch()
+    until(shared.is_over, "the sweep is over")
+    # What the lost stages began with has gone with their host.
+    assert {name for name, count in shared.counted().items() if count > 1} == trained | set(began)
+    assert max(shared.counted().values()) == 2 and len(shared.counted()) == 10
+    states = {row["run_id"]: row["state_words"] for row in shared.rows() if row["state"] == "lost"}
+    assert states == dict.fromkeys(lost, "lost (gpu2 is gone)")
+    gpu2.start()
+    assert {step["action"] for step in shared.sweep("--on", "gpu1,gpu2")} == {"skip"}
+    said = {row["state_words"] for row in shared.rows() if row["run_id"] in lost}
+    assert "canceled (taken back: its task is another host's by now)" in said
+
+
+def test_what_waits_elsewhere_is_moved_to_an_idle_slot(shared: Shared) -> None:
+    shared.write(6)
+    steps = shared.sweep("--on", "gpu1,gpu2", "--ahead", "all")
+    assert Counter(step["target"] for step in steps) == {"gpu1": 4, "gpu2": 2}
+    until(lambda: len(shared.counted()) == 3, "all slots are busy")
+    (shared.hosts[0].home / "gate").touch()
+    until(lambda: len(shared.counted()) == 6, "gpu1 has done its own, and what had to wait for gpu2")
+    moved = next(row for row in shared.rows() if row["state"] == "canceled")
+    assert moved["target"] == "gpu2" and "taken back for another host" in moved["state_words"]
+    (shared.place / "gate").touch()
+    shared.await_end(6)
+    assert set(shared.counted().values()) == {1}
+
+
+def test_wrong_words(shared: Shared) -> None:
+    shared.write(3)
+    for words, said in (
+        (("--on", "gpu1,gpu1"), "names gpu1 twice"),
+        (("--on", ","), "names no target between its commas"),
+        (("--on", "gpu1,gpu9"), "there is no target 'gpu9'"),
+        (("--on", "gpu1,gpu2", "--ahead", "many"), "neither a number nor all"),
+        (("--gone", "gpu1"), "was never shared by several hosts"),
+    ):
+        answer = shared.reprun("sweep", "sweep.yaml", *words)
+        assert answer.rc in (2, 6) and said in answer.stderr and says_nicely(answer), answer
