@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from reprun.commands import steps
 from reprun.commands.beginning import begin, warm
 from reprun.commands.launch import Tell, ignore
+from reprun.commands.launch_groups import group_of
 from reprun.commands.preparing import prepare_locked
 from reprun.commands.queue_entry import ensure_slots, shared_entry
 from reprun.commands.records import Sealed, manifest_data, plan_of, spec_data
@@ -44,6 +45,7 @@ class Ground:
     snapshot: Snapshot
     prepared: dict[str, Any]
     lead: RunSpec
+    hooks: LaunchHooks | None = None
 
 
 @dataclass(frozen=True)
@@ -99,18 +101,17 @@ def queue_on(workspace: Workspace, ground: Ground, planned: Sequence[Planned], t
     """Seals and queues runs on a ground. Raises the errors of a launch."""
     if not planned:
         return
-    hooks = steps.find_hooks(workspace)
     batch = _Batch(workspace, workspace.target(ground.lead.target), ground.lead, ground, tell)
     try:
-        if hooks is not None:
-            hooks.await_ends([one.run_id for one in planned])
+        if ground.hooks is not None:
+            ground.hooks.await_ends([one.run_id for one in planned])
         batch.seal(planned)
         batch.enqueue(planned)
     except ReprunError as error:
         _explain(error, "what was sealed is queued by the same command" if batch.sealed else "nothing was started")
         raise
-    if hooks is not None:
-        batch.tell_hooks(hooks, planned)
+    if ground.hooks is not None:
+        batch.tell_hooks(ground.hooks, planned)
 
 
 def _explain(error: ReprunError, what: str) -> None:
@@ -120,12 +121,12 @@ def _explain(error: ReprunError, what: str) -> None:
 
 def _ground(workspace: Workspace, target: Target, lead: RunSpec, what: tuple[Attempt, Snapshot | None], tell: Tell) -> Ground:
     attempt, snapshot = what
+    hooks = steps.find_hooks(workspace)
     if snapshot is None:
-        hooks = steps.find_hooks(workspace)
-        return Ground(*steps.ensure_prepared(workspace, target, lead, (attempt, hooks), tell), lead)
+        return Ground(*steps.ensure_prepared(workspace, target, lead, (attempt, hooks), tell), lead, hooks)
     refs.create_ref(workspace.repository, refs.run_ref(attempt.run_id), snapshot.commit)
     workspace.journal(attempt.run_id).write("snapshot", snapshot=vars(snapshot))
-    return Ground(snapshot, prepare_locked(workspace, target, lead, (attempt, snapshot), tell), lead)
+    return Ground(snapshot, prepare_locked(workspace, target, lead, (attempt, snapshot), tell), lead, hooks)
 
 
 class _Batch:
@@ -261,26 +262,6 @@ def _refusal(refused: Mapping[str, RefusedError], count: int) -> RefusedError:
     more = f"\n  … and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
     what = "1 run is refused" if len(refused) == 1 else f"{len(refused)} runs are refused"
     return RefusedError(f"{what}, so nothing was started:{''.join(lines)}{more}", hint=first.hint)
-
-
-def group_of(spec: RunSpec) -> str:
-    """What decides which program runs, and so what a target has to say of it."""
-    return json.dumps([spec.sweep.get("stage", ""), _program_of(spec.argv), spec.config is not None])
-
-
-def _program_of(argv: Sequence[str]) -> list[str]:
-    """The words that say which program runs: of Python up to its script or module, without code that stands in the command."""
-    words = list(argv[:1])
-    if not os.path.basename(argv[0]).startswith("python"):
-        return words
-    rest = iter(argv[1:])
-    for word in rest:
-        words.append(word)
-        if word in ("-m", "-W", "-X"):
-            words += [next(rest, "")]
-        if word in ("-c", "-m") or not word.startswith("-"):
-            break
-    return words
 
 
 def take_back(workspace: Workspace, run_ids: Sequence[str], target: str) -> None:

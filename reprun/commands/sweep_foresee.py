@@ -75,7 +75,7 @@ def _slots(opened: Opened) -> int:
     answers = ask_queues(opened.workspace, opened.targets, {}).values()
     found = sum(len(items(answer.get("slots"))) for answer in answers if not isinstance(answer, ReprunError))
     resources = opened.options.resources or opened.sweep.resources
-    return min(found, len(resources)) if resources else found
+    return min(found, len(resources) * len(opened.targets)) if resources else found
 
 
 def _seconds(
