@@ -40,7 +40,7 @@ def _explained(op: str) -> Iterator[None]:
 def main(argv: List[str]) -> None:
     """`supervise RUN_DIR [PID START]`: what a scheduler starts; early, for the launch of that process.
     `lfs-filter`: what git starts where the dev tree uses Git LFS. `make-env`: what makes an environment, see `env_ensure`.
-    `env-shell WISH`: a command in an environment, see `env_shell`. `work [HOME]`: the queue. `view RUN_DIR`: the session of a run."""
+    `env-shell WISH`: a command in an environment, see `env_shell`. `work [HOME]`: the queue. `view RUN_DIR`: its session."""
     if len(argv) in (2, 4) and argv[0] == "supervise":
         from reprun.runner.supervisor import supervise
 
