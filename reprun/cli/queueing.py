@@ -8,6 +8,7 @@ import typer
 
 from reprun.cli.complete import complete_target, complete_waiting
 from reprun.cli.envelope import answer, say
+from reprun.cli.idling import top
 from reprun.cli.options import As_json
 from reprun.cli.queueing_slots import register as register_slots
 from reprun.commands.queue_care import Queued, Queues, keep_canceled
@@ -54,6 +55,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help=_HELP, invoke_without_command=True)
     group.callback()(look_first)
     group.command("ls")(list_queue)
+    group.command()(top)
     group.command()(pause)
     group.command()(resume)
     group.command()(drain)

@@ -55,13 +55,26 @@ class Read:
 
 
 def read_launch(words: Sequence[str]) -> Read | None:
-    """What the words after `launch` say; None when they are for Typer to read."""
-    if "--" not in words:
+    """What the words after `launch` say; None when they are for Typer to read. Raises `UsageError` for an option without a value."""
+    end = words.index("--") if "--" in words else len(words)
+    _refuse_empty(words[:end])
+    if end == len(words):
         return None
-    end = words.index("--")
     read = _read(list(words[:end]))
     argv = tuple(words[end + 1 :])
     return Read(*read, argv) if read is not None and argv else None
+
+
+def _refuse_empty(words: Sequence[str]) -> None:
+    """An empty variable of a shell must not make a launch one that waits for nothing, or has no config."""
+    if "" not in words and not any(word.endswith("=") for word in words):
+        return
+    for word, value in zip(words, [*words[1:], "-"], strict=True):
+        option = word[:-1] if word.endswith("=") else word if value == "" else ""
+        if VALUES.get(option) not in (None, "name", "why", "sets"):
+            from reprun.core.errors import UsageError
+
+            raise UsageError(f"{option} is empty", hint=f"leave {option} out, or give it a value")
 
 
 def _read(words: list[str]) -> tuple[dict[str, Any], set[str]] | None:

@@ -149,8 +149,11 @@ def _debug(opened: Opened) -> int:
 
 def _removed(workspace: Workspace, ran: Ran, yes: bool) -> list[str]:
     """Offers to stop what the file does not ask for any more. Without a yes it goes on."""
+    wanted = {(step.wanted.task, step.wanted.stage) for step in ran.steps}
     for run in ran.removed:
-        say(f"{run.run_id} is {run.words}, and {show(ran.opened.file)} does not ask for it any more")
+        is_outdated = (run.task, run.stage) in wanted
+        why = "wants it with other code, data or packages now" if is_outdated else "does not ask for it any more"
+        say(f"{run.run_id} is {run.words}, and {show(ran.opened.file)} {why}")
     return offer_to_stop(workspace, ran.removed, yes, shlex.join(["reprun", "sweep", *ran.opened.options.words(), "--yes"]))
 
 

@@ -40,6 +40,7 @@ class Planning:
             self.opened = opened = self.search.opened
         self.tasks = {task.key: task for task in opened.tasks}
         self.known: list[Known] = []
+        self.identities: dict[str, tuple[str, str]] = {}  # of the stages that are wanted now
         self.gone: list[Known] = []
         self.open = set(list_open(self.workspace.repository.state_dir))
         self.left = {run_id: target for run_id in self.open if (target := self._left_on(run_id))}
@@ -93,6 +94,7 @@ class Planning:
 
     def _steps(self, basis: Basis, rules: Rules) -> list[Step]:
         wanted = [self._wanted(basis, task, stage) for task in self.opened.tasks for stage in task.stages]
+        self.identities = {one.identity: (one.task, one.stage) for one in wanted}
         others = superseded(self.known)
         fresh, known = new_tries(len(wanted), self.opened.retries), [run for run in self.known if run.run_id not in others]
 
@@ -155,15 +157,18 @@ class Planning:
         return Planned(step.run_id, spec, entry)
 
     def removed(self) -> Iterable[Known]:
-        """Runs under way that the whole file, whatever part of it was asked for now, does not ask for."""
+        """Runs under way that the whole file, whatever part of it was asked for now, does not ask for; and those that still wait
+        with other code, data or packages for what is now done with these."""
         try:
             every = expand(self.opened.sweep, Wish(exists=lambda _: False, trials=self.search.known if self.search else None))
         except UsageError:  # too many to list: then all are asked for
             return
         asked = {(task.key, stage) for task in every for stage in task.stages}
+        wanted = set(self.identities.values()) if self.opened.options.policy == "same code" else set()
         for run in self.known:
             is_ours = self.tables[run.run_id]["file"] == self.opened.file and run.state in PENDING
-            if is_ours and (run.task, run.stage) not in asked:
+            is_outdated = (run.task, run.stage) in wanted and run.state == "queued" and run.identity not in self.identities
+            if is_ours and ((run.task, run.stage) not in asked or is_outdated):
                 yield run
 
 

@@ -100,6 +100,10 @@ def test_what_the_file_no_longer_asks_for_is_stopped_only_with_a_yes(repo, repru
     assert reprun("sweep", "sweep.yaml", "--yes", "--json").data["stopped"] == [first[1]["run_id"]]
     states = {one["run_id"]: one["state"] for one in reprun("ls", "--json").data}
     assert states == {first[0]["run_id"]: "queued", first[1]["run_id"]: "canceled"}
+    (repo / "new.py").write_text("the code is another\n")
+    edited = reprun("sweep", "sweep.yaml", "--yes", "--json").data
+    assert edited["stopped"] == [first[0]["run_id"]] and [step["action"] for step in edited["steps"]] == ["start"]
+    assert reprun("sweep", "sweep.yaml", "--json").data["removed"] == []
 
 
 def test_a_value_is_never_read_by_a_shell_and_debug_runs_here(repo, reprun, home):

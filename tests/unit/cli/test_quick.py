@@ -13,6 +13,7 @@ from reprun.cli import launch_answer
 from reprun.cli.app import build
 from reprun.cli.launch_answer import LaunchRequest
 from reprun.cli.quick import FLAGS, MANY, VALUES, read_launch
+from reprun.core.errors import UsageError
 
 LAUNCH = get_command(build("launch")).commands["launch"]  # type: ignore[attr-defined]
 
@@ -46,9 +47,22 @@ OPTION = st.sampled_from([*VALUES, *FLAGS, "--nme", "-x", "--json=1", "--name=",
 @given(st.lists(st.one_of(OPTION, TEXT), max_size=6), st.lists(TEXT, max_size=3))
 def test_it_reads_as_typer_does_or_not_at_all(before: list[str], command: list[str]) -> None:
     words = [*before, "--", *command]
-    quick = read_launch(words)
+    try:
+        quick = read_launch(words)
+    except UsageError:
+        assert "" in before or any(word.endswith("=") for word in before)
+        return
     if quick is not None:
         assert quick.request() == read_by_typer(words)
+
+
+@pytest.mark.parametrize("option", ["--if", "--not-before", "--priority", "--after-ok", "--config", "--time"])
+@pytest.mark.parametrize("written", ["{} ''", "{}="])
+def test_an_option_with_an_empty_value_is_none_that_was_left_out(option: str, written: str) -> None:
+    words = [word.strip("'") for word in written.format(option).split()]
+    with pytest.raises(UsageError, match=f"{option} is empty"):
+        read_launch(["--queue", *words, "--", "true"])
+    read_launch(["--name", "", "-m", "", "--", "true", option, ""])  # what belongs to the command is its own
 
 
 @pytest.mark.parametrize(
