@@ -55,7 +55,7 @@ class Read:
 
 
 def read_launch(words: Sequence[str]) -> Read | None:
-    """What the words after `launch` say; None when they are for Typer to read. Raises `UsageError` for an option without a value."""
+    """What the words after `launch` say; None when they are for Typer to read. Raises `UsageError` for an empty value."""
     end = words.index("--") if "--" in words else len(words)
     _refuse_empty(words[:end])
     if end == len(words):

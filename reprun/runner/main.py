@@ -33,7 +33,8 @@ def _explained(op: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        what = "%s (it is in REPRUN_HOME) cannot be used" % error.filename if error.filename else "what was asked of the host (%s) failed" % op
+        place = "%s (it is in REPRUN_HOME) cannot be used" % error.filename if error.filename else ""
+        what = place or "what was asked of the host (%s) failed" % op
         raise RunnerError("tool", "%s: %s" % (what, error.strerror), "reprun doctor, or " + OTHER_HOME) from error
 
 
