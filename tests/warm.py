@@ -38,7 +38,7 @@ _MODULES = (
 _EARLY = ("PYTHON", "LANG", "LC_", "LD_", "TZ", "TYPER_", "_TYPER_", "MALLOC_", "OPENSSL_")
 # These load libraries that do read it, or are for other processes.
 _NOT_AHEAD = (
-    "reprun.__main__", "reprun.cli.top_app", "reprun.cli.top_screens", "reprun.env.shim", "reprun.runner.__main__",
+    "reprun.__main__", "reprun.cli.top_", "reprun.env.shim", "reprun.runner.__main__",
     "reprun.runner.injob", "reprun.runner.watch",
 )  # fmt: skip
 _SPACES = ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts")

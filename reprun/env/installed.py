@@ -11,6 +11,7 @@ from typing import Any
 from reprun.core.errors import NotFoundError
 from reprun.core.frozen import dataclass, replace
 from reprun.core.text import show
+from reprun.runner.captures import archive_sha256
 from reprun.runner.env_record import PLAN
 from reprun.runner.files import read_text
 
@@ -101,7 +102,7 @@ def _by_pip(prefix: str, known: Mapping[str, str]) -> Iterator[Package]:
                 continue
             direct = _read(os.path.join(place, "direct_url.json")) or {}
             archive = direct.get("archive_info") or {}
-            sha256 = str((archive.get("hashes") or {}).get("sha256") or "") if isinstance(archive, dict) else ""
+            sha256 = archive_sha256(archive) if isinstance(archive, dict) else ""
             url = str(direct.get("url") or "")
             yield Package("pip", normalized(name), version, url=url, sha256=sha256)
 

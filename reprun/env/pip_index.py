@@ -16,6 +16,7 @@ from reprun.core.text import show
 from reprun.env.requirements import Item
 from reprun.env.uv_lock import file_of, plain
 from reprun.env.wheels import Pinned, Wheel, abi_of, tags_of
+from reprun.runner.captures import archive_sha256
 from reprun.system.files import find_bytes, make_temporary_folder, remove_tree, write_atomic
 from reprun.system.long_process import Watch, run_watched
 from reprun.system.process import run
@@ -141,7 +142,9 @@ def _index_error(name: str, said: str, log: str) -> ToolError | None:
 
 def _pinned(row: Mapping[str, Any]) -> Pinned:
     address, meta = str(row["download_info"]["url"]), row["metadata"]
-    digest = str(row["download_info"]["archive_info"]["hashes"]["sha256"])
+    digest = archive_sha256(row["download_info"]["archive_info"])
+    if not digest:
+        raise ValueError(f"no sha256 of {address}")
     return Pinned(
         str(meta["name"]).lower().replace("_", "-"), str(meta["version"]), (Wheel(file_of(address), plain(address), digest),)
     )

@@ -13,7 +13,7 @@ from reprun.runner.files import ensure_dir, read_text, write_atomic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Sequence
+    from typing import Any, Dict, List, Mapping, Sequence
 
     from reprun.runner.paths import Home
 
@@ -47,10 +47,16 @@ def origin(direct: str) -> str:
         version, archive, folder = (data.get(key) or {} for key in ("vcs_info", "archive_info", "dir_info"))
         if version:
             return "%s+%s@%s" % (version.get("vcs", ""), found, version.get("commit_id", ""))
-        digest = (archive.get("hashes") or {}).get("sha256", "")
+        digest = archive_sha256(archive)
         return found + ("#sha256=%s" % digest if digest else "") + (" (editable)" if folder.get("editable") else "")
     except (ValueError, AttributeError, TypeError, RecursionError):
         return ""
+
+
+def archive_sha256(archive: Mapping[str, Any]) -> str:
+    """The digest in an `archive_info` of pip (PEP 610): under `hashes`, or before pip 23.1 as `sha256=…` under `hash`."""
+    name, _, value = str(archive.get("hash") or "").partition("=")
+    return str((archive.get("hashes") or {}).get("sha256") or (value if name == "sha256" else ""))
 
 
 def _plain(url: str) -> str:
