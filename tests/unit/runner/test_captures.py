@@ -20,7 +20,7 @@ GIT = {"url": "https://me:pw@host/x.git?token=1", "vcs_info": {"vcs": "git", "co
     [
         (json.dumps(GIT), "git+https://host/x.git@abc"),
         (json.dumps({"url": "https://h/x.whl#y", "archive_info": {"hashes": {"sha256": "12"}}}), "https://h/x.whl#sha256=12"),
-        (json.dumps({"url": "https://h/x.whl", "archive_info": {"hash": "sha256=12"}}), "https://h/x.whl#sha256=12"),  # before pip 23.1
+        (json.dumps({"url": "https://h/x.whl", "archive_info": {"hash": "sha256=12"}}), "https://h/x.whl#sha256=12"),
         (json.dumps({"url": "https://h/x.whl", "archive_info": {"hash": "md5=12", "hashes": {}}}), "https://h/x.whl"),
         (json.dumps({"url": "file:///home/me/x", "dir_info": {"editable": True}}), "file:///home/me/x (editable)"),
         ("", ""), ("[1", ""), ("[1]", ""), ('{"url": 3, "vcs_info": 4}', ""), ("[" * 5000, ""),
