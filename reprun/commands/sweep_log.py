@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from reprun.commands.sweep_pass import Passed
+from reprun.commands.sweep_tries import blocked
 from reprun.core.errors import ReprunError
 from reprun.core.text import show
 from reprun.sweeps.sharing import words_of
@@ -56,11 +57,21 @@ class Log:
             by_host = words_of(Counter(step.target for step in passed.ran.steps if step.action == "skip"))
             self.say(words + (f" ({by_host})" if by_host else ""))
         self._counts = words
-        for remark in passed.ran.opened.remarks:
+        remarks = (*passed.ran.opened.remarks, *_held(passed))
+        for remark in remarks:
             if remark not in self._remarks:
                 self.say(remark)
-        self._remarks = passed.ran.opened.remarks
+        self._remarks = remarks
         names = {step.wanted.task: step.wanted.name for step in passed.ran.steps}
         for host, some in moved.items():
             for task in some:
                 self.say(f"{show(names[task] or passed.ran.opened.stem)}: taken back from {show(host)}, another host is idle")
+
+
+def _held(passed: Passed) -> list[str]:
+    """Why nothing more of it is started, if too many have failed alike."""
+    held = blocked(passed.known, {(step.wanted.task, step.wanted.stage) for step in passed.ran.steps})
+    again = show(passed.ran.opened.options.file)
+    return (
+        [f"what is left is held, {show(held[0].target)} says: {held[0].words}; reprun sweep {again} tries again"] if held else []
+    )

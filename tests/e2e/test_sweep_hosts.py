@@ -165,3 +165,36 @@ def test_wrong_words(shared: Shared) -> None:
     ):
         answer = shared.reprun("sweep", "sweep.yaml", *words)
         assert answer.rc in (2, 6) and said in answer.stderr and says_nicely(answer), answer
+
+
+FAILS = """
+import pathlib, sys
+place, name = pathlib.Path(sys.argv[1]), sys.argv[2]
+with open(place / "count", "a") as file:
+    file.write(name + "\\n")
+if (place / "count").read_text().split().count(name) < 2 or not int(name) < 4:
+    sys.exit("no luck")
+"""
+
+
+def test_what_fails_is_tried_again_and_too_many_alike_are_held_everywhere(shared: Shared) -> None:
+    (shared.repo / "job.py").write_text(FAILS)
+    shared.write(4)
+    sweep = shared.repo / "sweep.yaml"
+    sweep.write_text("retries: 1\n" + sweep.read_text())
+    shared.sweep("--on", "gpu1,gpu2")
+    until(shared.is_over, "the sweep is over")
+    assert shared.counted() == dict.fromkeys("0123", 2)
+    assert Counter(row["state"] for row in shared.rows()) == {"finished": 4, "failed": 4}
+    shared.write(12)
+    sweep.write_text("stop_after: 2\n" + sweep.read_text())
+    shared.sweep("--on", "gpu1,gpu2", "--ahead", "1")
+
+    said = "what is left is held, gpu"
+    until(lambda: said in shared.reprun("sweep", "log", "sweep.yaml").stdout, "what is left is held")
+    assert len(shared.counted()) < 12
+    (shared.repo / "job.py").write_text("")
+    shared.sweep("--on", "gpu1,gpu2")
+    until(shared.is_over, "the sweep is over")  # the code is another one: all of them ran again
+    states = [row["state"] for row in shared.rows()]
+    assert states[:12] == ["finished"] * 12 and "queued" not in states, states
