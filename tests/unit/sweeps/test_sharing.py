@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from reprun.core.frozen import replace
 from reprun.sweeps.plan import GIVEN_AWAY, TAKEN_BACK, Known, Rules, Runs, Wanted, decide, superseded
 from reprun.sweeps.sharing import ALL, Place, runs_of, share, surplus
 
@@ -60,6 +61,11 @@ def test_what_waits_and_is_done_elsewhere_is_superseded() -> None:
     old, new = known("1", "queued"), known("2", "running")
     assert superseded([old, new]) == {"1"} and superseded([known("1", "finished"), known("2", "queued")]) == set()
     assert superseded([known("1", "queued", heard=False), new]) == set()
+    # Further attempts have ids before that of the run that they are for, and go with it.
+    spares = [replace(known(run_id, "queued"), parent="4") for run_id in ("2", "3")]
+    assert superseded([known("4", "running"), *spares]) == set()
+    assert superseded([known("4", "failed"), replace(spares[1], state="running"), spares[0]]) == set()
+    assert superseded([known("4", "queued"), *spares, known("5", "running")]) == {"2", "3", "4"}
 
 
 @pytest.mark.parametrize(
