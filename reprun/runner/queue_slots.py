@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 CPU = "cpu"
 _MOST = 1024
+_SLURM = ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS")
 _UUID = re.compile(r"(GPU|MIG)-[A-Za-z0-9/-]{1,80}")
 _LIST = ("nvidia-smi", "-L")
 _GPU = re.compile(r"GPU ([0-9]+): .*\(UUID: (GPU-[A-Za-z0-9-]+)\)")
@@ -70,7 +71,7 @@ def variables(slots: Sequence[Slot], is_hidden: bool = False) -> Dict[str, str]:
     """What the job sees of the slots it holds, and of the GPUs: no others; none, where it `is_hidden` from them.
 
     UUIDs are NVIDIA's. Of others the index is all there is, and `HIP_VISIBLE_DEVICES` takes it; `ROCR_VISIBLE_DEVICES` would
-    count again among those that are left.
+    count again among those that are left. A job that was written for Slurm reads the numbers that its GPUs have on the host.
     """
     gpus = [] if is_hidden else [gpu for slot in slots for gpu in slot.gpus]
     env = {"REPRUN_SLOT": "+".join(slot.name for slot in slots), "REPRUN_GPUS": ",".join(gpus)}
@@ -80,7 +81,10 @@ def variables(slots: Sequence[Slot], is_hidden: bool = False) -> Dict[str, str]:
     if all(_UUID.fullmatch(gpu) for gpu in gpus):
         env["NVIDIA_VISIBLE_DEVICES"] = ",".join(gpus) or "void"
     if not any(_UUID.fullmatch(gpu) for gpu in gpus):
-        env["HIP_VISIBLE_DEVICES"] = ",".join(gpus)
+        env.update(dict.fromkeys(("HIP_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL"), ",".join(gpus)))
+    numbers = [part for slot in slots for part in slot.name.partition("#")[0].split(",")]
+    if gpus and all(number.isdigit() for number in numbers):
+        env.update(dict.fromkeys(_SLURM, ",".join(numbers)))
     return env
 
 

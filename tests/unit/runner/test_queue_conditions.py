@@ -141,11 +141,15 @@ def test_what_a_job_sees_of_its_slots() -> None:
     nvidia, amd = Slot("0", ("GPU-11",)), Slot("2,3", ("2", "3"))
     assert variables([nvidia]) == {
         "REPRUN_SLOT": "0", "REPRUN_GPUS": "GPU-11", "CUDA_VISIBLE_DEVICES": "GPU-11", "NVIDIA_VISIBLE_DEVICES": "GPU-11",
+        "SLURM_JOB_GPUS": "0", "SLURM_STEP_GPUS": "0",
     }  # fmt: skip
     assert variables([amd]) == {
         "REPRUN_SLOT": "2,3", "REPRUN_GPUS": "2,3", "CUDA_VISIBLE_DEVICES": "2,3", "HIP_VISIBLE_DEVICES": "2,3",
+        "GPU_DEVICE_ORDINAL": "2,3", "SLURM_JOB_GPUS": "2,3", "SLURM_STEP_GPUS": "2,3",
     }  # fmt: skip
     hidden = variables([nvidia], is_hidden=True)
-    assert hidden["CUDA_VISIBLE_DEVICES"] == "" and hidden["NVIDIA_VISIBLE_DEVICES"] == "void"
+    assert "SLURM_JOB_GPUS" not in variables([Slot("GPU-11", ("GPU-11",))])
+    assert variables([Slot("0", ("GPU-11",)), Slot("1#2", ("GPU-12",))])["SLURM_STEP_GPUS"] == "0,1"
+    assert "SLURM_JOB_GPUS" not in hidden and hidden["CUDA_VISIBLE_DEVICES"] == "" and hidden["NVIDIA_VISIBLE_DEVICES"] == "void"
     assert variables([Slot("cpu0")])["CUDA_VISIBLE_DEVICES"] == ""
     assert "CUDA_VISIBLE_DEVICES" not in variables([Slot("cpu")])  # the only slot of a host that nobody has divided
