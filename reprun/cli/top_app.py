@@ -24,6 +24,7 @@ from reprun.commands.topping import Look, Source
 from reprun.core.text import show
 
 _ON_TABLES = ("stop", "raise", "hold", "pause", "follow", "open", "sort", "switch")
+_PARTS = ("title", "trouble", "note", "running", "waiting")
 _NOTE_SECONDS = 10.0
 _SILENT = 5.0  # seconds over its rhythm after which a host is said to keep silent
 
@@ -195,7 +196,8 @@ class Top(App[None]):
     @property
     def is_there(self) -> bool:
         """False before there is something to show on, and while it is taken away."""
-        return bool(self.screen_stack and self.screen_stack[0].query("#waiting"))
+        parts = ", ".join(f"#{part}" for part in _PARTS)
+        return bool(self.screen_stack) and len(self.screen_stack[0].query(parts)) == len(_PARTS)
 
     def on_unmount(self) -> None:
         """Nobody looks any more."""

@@ -33,15 +33,14 @@ def _explained(op: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        place = "%s (it is in REPRUN_HOME) cannot be used" % error.filename if error.filename else ""
-        what = place or "what was asked of the host (%s) failed" % op
+        what = "%s (it is in REPRUN_HOME) cannot be used" % error.filename if error.filename else "the host failed (%s)" % op
         raise RunnerError("tool", "%s: %s" % (what, error.strerror), "reprun doctor, or " + OTHER_HOME) from error
 
 
 def main(argv: List[str]) -> None:
     """`supervise RUN_DIR [PID START]`: what a scheduler starts; early, for the launch of that process.
     `lfs-filter`: what git starts where the dev tree uses Git LFS. `make-env`: what makes an environment, see `env_ensure`.
-    `env-shell WISH`: a command in an environment, see `env_shell`. `work [HOME]`: the queue. `view RUN_DIR`: its session."""
+    `env-shell WISH`: see `env_shell`. `work [HOME]`: the worker of the queue. `view RUN_DIR`: the session of a run."""
     if len(argv) in (2, 4) and argv[0] == "supervise":
         from reprun.runner.supervisor import supervise
 

@@ -22,7 +22,7 @@ SECRET = b"TOKEN=marker-of-a-secret\n"
 OTHER = b"TOKEN=another\n"
 MARK = b"marker-of"
 RECORD = {"path": ".env", "sha256": sha256(SECRET).hexdigest(), "size": len(SECRET)}
-QUIET = ("sh", "-c", "sha256sum .env > {output}/sum; ls -l .env > {output}/mode")
+QUIET = ("sh", "-c", "sha256sum .env > {output}/sum; stat -c %A:%s .env > {output}/mode")
 
 
 @pytest.fixture

@@ -251,7 +251,7 @@ def test_a_login_by_hand_is_used(repo: Path, home: Path, ssh_lab: SshLab, reprun
     subprocess.run(shlex.split(by_hand.partition("   # ")[0]), check=True, stdin=subprocess.DEVNULL)
     denied(host)
     answer: dict[str, Any] = reprun("launch", "--json", "--on", "gpu1", "--", "true", env=host.environ).data
-    assert answer["state"] == "running" and host.daemon.connections() == 1
+    assert answer["state"] in ("running", "finished") and host.daemon.connections() == 1
 
 
 def test_a_host_that_wants_more_than_a_key(gpu1: SshHost, reprun: Reprun, ssh_lab: SshLab, repo: Path) -> None:
