@@ -25,6 +25,7 @@ lint: setup ## ruff, mypy, and the floors of the house
 	@$(BIN)/lint-imports --no-cache
 
 bench: setup ## measure against the bars; prints medians and writes bench/results/
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --editable '.[bench]'
 	@$(BIN)/python -m bench $(ARGS)
 
 crash: setup ## the whole crash matrix: kill before, in and after every effect of a launch (ARGS=9: every ninth)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from statistics import median
 
@@ -85,8 +86,14 @@ def _parallel(log: str, marker: str, shape: tuple[int, int, int, int]) -> None:
         subprocess.run([*words, *map(str, range(shape[0]))], check=True, stdin=subprocess.DEVNULL, capture_output=True)
 
 
+def find_mlrunner() -> str:
+    """Its program `run`: that of $REPRUN_BENCH_MLRUNNER, or the one beside this Python, where `make bench` puts it."""
+    beside = os.path.join(os.path.dirname(sys.executable), "run")
+    return os.environ.get("REPRUN_BENCH_MLRUNNER") or (beside if os.access(beside, os.X_OK) else "")
+
+
 def _mlrunner(log: str, marker: str, shape: tuple[int, int, int, int]) -> None:
-    program = os.environ.get("REPRUN_BENCH_MLRUNNER")
+    program = find_mlrunner()
     if not program:
         return
     work = log + ".work"

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import Any
 
-from bench.marks import make_marker, measure_marks
+from bench.marks import find_mlrunner, make_marker, measure_marks
 from bench.place import run
 from bench.project import make_project
 from bench.report import RATIO, VALUE, Measure
@@ -192,9 +192,9 @@ def _read_log(path: str) -> list[tuple[str, float, float]]:
 
 def _mlrunner(place: str, ours: list[float], rounds: int) -> list[Measure]:
     """It says nothing of its own about time, and takes seconds to start: its tasks write down when they run."""
-    program = os.environ.get("REPRUN_BENCH_MLRUNNER")
+    program = find_mlrunner()
     if not program:
-        print("no mlrunner to compare with: REPRUN_BENCH_MLRUNNER=/path/to/its/bin/run", file=sys.stderr)
+        print("mlrunner is not installed: nothing to compare with (pip install mlrunner)", file=sys.stderr)
         return []
     found = []
     for round_ in range(min(rounds, 2)):
