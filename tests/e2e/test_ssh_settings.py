@@ -56,8 +56,9 @@ def gpu1(repo: Path, home: Path, ssh_host: SshHost) -> SshHost:
 def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An empty agent."""
     with subprocess.Popen(["ssh-agent", "-D", "-a", tmp_path / "agent"], stdout=subprocess.DEVNULL) as process:
-        until((tmp_path / "agent").exists)
         monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "agent"))
+        listing = ["ssh-add", "-l"]  # 1: it has no key; 2: nobody listens yet
+        until(lambda: subprocess.run(listing, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 1)
         yield
         process.kill()
 
