@@ -54,7 +54,7 @@ def run_sweep(opened: Opened, tell: Tell = ignore) -> Ran:
             return planning.launched_on(target, [step for step in steps if step.action == "start"], basis)
 
         planned = launch_many(opened.workspace, planning.lead(target), choose, tell)
-        give_up(opened.workspace, planning.gone)  # only now: whoever is killed before that has lost nothing
+        give_up(opened.workspace, planning.given_up)  # only now: whoever is killed before that has lost nothing
         keep_record(opened, steps, planned)
         before = live_pin(opened.workspace.repository, opened.file)
         if before is not None:  # what several hosts have shared until now is wanted here

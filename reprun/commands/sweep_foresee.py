@@ -8,7 +8,7 @@ from reprun.commands.sweep_open import Opened
 from reprun.commands.sweep_places import ask_queues
 from reprun.commands.sweep_queue import stage_seconds
 from reprun.commands.sweep_runs import known_runs, sweep_tables
-from reprun.commands.sweep_tries import as_gone, blocked
+from reprun.commands.sweep_tries import as_given_up, blocked
 from reprun.core.errors import ReprunError
 from reprun.core.frozen import dataclass, replace
 from reprun.core.measured import items
@@ -53,7 +53,7 @@ def foresee(opened: Opened) -> Foreseen:
 
     every = [wanted(task.key, task.name, stage) for task in opened.tasks for stage in task.stages]
     # Known by code and command here; trials of `--debug` have no identity, and are none.
-    known = as_gone(known, blocked(known, {(one.task, one.stage) for one in every}))
+    known = as_given_up(known, blocked(known, {(one.task, one.stage) for one in every}))
     marked = [
         replace(run, identity=_mark(run.code if entries is not None else code, run.loose) if run.identity else "")
         for run in known

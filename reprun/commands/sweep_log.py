@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from reprun.commands.sweep_pass import Passed
-from reprun.commands.sweep_tries import blocked
 from reprun.core.errors import ReprunError
 from reprun.core.text import show
 from reprun.sweeps.sharing import words_of
@@ -70,8 +69,7 @@ class Log:
 
 def _held(passed: Passed) -> list[str]:
     """Why nothing more of it is started, if too many have failed alike."""
-    held = blocked(passed.known, {(step.wanted.task, step.wanted.stage) for step in passed.ran.steps})
     again = show(passed.ran.opened.options.file)
-    return (
-        [f"what is left is held, {show(held[0].target)} says: {held[0].words}; reprun sweep {again} tries again"] if held else []
-    )
+    return [
+        f"what is left is held, {show(run.target)} says: {run.words}; reprun sweep {again} tries again" for run in passed.held[:1]
+    ]

@@ -31,13 +31,14 @@ from reprun.system.files import locked
 @dataclass(frozen=True)
 class Passed:
     """What a pass came to: the wish as it is pinned now, the steps, the hosts as they were; `left_out` says of those that got
-    nothing why."""
+    nothing why. Runs that are `held`, for too many failed alike, hold the rest."""
 
     pin: Pin
     ran: Ran
     places: tuple[Place, ...]
     known: tuple[Known, ...] = ()
     left_out: dict[str, ReprunError] = field(default_factory=dict)
+    held: tuple[Known, ...] = ()
 
     @property
     def is_over(self) -> bool:
@@ -120,7 +121,8 @@ class _Pass:
                 self.planning.try_again()
             places = self._places()
             wanted = self.planning.plan(basis, self.planning.rules(self.pin.since, self.pin.gone))
-            steps = self._given(_held(wanted, self.planning.known), places)
+            held = blocked(self.planning.known, {(step.wanted.task, step.wanted.stage) for step in wanted})
+            steps = self._given(_without_starts(wanted, held[0]) if held else wanted, places)
             planned: list[Planned] = []
             done = list(steps)
             for name in self.opened.targets:
@@ -130,12 +132,12 @@ class _Pass:
         if was_new and not self.grounds.keys() - self.left_out.keys():
             raise self._refusal()
         with suppress(UnreachableError):  # it answered a moment ago; the next sweep finds them again
-            give_up(self.workspace, self.planning.gone)
+            give_up(self.workspace, self.planning.given_up)
         keep_record(self.opened, done, planned)
         why = {place.name: place.trouble for place in places if place.trouble}
         why |= {name: error.message for name, error in self.left_out.items()}
         ran = Ran(self.planning.opened, tuple(done), tuple(self.planning.removed()), why)
-        return Passed(self.pin, ran, tuple(places), tuple(self.planning.known), self.left_out)
+        return Passed(self.pin, ran, tuple(places), tuple(self.planning.known), self.left_out, tuple(held))
 
     def _prepare_all(self, stack: ExitStack) -> None:
         """One snapshot for all. A host that cannot be prepared is left out, unless there is no other."""
@@ -258,12 +260,9 @@ class _Pass:
         return []
 
 
-def _held(steps: Sequence[Step], known: Sequence[Known]) -> list[Step]:
-    """The steps, of which none starts as long as runs of the sweep are held because too many failed alike."""
-    held = blocked(known, {(step.wanted.task, step.wanted.stage) for step in steps})
-    if not held:
-        return list(steps)
-    reason = f"held as {held[0].run_id} is: {held[0].words}"
+def _without_starts(steps: Sequence[Step], held: Known) -> list[Step]:
+    """The steps, of which none starts: all wait as the `held` run does."""
+    reason = f"held as {held.run_id} is: {held.words}"
     return [
         replace(step, action="later", reason=reason, run_id="", builds_on="", waits=False) if step.action == "start" else step
         for step in steps

@@ -103,8 +103,11 @@ def find_pin(folder: str) -> Pin | None:
     """The pin in a folder; None where there is none that can be read."""
     try:
         data = find_json(os.path.join(folder, "pin.json"))
-        return Pin(**{name: value for name, value in (data or {}).items() if name != "version"}) if data else None
-    except (OSError, TypeError):
+        pin = Pin(**{name: value for name, value in (data or {}).items() if name != "version"}) if data else None
+        if pin is not None:
+            pin.what()  # of another version, or edited by hand, is as good as none
+        return pin
+    except (AttributeError, OSError, TypeError):
         return None
 
 

@@ -11,7 +11,7 @@ from reprun.commands.sweep_open import Opened, Specs
 from reprun.commands.sweep_queue import place_in_queue
 from reprun.commands.sweep_runs import known_runs, sweep_tables
 from reprun.commands.sweep_search import Searching
-from reprun.commands.sweep_tries import as_gone, blocked, new_tries, spares_of, waits_for, with_spares
+from reprun.commands.sweep_tries import as_given_up, blocked, new_tries, spares_of, waits_for, with_spares
 from reprun.core.errors import UnreachableError, UsageError
 from reprun.core.frozen import replace
 from reprun.core.outcome import FINAL
@@ -41,7 +41,7 @@ class Planning:
         self.tasks = {task.key: task for task in opened.tasks}
         self.known: list[Known] = []
         self.identities: dict[str, tuple[str, str]] = {}  # of the stages that are wanted now
-        self.gone: list[Known] = []
+        self.given_up: list[Known] = []
         self.open = set(list_open(self.workspace.repository.state_dir))
         self.left = {run_id: target for run_id in self.open if (target := self._left_on(run_id))}
 
@@ -64,16 +64,16 @@ class Planning:
                 take_back(self.workspace, some, target)
                 known = [run for run in known if run.run_id not in some]
         self.left = {}
-        self.known = [_as_gone(run, gone) for run in known]
+        self.known = [_as_lost(run, gone) for run in known]
         for run in self.known:
             if run.run_id in self.open and run.state in PENDING:  # queued, and its launcher was killed before it heard so
                 self.workspace.journal(run.run_id).close()
 
     def try_again(self) -> None:
-        """What is held because too many failed alike is wanted anew. Once it is queued again, `gone` are to be given up."""
+        """What is held because too many failed alike is wanted anew. Once it is queued again, `given_up` are to be taken out."""
         wanted = {(task.key, stage) for task in self.tasks.values() for stage in task.stages}
-        self.gone = blocked(self.known, wanted)
-        self.known = as_gone(self.known, self.gone)
+        self.given_up = blocked(self.known, wanted)
+        self.known = as_given_up(self.known, self.given_up)
 
     def plan(self, basis: Basis, rules: Rules) -> list[Step]:
         """A step for each wanted stage, as if there were room for all; of a search after it was asked what is wanted now."""
@@ -172,7 +172,7 @@ class Planning:
                 yield run
 
 
-def _as_gone(run: Known, gone: Collection[str]) -> Known:
+def _as_lost(run: Known, gone: Collection[str]) -> Known:
     if run.target not in gone or run.state in FINAL:
         return run
     return replace(run, state="lost", words=f"lost ({run.target} is gone)", heard=True)

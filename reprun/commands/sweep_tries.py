@@ -66,7 +66,7 @@ def blocked(known: Sequence[Known], wanted: set[tuple[str, str]]) -> list[Known]
     ]
 
 
-def as_gone(known: Sequence[Known], gone: Sequence[Known]) -> list[Known]:
+def as_given_up(known: Sequence[Known], gone: Sequence[Known]) -> list[Known]:
     """The runs as they will be when those are taken out of the queue."""
     ids = {run.run_id for run in gone}
     return [replace(run, state="canceled", words=f"was held ({run.words})") if run.run_id in ids else run for run in known]

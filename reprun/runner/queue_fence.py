@@ -9,7 +9,7 @@ import json
 from reprun.runner.files import read_json, write_json
 from reprun.runner.identity import here, same_boot
 from reprun.runner.paths import Home
-from reprun.runner.queue_db import Table
+from reprun.runner.queue_db import Table, entry_of
 from reprun.runner.queue_hold import hold
 
 TYPE_CHECKING = False
@@ -28,7 +28,7 @@ def hold_fenced(home: Home, table: Table) -> List[str]:
     """Holds what was given to this host before it came up. Done by a worker before it gives out anything."""
     held = []
     for row in table.rows("state IN ('queued', 'taken') AND began = 0 AND entry LIKE '%\"fence\":{%'"):
-        fence = json.loads(row["entry"]).get("fence")
+        fence = entry_of(row).get("fence")
         if not isinstance(fence, dict) or same_boot(fence):
             continue
         run_id = str(row["run_id"])

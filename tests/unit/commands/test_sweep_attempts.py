@@ -4,7 +4,7 @@ import pytest
 
 from reprun.commands.launch_many import Planned, _refusal, group_of
 from reprun.commands.sweep_open import SweepOptions
-from reprun.commands.sweep_tries import as_gone, blocked, new_tries, spares_of, waits_for, with_spares
+from reprun.commands.sweep_tries import as_given_up, blocked, new_tries, spares_of, waits_for, with_spares
 from reprun.core.errors import RefusedError
 from reprun.core.seeds import Seeds
 from reprun.core.spec import RunSpec
@@ -47,7 +47,7 @@ def test_what_is_held_by_the_user_stays_held():
     others = [run("b", "queued (held)"), run("c", alike.words, heard=False), run("d", alike.words, state="running")]
     assert blocked([alike, *others], {("t", "train")}) == [alike]
     assert blocked([alike], {("t", "test")}) == []
-    assert [one.state for one in as_gone([alike, others[0]], [alike])] == ["canceled", "queued"]
+    assert [one.state for one in as_given_up([alike, others[0]], [alike])] == ["canceled", "queued"]
 
 
 @pytest.mark.parametrize(
