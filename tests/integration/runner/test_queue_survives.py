@@ -50,6 +50,18 @@ def test_what_sqlite_takes_for_sound_may_be_damaged_too(queue_lab: QueueLab, dam
     assert [(one["run_id"], one["state"]) for one in queue_lab.do("ls")["entries"]] == [(run, "queued")]
 
 
+@pytest.mark.parametrize("damage", ["entry = '{'", """entry = '{"fence":{'"""])
+def test_a_worker_begins_where_an_entry_cannot_be_read(queue_lab: QueueLab, damage: str) -> None:
+    queue_lab.do("pause")
+    run = queue_lab.put(*say("x"))
+    queue_lab.await_worker_end()
+    with opened(queue_lab.home) as table, table.writing() as db:
+        db.execute("UPDATE entries SET " + damage)
+    queue_lab.do("resume")
+    queue_lab.await_all([run])
+    assert queue_lab.lines() == ["x"]
+
+
 def test_a_supervisor_without_a_run_has_none_to_give_back() -> None:
     code = (
         "import os, socket; from reprun.runner.queue_supervisor import serve; "
