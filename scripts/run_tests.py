@@ -1,6 +1,6 @@
 """pytest with an honest second chance: `python scripts/run_tests.py WORD…`, the words being those of pytest.
 
-When at most three tests failed, they are run once more, alone, and that decides. On a machine with few processors the workers
+When at most eight tests failed, they are run once more, alone, and that decides. On a machine with few processors the workers
 are in each other's way: a test that fails then and passes alone is a flake. It is a bug all the same, so its name is the last
 thing said. Whatever else is wrong (more failures, a module that cannot be imported, a worker that died, a run that was cut
 short) counts at once.
@@ -14,7 +14,7 @@ import sys
 
 import pytest
 
-_FEW = 3
+_FEW = 8
 
 
 class Recorder:
