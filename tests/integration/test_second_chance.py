@@ -15,7 +15,7 @@ def test_flake():
     assert os.path.exists("seen") or open("seen", "w").close()
 """
 GOOD, BROKEN = "def test_good(): pass\n", "def test_broken(): assert False\n"
-FOUR = "import pytest\n@pytest.mark.parametrize('n', range(4))\ndef test_broken(n): assert False\n"
+NINE = "import pytest\n@pytest.mark.parametrize('n', range(9))\ndef test_broken(n): assert False\n"
 DEAD = FLAKE.replace("open(", "os._exit(3) or open(")
 
 
@@ -46,7 +46,7 @@ def test_what_fails_twice_is_broken(tmp_path: Path) -> None:
     ("text", "words", "expected"),
     [
         (GOOD, (), 0),
-        (FOUR, (), 1),  # many
+        (NINE, (), 1),  # many
         (FLAKE + "import no_such_module\n", (), 2),  # what cannot be read
         (FLAKE, ("-n", "0", "-x"), 1),  # the rest is not known
         (DEAD, ("-n", "2", "--max-worker-restart", "1"), 1),  # a worker died
