@@ -164,11 +164,12 @@ def _print_runs(listed: list[Listed]) -> None:
     if not listed:
         say("no runs; reprun launch -- COMMAND starts one")
         return
+    far = ["ON"] if any(item.row.target not in ("", "local") for item in listed) else []  # said where it tells runs apart
     rows = []
     for item in listed:
-        row, metrics = item.row, _metrics(item)
-        rows.append((row.run_id, row.name or "-", item.state.words, row.commit_id[:10] or "-", metrics, row.command))
-    print_table(("RUN", "NAME", "STATE", "COMMIT", "METRICS", "COMMAND"), rows, flexible=5)
+        row, on = item.row, [item.row.target or "local" for _ in far]
+        rows.append((row.run_id, row.name or "-", item.state.words, *on, row.commit_id[:10] or "-", _metrics(item), row.command))
+    print_table(("RUN", "NAME", "STATE", *far, "COMMIT", "METRICS", "COMMAND"), rows, flexible=5 + len(far))
 
 
 def _metrics(item: Listed) -> str:

@@ -41,7 +41,7 @@ def space_lines(opened: Opened) -> Iterator[str]:
 
 
 def _drawn(axis: Axis) -> str:
-    when = f", where {show(axis.when.source)}" if axis.when else ""
+    when = f", where {show(axis.when.words())}" if axis.when else ""
     if axis.span is None:
         values = [show(", ".join(map(str, point))) for point in axis.points]
         return f"one of {', '.join(values[:_MOST])}{', …' if len(values) > _MOST else ''}{when}"

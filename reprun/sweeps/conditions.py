@@ -42,6 +42,12 @@ class Condition:
     names: tuple[str, ...]
     table: dict[str, Any] | None = None
 
+    def words(self) -> str:
+        """The condition for people."""
+        if self.table is None:
+            return self.source
+        return ", ".join(f"{name} is {' or '.join(map(str, _listed(wanted)))}" for name, wanted in self.table.items())
+
     def holds(self, params: Mapping[str, Any]) -> bool:
         """Whether it holds for these parameters. What speaks of a parameter that is not there does not hold."""
         if self.table is not None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from reprun.config.documents import parse_documents
 from reprun.core.errors import UsageError
+from reprun.sweeps.conditions import parse_condition
 from reprun.sweeps.drawing import _halton, first_trials
 from reprun.sweeps.expansion import Wish, expand
 from reprun.sweeps.outcomes import find_trial, fits, merge_trials, point_at
@@ -212,3 +213,15 @@ def test_points_are_known_by_their_value():
     assert [point_at(axis, point) for point in axis.points] == [0, 1, 2, 3]
     assert point_at(axis, (1.0,)) == 0
     assert point_at(axis, ("x",)) is None
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        ({"opt": "sgd"}, "opt is sgd"),
+        ({"opt": ["sgd", "adam"], "depth": 3}, "opt is sgd or adam, depth is 3"),
+        (" lr <= 0.1 and opt == 'sgd' ", "lr <= 0.1 and opt == 'sgd'"),
+    ],
+)
+def test_a_condition_in_words(raw: object, words: str) -> None:
+    assert parse_condition(raw, "when").words() == words
