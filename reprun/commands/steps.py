@@ -46,8 +46,8 @@ def find_hooks(workspace: Workspace) -> LaunchHooks | None:
 def explained(workspace: Workspace, target: Target, attempt: Attempt) -> Iterator[None]:
     """Adds to every error whether something may be running and which command goes on.
 
-    What is refused at the first attempt, or fails before there is a snapshot to go on with, leaves nothing behind; a launch
-    that is carried on is never forgotten.
+    What is refused at the first attempt, given up with Ctrl-C, or fails before there is a snapshot to go on with, leaves nothing
+    behind; a launch that is carried on is never forgotten, nor one that may have started.
     """
     try:
         yield
@@ -55,6 +55,11 @@ def explained(workspace: Workspace, target: Target, attempt: Attempt) -> Iterato
         if attempt.first:
             with suppress(UnreachableError):  # why it is refused is worth more than why it cannot be taken back
                 forget(workspace, target, attempt.run_id)
+        raise
+    except KeyboardInterrupt:
+        if attempt.first and not _was_told_to_start(workspace, attempt.run_id):
+            with suppress(ReprunError, OSError):
+                forget(workspace, target, attempt.run_id, asks=target.host.is_here)  # who gives up waits for no other machine
         raise
     except ReprunError as error:
         if attempt.first and _has_no_snapshot(workspace, attempt.run_id):
@@ -82,14 +87,16 @@ def _has_no_snapshot(workspace: Workspace, run_id: str) -> bool:
         return False
 
 
-def forget(workspace: Workspace, target: Target, run_id: str) -> None:
-    """Takes back a run that was refused: its refs, its journal, its empty folder, what its hooks said."""
+def forget(workspace: Workspace, target: Target, run_id: str, asks: bool = True) -> None:
+    """Takes back a run that was refused: its refs, its journal, its empty folder, what its hooks said. Without `asks` what the
+    target has of it is left to `gc`."""
     refs.delete_refs(workspace.repository, run_id)
     if os.path.isdir(os.path.join(workspace.repository.state_dir, "hooks")):  # whether or not the hooks are still there
         from reprun.hooks.marks import Marks
 
         Marks(workspace.repository.state_dir).forget(run_id)
-    target.host.ask({"op": "remove", "key": workspace.key, "runs": [run_id]})
+    if asks:
+        target.host.ask({"op": "remove", "key": workspace.key, "runs": [run_id]})
     workspace.journal(run_id).remove()
 
 

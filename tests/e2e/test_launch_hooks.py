@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 from e2e_lab import Reprun, launch, says_nicely
 from hooks_lab import notes, put_hook, traces
-from lab import REPRUN, Run
+from lab import REPRUN, Run, until
 from terminal_lab import on_a_terminal
 
 pytestmark = pytest.mark.e2e
@@ -60,6 +61,17 @@ class TestVeto:
         put_hook(repo, "pre-launch", "yes flood & sleep 1000")
         said = refused(reprun, repo, home, git)
         assert "did not end within 0.5 s, and was ended" in said and "[hooks] timeout" in said and len(said) < 20_000
+
+    def test_ctrl_c_before_the_start_leaves_nothing_behind(
+        self, repo: Path, home: Path, git: Run, reprun: Reprun, seen: Path
+    ) -> None:
+        put_hook(repo, "pre-launch", f"touch {seen}; exec sleep 1000")
+        with subprocess.Popen([REPRUN, "launch", "--", "true"], cwd=repo, stderr=subprocess.PIPE) as process:
+            until(seen.exists, "the hook runs")
+            assert traces(repo, home, git)
+            process.send_signal(signal.SIGINT)
+            assert process.communicate()[1].decode().startswith("error: interrupted") and process.returncode == 130
+        assert traces(repo, home, git) == [] and "nothing is running" in reprun("status").stdout
 
     def test_a_hook_that_launches_is_not_run_for_ever(self, repo: Path, home: Path, git: Run, reprun: Reprun, seen: Path) -> None:
         put_hook(repo, "pre-launch", f"echo once >> {seen}", f"{shlex.quote(REPRUN)} launch -- true")
