@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from reprun.cli.complete import complete_target
 from reprun.cli.envelope import answer, say
 from reprun.cli.notes import say_backup, say_notes, say_troubles
 from reprun.cli.options import As_json, Offline, Run
@@ -31,6 +32,9 @@ def list_runs(
     state: Annotated[str, typer.Option("--state", help="running, finished, failed, stopped, lost, …")] = "",
     commit: Annotated[str, typer.Option("--commit", help="Only runs of this commit (or the beginning of its id).")] = "",
     since: Annotated[str, typer.Option("--since", help="Only runs since: 2h, 3d, 2026-11-01.")] = "",
+    on: Annotated[
+        str, typer.Option("--on", metavar="TARGET", help="Only runs on this target.", autocompletion=complete_target)
+    ] = "",
     where: Annotated[
         list[str], typer.Option("--where", metavar="KEY=VALUE", help="By config value, metric or seed; also != < <= > >=.")
     ] = [],  # noqa: B006
@@ -44,7 +48,7 @@ def list_runs(
 
         reprun ls --state failed --since 2d
 
-        reprun ls --where lr=0.1 --where 'acc>0.9'
+        reprun ls --where lr=0.1 --where 'acc>0.9' --on gpu1
     """
     from reprun.commands.listing import list_runs as find
     from reprun.core.select import Filter, parse_commit, parse_since, parse_state, parse_where
@@ -61,6 +65,7 @@ def list_runs(
         moment,
         tuple(parse_where(text) for text in where),
         limit,
+        on,
     )
     workspace = open_workspace()
     with progress() as tell:

@@ -56,7 +56,8 @@ class Where:
 class Filter:
     """What `reprun ls` shows, newest first. Empty fields ask for nothing; `limit` 0 shows all.
 
-    `name` may hold `*`, `?` and `[…]`; `commit` is a prefix; `since` is what `parse_since` makes.
+    `name` may hold `*`, `?` and `[…]`; `commit` is a prefix; `since` is what `parse_since` makes; `target` is where they were
+    launched.
     """
 
     name: str = ""
@@ -65,6 +66,7 @@ class Filter:
     since: str = ""
     where: tuple[Where, ...] = ()
     limit: int = 20
+    target: str = ""
 
 
 def parse_selector(text: str) -> Selector:

@@ -77,6 +77,8 @@ def conditions(wanted: Filter) -> tuple[str, list[str]]:
         found.append(("state = ?", (wanted.state,)))
     if wanted.commit:
         found.append(("commit_id >= ? AND commit_id < ?", (wanted.commit, f"{wanted.commit}~")))
+    if wanted.target:
+        found.append(("target = ?", (wanted.target,)))
     if wanted.since:
         found.append(("run_id >= ?", (wanted.since,)))
     for where in wanted.where:
