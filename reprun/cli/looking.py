@@ -73,7 +73,7 @@ def list_runs(
         workspace.tells.append(tell)
         listed = find(workspace, wanted, offline)
     say_troubles(workspace)
-    status = answer([_row_data(item) for item in listed], lambda: _print_runs(listed))
+    status = answer([_row_data(item) for item in listed], lambda: _print_runs(listed, is_all=wanted == Filter(limit=limit)))
     after_seeing(workspace)
     return status
 
@@ -165,9 +165,9 @@ def _row_data(item: Listed) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _print_runs(listed: list[Listed]) -> None:
+def _print_runs(listed: list[Listed], is_all: bool = True) -> None:
     if not listed:
-        say("no runs; reprun launch -- COMMAND starts one")
+        say("no runs; reprun launch -- COMMAND starts one" if is_all else "no run is like that; reprun ls lists the newest")
         return
     far = ["ON"] if any(item.row.target not in ("", "local") for item in listed) else []  # said where it tells runs apart
     rows = []

@@ -40,6 +40,7 @@ def test_a_colleague_watches_a_run_and_cannot_end_it(other: Path, git: Run, repr
     head, line = reprun("ls", env=ssh_host.environ).stdout.splitlines()
     assert head.split()[:4] == ["RUN", "NAME", "STATE", "ON"] and line.split()[1:4] == ["far", "running", "gpu1"]
     assert [len(reprun("ls", "--on", on, "--json", env=ssh_host.environ).data) for on in ("gpu1", "local")] == [1, 0]
+    assert "no run is like that" in reprun("ls", "--on", "local", env=ssh_host.environ).stderr
     reprun("stop", run_id, env=ssh_host.environ)
     assert reprun("status", "--json", **how).data == []
     assert reprun("ls", "--json", **how).data[0]["state_words"] == "stopped (TERM)"
