@@ -9,8 +9,6 @@ import typer
 from typer._click.exceptions import ClickException, NoArgsIsHelpError  # typer's own copy; it exports no public name for them
 from typer.core import TyperGroup
 
-from reprun.core.errors import UsageError
-
 # Each command by the module that holds it, in the order of `reprun --help`.
 COMMANDS = {
     "init": "care", "launch": "launching", "preflight": "preflighting",
@@ -77,7 +75,9 @@ def run(words: Sequence[str]) -> int:
     except NoArgsIsHelpError:
         return 2  # the help was printed
     except ClickException as error:
-        raise UsageError(error.format_message(), hint=_hint(command)) from error
+        from reprun.cli.mistakes import explained
+
+        raise explained(error, _hint(command)) from error
     except typer.Exit as leaving:
         return leaving.exit_code
     except typer.Abort:

@@ -32,7 +32,7 @@ def print_explanation(explanation: Explanation, carried: Sequence[Carried]) -> N
         print(f"snapshot   nothing to commit: {on}{also} would run")
     else:
         size = human_bytes(sum(item.size for item in explanation.committed))
-        print(f"snapshot   {len(explanation.committed)} paths, {size}, on top of {on}")
+        print(f"snapshot   {_paths(explanation.committed)}, {size}, on top of {on}")
     _print_items(explanation.committed)
     for entry in explanation.submodules:
         print(f"submodule  {show(entry['path'])} at {entry['commit'][:12]}{', with changes' if entry['dirty'] else ''}")
@@ -40,10 +40,10 @@ def print_explanation(explanation: Explanation, carried: Sequence[Carried]) -> N
     if stopped:
         print(f"refused    the guard stops a launch at {stopped} of them, and says which lines let them in or keep them out")
     if explanation.left_out:
-        print(f"left out   {len(explanation.left_out)} paths")
+        print(f"left out   {_paths(explanation.left_out)}")
         _print_items(explanation.left_out)
     if carried:
-        print(f"carried    {len(carried)} paths, which a run gets a copy of")
+        print(f"carried    {_paths(carried)}, which a run gets a copy of")
         _print_items([Item(file.path, f"sha256 {file.sha256[:12]}", file.size) for file in carried])
 
 
@@ -55,3 +55,7 @@ def _print_items(items: list[Item]) -> None:
         print(f"  {show(item.path).ljust(width)}  {size:>10}  {what}")
     if len(items) > SHOWN:
         print(f"  … and {len(items) - SHOWN} more")
+
+
+def _paths(items: Sequence[object]) -> str:
+    return "1 path" if len(items) == 1 else f"{len(items)} paths"

@@ -8,6 +8,7 @@ import typer
 
 from reprun.cli.complete import complete_config, complete_run, complete_target
 from reprun.cli.envelope import answer
+from reprun.cli.mistakes import BehindDashes
 from reprun.cli.notes import say_notes
 from reprun.cli.options import As_json, Run
 from reprun.core.outcome import RunState
@@ -15,7 +16,7 @@ from reprun.workspace import open_workspace
 
 Command = Annotated[
     list[str],
-    typer.Argument(help="The command, after --. Placeholders: {config} {output} {seed} {run_id} {worktree}, {any.config.key}."),
+    typer.Argument(metavar="-- COMMAND…", help="Placeholders: {config} {output} {seed} {run_id} {worktree}, {any.config.key}."),
 ]
 Name = Annotated[str, typer.Option("--name", help="A name to find the run by; need not be unique.")]
 Why = Annotated[str, typer.Option("-m", "--why", help="Why this run: one line for the journal.")]
@@ -85,7 +86,7 @@ Follow = Annotated[bool, typer.Option("--follow", "-f", help="Follow the log to 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
-    app.command(context_settings={"ignore_unknown_options": False})(launch)
+    app.command(cls=BehindDashes)(launch)
     app.command()(resume)
 
 

@@ -8,6 +8,7 @@ import typer
 
 from reprun.cli.envelope import answer, say
 from reprun.cli.launching import Command, Config, During, Gpus, On, Seed, Sets, Time
+from reprun.cli.mistakes import BehindDashes
 from reprun.cli.options import As_json
 from reprun.core.text import human_seconds, show
 from reprun.workspace import open_workspace
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
-    app.command()(preflight)
+    app.command(cls=BehindDashes)(preflight)
 
 
 def preflight(

@@ -8,6 +8,7 @@ import typer
 
 from reprun.cli.envelope import answer, say
 from reprun.cli.launching import Config, Gpus, Name, On, Seed, Sets
+from reprun.cli.mistakes import BehindDashes
 from reprun.cli.notes import say_notes
 from reprun.cli.options import As_json, Run
 from reprun.cli.progress import progress
@@ -15,7 +16,7 @@ from reprun.core.errors import NotFoundError, UsageError, VerdictError
 from reprun.core.text import show
 from reprun.workspace import open_workspace
 
-Command = Annotated[list[str], typer.Argument(metavar="[COMMAND…]", help="The command, after --, as for launch.")]
+Command = Annotated[list[str], typer.Argument(metavar="[-- COMMAND…]", help="As for launch.")]
 Of = Annotated[str, typer.Option("--of", metavar="RUN", help="Probe a recorded run: its commit, config, seeds and command.")]
 Steps = Annotated[int, typer.Option("-n", "--steps", min=1, max=1_000_000, help="How many steps of metrics are compared.")]
 Seconds = Annotated[int, typer.Option("--seconds", min=1, help="How long each of the two runs may take.")]
@@ -26,7 +27,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask, also when the run 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
-    app.command()(probe)
+    app.command(cls=BehindDashes)(probe)
     app.command()(noise)
 
 

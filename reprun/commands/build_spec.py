@@ -164,7 +164,7 @@ def _preflight(workspace: Workspace, level: str, time: str) -> dict[str, Any]:
     """What the settings want to be looked at, at the level that was asked for."""
     settings = workspace.settings
     if level not in ("", *LEVELS):
-        raise UsageError(f"there is no level {show(level)!r} of preflight", hint=f"--preflight {', '.join(LEVELS)}")
+        raise UsageError(f"there is no level {show(level)!r} of preflight", hint=f"one of {', '.join(LEVELS)}: --preflight full")
     rules = dict(settings.preflight)
     if settings.expected:
         rules["data"] = settings.expected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 from typing import Any
 
 from reprun.config.values import MAX_DEPTH, MAX_TEXT, Written, check_values, walk
@@ -18,6 +19,8 @@ def format_of(path: str) -> str:
     """The format of a config by its file name: `yaml`, `json` or `toml`."""
     extension = os.path.splitext(path)[1].lower()
     if extension not in _FORMATS:
+        if os.path.isdir(path):
+            raise UsageError(f"{show(path)} is a folder, and a config is one file", hint=f"ls {show(shlex.quote(path))}")
         raise UsageError(f"{show(path)} is not a config that reprun can read", hint=f"name it {', '.join(_FORMATS)}")
     return _FORMATS[extension]
 

@@ -57,6 +57,11 @@ def package_of(module: str, prepared: Mapping[str, Any]) -> str:
 
 def _bring(problem: Mapping[str, Any], prepared: Mapping[str, Any]) -> str:
     module, near = str(problem["name"]), str(problem.get("near", ""))
+    top, dot, _ = module.partition(".")
+    if dot:  # what is above it is there
+        path = show(module.replace(".", "/"))
+        spelling = f"check the spelling, or the version of {show(package_of(top, prepared))}"
+        return f"check the spelling; is it ignored? git check-ignore -v {path}.py" if near else spelling
     if near:
         folder = "the worktree" if near == "." else near
         return f"it is in {folder}, where Python does not look: put it beside the script, or launch with python -m"

@@ -90,7 +90,11 @@ class Guard:
 
     def _judge(self, added: list[Added], read: _Reader) -> list[Finding]:
         stopped = []
-        for finding in (*_alone(added, read, self.rules, self._before), *_together(added, self.rules)):
+        alone = list(_alone(added, read, self.rules, self._before))
+        # What is stopped by itself is ignored or allowed next, and counts no more in either case.
+        by_itself = {finding.path for finding in alone}
+        rest = [file for file in added if file.path not in by_itself] if alone else added
+        for finding in (*alone, *_together(rest, self.rules)):
             if is_allowed(finding.path, self.rules.allow):
                 self.allowed[finding.path] = finding
             else:
@@ -139,7 +143,10 @@ def _together(added: list[Added], rules: Rules) -> Iterator[Finding]:
     if total > rules.max_total:
         reason = f"{human_bytes(total)} together, more than {human_bytes(rules.max_total)}"
         for file in sorted(counted, key=lambda file: -file.size)[:_SHOWN]:
+            if total <= rules.max_total:
+                break  # without those that were named, the others are fine
             yield Finding(file.path, file.size, reason, file.new)
+            total -= file.size
     new = [file for file in counted if file.new]
     if len(new) > rules.max_new_files:
         folders: Counter[str] = Counter()

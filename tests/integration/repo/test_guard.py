@@ -53,6 +53,18 @@ class TestNothingSecretOrHuge:
             (repo / f"part{number}.bin").write_bytes(os.urandom(MIB // 10))
         assert "1.1 MiB together" in refused(repo, Rules(max_total=MIB)).message
 
+    def test_what_is_stopped_by_itself_blames_no_other_file(self, repo: Path) -> None:
+        (repo / "big.bin").write_bytes(bytes(2 * MIB))
+        (repo / "run.py").write_text("print(1)\n")
+        error = refused(repo, Rules(max_file=MIB, max_total=MIB))
+        assert "1 file looks" in error.message and "run.py" not in error.message + error.hint
+
+    def test_of_too_much_together_no_more_is_named_than_has_to_go(self, repo: Path) -> None:
+        for number in range(1, 5):
+            (repo / f"part{number}.bin").write_bytes(os.urandom(number * MIB // 10))
+        error = refused(repo, Rules(max_total=MIB // 2))
+        assert [name for name in ("part1", "part2", "part3", "part4") if name in error.message] == ["part3", "part4"]
+
     def test_too_many_new_files_are_told_by_folder(self, repo: Path) -> None:
         (repo / "frames").mkdir()
         for number in range(30):
