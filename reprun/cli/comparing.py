@@ -147,10 +147,10 @@ def _answer_plan(planned: Any, doubt: str) -> int:
     def human() -> None:
         from rich.console import Console
 
-        from reprun.cli.tables_verdict import render_differences
+        from reprun.cli.tables_verdict import ALIKE, render_differences
 
         console = Console()
-        render_differences(console, planned.differences, planned.manifest.run_id, "now")
+        render_differences(console, planned.differences, planned.manifest.run_id, "now", ALIKE)
         say(doubt or f"reprun reproduce {planned.manifest.run_id}")
 
     return answer(data, human)

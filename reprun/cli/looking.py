@@ -8,14 +8,26 @@ import typer
 
 from reprun.cli.complete import complete_target
 from reprun.cli.envelope import answer, say
+from reprun.cli.fitting import Cell, Column, Row
 from reprun.cli.notes import say_backup, say_notes, say_troubles
 from reprun.cli.options import As_json, Offline, Run
 from reprun.cli.progress import progress
 from reprun.cli.seen import after_seeing
-from reprun.cli.table import print_table
+from reprun.cli.table import print_fitted
 from reprun.commands.listing import Listed
+from reprun.core.text import show
 from reprun.store.rows import values_of
 from reprun.workspace import open_workspace
+
+_COLUMNS = (
+    Column("run", ("RUN",), 22, 0),
+    Column("name", ("NAME",), 14, 5, is_middle=True),
+    Column("state", ("STATE",), 11, 2),
+    Column("on", ("ON",), 5, 1, is_spare=True),
+    Column("commit", ("COMMIT",), 10, 8, is_spare=True),
+    Column("metrics", ("METRICS",), 12, 6, is_spare=True),
+    Column("command", ("COMMAND",), 12, 7, is_spare=True),
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -169,20 +181,27 @@ def _print_runs(listed: list[Listed], is_all: bool = True) -> None:
     if not listed:
         say("no runs; reprun launch -- COMMAND starts one" if is_all else "no run is like that; reprun ls lists the newest")
         return
-    far = ["ON"] if any(item.row.target not in ("", "local") for item in listed) else []  # said where it tells runs apart
+    is_far = any(item.row.target not in ("", "local") for item in listed)  # said where it tells runs apart
     rows = []
     for item in listed:
-        row, on = item.row, [item.row.target or "local" for _ in far]
-        rows.append((row.run_id, row.name or "-", item.state.words, *on, row.commit_id[:10] or "-", _metrics(item), row.command))
-    print_table(("RUN", "NAME", "STATE", *far, "COMMIT", "METRICS", "COMMAND"), rows, flexible=5 + len(far))
+        row, words = item.row, show(item.state.words)
+        cells = {
+            "run": (row.run_id,), "name": (show(row.name or "-"),), "state": (words, words.partition(" (")[0]),
+            "on": (show(row.target or "local") if is_far else "",), "commit": (row.commit_id[:10] or "-",),
+            "metrics": _metrics(item), "command": (show(row.command),),
+        }  # fmt: skip
+        rows.append(Row(row.run_id, row.target, row.run_id, cells, {}))
+    print_fitted(_COLUMNS, rows)
 
 
-def _metrics(item: Listed) -> str:
+def _metrics(item: Listed) -> Cell:
+    """The first three metrics; fewer where there is less room."""
     metrics = values_of(item.row.metrics_json)
     recorded = item.state.record.get("metrics")
     if not metrics and isinstance(recorded, dict):
         metrics = {name: value.get("last") for name, value in recorded.items() if isinstance(value, dict)}
     shown = [
-        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}" for name, value in list(metrics.items())[:3]
+        show(f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}")
+        for name, value in list(metrics.items())[:3]
     ]
-    return " ".join(shown) or "-"
+    return tuple(" ".join(shown[:count]) for count in range(len(shown), 0, -1)) or ("-",)

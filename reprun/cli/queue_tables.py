@@ -12,6 +12,7 @@ from typing import Any
 from reprun.cli.envelope import say
 from reprun.cli.fitting import Cell, Column, Row
 from reprun.cli.table import print_fitted
+from reprun.cli.top_marks import short_seconds
 from reprun.commands.queue_care import Queued
 from reprun.core.measured import items
 from reprun.core.queued import default_priority
@@ -34,8 +35,8 @@ LINE = (
     Column("project", ("PROJECT",), 7, 9, is_spare=True),
     Column("kind", ("KIND",), 4, 8, is_spare=True),
     Column("priority", ("PRIORITY", "PRIO"), 4, 7, is_spare=True),
-    Column("starts", ("STARTS",), 6, 2, is_spare=True),
-    Column("ends", ("ENDS",), 6, 7, is_spare=True),
+    Column("starts", ("STARTS",), 7, 2, is_spare=True),
+    Column("ends", ("ENDS",), 7, 7, is_spare=True),
     Column("waits", ("WAITS FOR",), 9, 6),
 )
 _MOST = 40  # waiting runs on a terminal
@@ -99,7 +100,7 @@ def slot_rows(queue: Queued, now: float) -> list[Row]:
             "run": run_cell(run_id) if run_id else ("idle",),
             "name": _cell(entry.get("name") or "-" if run_id else ""),
             "since": (age(slot.get("since") if run_id else slot.get("idle_since"), now),),
-            "left": (time_left(entry, slot, now) if run_id else "",),
+            "left": time_left(entry, slot, now) if run_id else ("",),
             "note": _cell(entry.get("label") or "" if run_id else slot.get("why") or ""),
         }
         rows.append(Row(str(slot.get("name")), queue.target, run_id, cells, {}))
@@ -116,7 +117,7 @@ def line_rows(queue: Queued, now: float) -> list[Row]:
         cells: dict[str, Cell] = {
             "order": _cell(entry.get("position") or "-"), "run": run_cell(run_id), "name": _cell(entry.get("name") or "-"),
             "project": _cell(entry.get("label") or "-"), "kind": _cell(entry.get("kind") or "-"),
-            "priority": (priority_of(entry),), "starts": (begin,), "ends": (end,),
+            "priority": (priority_of(entry),), "starts": begin, "ends": end,
             "waits": _cell(named(str(entry.get("reason") or ("held" if is_held else "a slot")), names)),
         }  # fmt: skip
         rows.append(Row(run_id, queue.target, run_id, cells, {}))
@@ -149,24 +150,30 @@ def priority_of(entry: Mapping[str, Any]) -> str:
     return f"{float(value) if isinstance(value, (int, float)) else default_priority(str(entry.get('kind'))):g}"
 
 
-def time_left(entry: Mapping[str, Any], slot: Mapping[str, Any], now: float) -> str:
+def time_left(entry: Mapping[str, Any], slot: Mapping[str, Any], now: float) -> Cell:
     """How long it will still run, by what the job says of its progress, else by what earlier runs took."""
     seconds, since, ends = entry.get("seconds"), slot.get("since"), entry.get("ends")
     if isinstance(entry.get("progress"), (int, float)) and isinstance(ends, float):
-        return f"~{human_seconds(max(0.0, ends - now))}"
+        return _in_two("~{}", max(0.0, ends - now))
     if not isinstance(seconds, (int, float)) or not isinstance(since, (int, float)) or seconds <= 0:
-        return "-"
+        return ("-",)
     left = since + seconds - now
-    return f"~{human_seconds(left)}" if left > 0 else f"over by {human_seconds(-left)}"
+    return _in_two("~{}", left) if left > 0 else (f"over by {human_seconds(-left)}", f"+{short_seconds(-left)}")
 
 
-def starting(begin: float | None, now: float) -> str:
-    """`now`, `in ~12 min 05 s`, `at 22:00`, or nothing when that cannot be told."""
+def _in_two(words: str, seconds: float) -> Cell:
+    return words.format(human_seconds(seconds)), words.format(short_seconds(seconds))
+
+
+def starting(begin: float | None, now: float) -> Cell:
+    """`now`, `in ~12 min 05 s` (where there is less room `~12m05s`), `~Tue 22:00`, or nothing when that cannot be told."""
     if begin is None:
-        return ""
+        return ("",)
     if begin - now < 1:
-        return "now"
-    return f"in ~{human_seconds(begin - now)}" if begin - now < 3600 else strftime("~%a %H:%M", localtime(begin))
+        return ("now",)
+    if begin - now < 3600:
+        return (f"in ~{human_seconds(begin - now)}", f"~{short_seconds(begin - now)}")
+    return (strftime("~%a %H:%M", localtime(begin)),)
 
 
 def age(since: Any, now: float) -> str:

@@ -85,6 +85,7 @@ def probe(
         from rich.console import Console
         from rich.text import Text
 
+        from reprun.cli.tables_verdict import render_bullet
         from reprun.core.probed import sentences
 
         colour = {True: "green", False: "red", None: "yellow"}[found.deterministic]
@@ -92,7 +93,7 @@ def probe(
         console = Console()
         console.print(line, highlight=False)
         for text in (*sentences(data), *found.culprits):
-            console.print(Text(f" • {show(text)}", overflow="fold"), highlight=False)
+            render_bullet(console, text)
         if found.deterministic is False:
             say(f"reprun diff {' '.join(found.runs)}")
 

@@ -6,6 +6,8 @@ Both may come from a stranger: what has the wrong type is left out, and control 
 from __future__ import annotations
 
 import shlex
+import shutil
+import sys
 from typing import Any
 
 from reprun.cli.table import paint_state
@@ -35,7 +37,12 @@ def print_run(data: dict[str, Any]) -> None:
 
 
 def _line(label: str, text: str) -> None:
-    print(f"  {label.ljust(12)}{show(text)}")
+    line = f"  {label.ljust(12)}{show(text)}"
+    if sys.stdout.isatty() and len(line) > (width := shutil.get_terminal_size().columns) > 40:
+        import textwrap
+
+        line = textwrap.fill(line, width, subsequent_indent=" " * 14, break_long_words=False, break_on_hyphens=False)
+    print(line)
 
 
 def _texts(record: Record, table: str, key: str) -> list[str]:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from reprun.cli.envelope import is_colourful
-from reprun.cli.fitting import Column, Fitted, Row, fit
+from reprun.cli.fitting import GAP, Column, Fitted, Row, fit
 from reprun.core.text import cell_width, fit_cell, show
 
 _COLOURS = {
@@ -40,11 +40,11 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], flexible: in
 def print_fitted(columns: Sequence[Column], rows: Sequence[Row]) -> Fitted:
     """Prints a table that is no wider than the terminal: what matters least is shortened first, and left out."""
     fitted = fit(columns, rows, shutil.get_terminal_size().columns if sys.stdout.isatty() else 1 << 20)
-    head = fitted.head()
+    head, colourful = fitted.head(), is_colourful(sys.stdout)
     if rows:
-        print(f"\x1b[1m{head}\x1b[0m" if is_colourful(sys.stdout) else head)
+        print(f"\x1b[1m{head}\x1b[0m" if colourful else head)
     for row in rows:
-        print(fitted.line(row))
+        print((" " * GAP).join(_painted(text) for _, text in fitted.cells(row)).rstrip() if colourful else fitted.line(row))
     return fitted
 
 

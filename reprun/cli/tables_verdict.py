@@ -19,28 +19,35 @@ from reprun.core.verdict import DRIFTED, EQUIVALENT, IDENTICAL, NOT_COMPARABLE, 
 
 _COLOURS = {IDENTICAL: "green", EQUIVALENT: "cyan", DRIFTED: "red", NOT_COMPARABLE: "yellow"}
 _WARNING = "warning:"
+ALIKE = "Nothing that went in"  # what came out is for the verdict
 _GAP = 2  # cells between two columns
 
 
 def render_verdict(console: Console, verdict: Verdict, differences: Sequence[Difference], old_id: str, new_id: str) -> None:
     """Prints what differs between the two runs, then the verdict and its reasons, where the eye ends up."""
-    render_differences(console, differences, old_id, new_id)
+    render_differences(console, differences, old_id, new_id, ALIKE)
     console.print()
     colour = _COLOURS.get(verdict.kind, "default")
     line = Text.assemble((f" {verdict.word} ", f"bold reverse {colour}"), "  ", (show(new_id), "bold"))
     console.print(line.append(" against ").append(show(old_id), "bold"), highlight=False)
     for reason in verdict.reasons:
-        style = "yellow" if reason.startswith(_WARNING) else ""
-        # A table of one row, so that what is wrapped stays behind its bullet.
-        item = Table.grid(padding=(0, 1))
-        item.add_row(Text("•", style="dim"), Text(show(reason), style=style, overflow="fold"))
-        console.print(Padding(item, (0, 0, 0, 1), expand=False), highlight=False)
+        render_bullet(console, reason, "yellow" if reason.startswith(_WARNING) else "")
 
 
-def render_differences(console: Console, differences: Sequence[Difference], old_id: str = "old", new_id: str = "new") -> None:
-    """Prints a table of the differences, grouped by area in the order given, or one line without any."""
+def render_bullet(console: Console, text: str, style: str = "") -> None:
+    """Prints a sentence: a table of one row, so that what is wrapped stays behind its bullet."""
+    item = Table.grid(padding=(0, 1))
+    item.add_row(Text("•", style="dim"), Text(show(text), style=style, overflow="fold"))
+    console.print(Padding(item, (0, 0, 0, 1), expand=False), highlight=False)
+
+
+def render_differences(
+    console: Console, differences: Sequence[Difference], old_id: str = "old", new_id: str = "new", alike: str = "Nothing"
+) -> None:
+    """Prints a table of the differences, grouped by area in the order given, or one line without any: `alike` is what was
+    compared."""
     if not differences:
-        text = Text.assemble(("Nothing differs", "green"), " between the two runs, as far as is on record.")
+        text = Text.assemble((f"{alike} differs", "green"), " between the two runs, as far as is on record.")
         console.print(text, highlight=False)
         return
     rows = [(row.area, show(row.name), show(row.old), show(row.new)) for row in differences]
@@ -87,11 +94,19 @@ def _shorten(text: str, width: int) -> str:
 def _shorten_pair(old: str, new: str, old_width: int, new_width: int) -> tuple[str, str]:
     """Both texts shortened so that they do not look the same: if need be around the place where they part."""
     short = _shorten(old, old_width), _shorten(new, new_width)
-    if short[0] != short[1] or old == new:
+    if short == (old, new) or old == new:
         return short
-    parting = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
+    parting, rest = _common(old, new), _common(old[::-1], new[::-1])
+    tail = max(min(old_width, new_width) - 1, 0) // 2
+    if parting < tail or rest < tail:  # it is seen where they part, or where they meet again
+        return short
     start = max(parting - min(old_width, new_width) // 3, 0)
     return _window(old, start, old_width), _window(new, start, new_width)
+
+
+def _common(old: str, new: str) -> int:
+    """How long they are alike from the beginning."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
 
 
 def _window(text: str, start: int, width: int) -> str:

@@ -81,7 +81,7 @@ def waiting_rows(look: Look) -> list[Row]:
             "host": (show(look.queue.target),), "order": (show(str(entry.get("position") or "-")),),
             "name": (_name(entry, run_id),), "run": run_cell(run_id), "project": (show(str(entry.get("label") or "-")),),
             "kind": (show(str(entry.get("kind") or "-")),), "priority": (priority_of(entry),),
-            "starts": (starting(begin, look.now),), "waits": (show(waits),),
+            "starts": starting(begin, look.now), "waits": (show(waits),),
         }  # fmt: skip
         order: dict[str, float | str] = {"order": at, "name": cells["name"][0], "starts": _LATE if begin is None else begin}
         rows.append(Row(f"{look.queue.target} {run_id}", look.queue.target, run_id, cells, order, is_dim=is_held))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from reprun.core.errors import RefusedError
 from reprun.core.frozen import dataclass, replace
 from reprun.core.spec import Attempt, RunSpec
+from reprun.core.text import show
 from reprun.preflight.base import REFUSE, WARN, Check, Cleared, Finding
 from reprun.preflight.disk import DiskCheck
 from reprun.preflight.gpus import GpuCheck
@@ -43,9 +44,24 @@ def examine(spec: RunSpec, prepared: Mapping[str, Any]) -> Report:
         checks, skipped = (*CHECKS, *checks_for(spec, prepared)), spec.preflight.get("skip", ())
     due = [check for check in checks if check.name not in skipped]
     strict = spec.preflight.get("refuse", ())
-    found = tuple(_judged(finding, strict) for check in due for finding in check.findings(spec, prepared))
-    names = dict.fromkeys([*(check.name for check in due), *("data",) * bool(lacking)])
-    return Report(level, tuple(names), (*found, *lacking))
+    found = [finding for check in due for finding in check.findings(spec, prepared)]
+    if "data" not in skipped:
+        found += [_beyond(*words) for words in prepared.get("out_of_reach", ())]
+    judged = tuple(_judged(finding, strict) for finding in found)
+    names = dict.fromkeys([*(check.name for check in due), *(one.check for one in (*found, *lacking))])
+    return Report(level, tuple(names), (*judged, *lacking))
+
+
+def _beyond(kind: str, path: str, whole: str) -> Finding:
+    """A path that is in the dev tree and not in the worktree of the job. It may be that the job takes another way to it."""
+    import shlex
+
+    path = show(path)
+    if kind == "data":
+        hint = f"name it by its whole path, to the job too: {show(whole)}"
+        return Finding("data", f"the data {path} is not in the worktree of the run, for Git does not hold it", hint, WARN)
+    hint = f"ln -sfn {shlex.quote(show(whole))} {shlex.quote(path)}" if whole else "bring there what it leads to"
+    return Finding("data", f"the link {path} leads nowhere from the worktree of the run", hint, WARN)
 
 
 def _judged(finding: Finding, strict: Sequence[str]) -> Finding:

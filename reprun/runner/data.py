@@ -42,6 +42,22 @@ def data_facts(paths: Sequence[str], base: str, cache: str, missing: Optional[Li
     return facts
 
 
+def out_of_reach(paths: Sequence[str], base: str, tree: str) -> List[List[str]]:
+    """What the dev tree `base` (empty on another host) shows to its owner and the worktree does not show to the job, though it
+    looks as if: links at the top that lead nowhere from there, and declared data. Each as its kind, its path, where it is.
+    """
+    found = []
+    for name in sorted(entry.name for entry in os.scandir(tree) if entry.is_symlink()):
+        if not os.path.exists(os.path.join(tree, name)) and (not base or os.path.exists(os.path.join(base, name))):
+            found.append(["link", name, os.path.realpath(os.path.join(base, name)) if base else ""])
+    dead = {name for _, name, _ in found}
+    for path in paths if base else ():
+        inside = not os.path.isabs(os.path.expanduser(path)) and os.path.normpath(path).split(os.sep)[0] not in dead
+        if inside and os.path.exists(os.path.join(base, path)) and not os.path.exists(os.path.join(tree, path)):
+            found.append(["data", path, os.path.normpath(os.path.join(base, path))])
+    return [[text.encode("utf-8", "backslashreplace").decode() for text in one] for one in found]
+
+
 def _read(name: str, path: str, memo: Any) -> Dict[str, Any]:
     try:
         return _facts(name, path, memo)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional, Tuple
 
 _MOST = 2000  # files of the project that are read
+_MOST_FOLDERS = 2000  # of it that are looked through for a module that is missing
 
 
 def main(ask: Dict[str, Any], number: int) -> None:
@@ -209,6 +210,16 @@ class Trial:
             path = os.path.join(self.top, folder, top)
             if os.path.isfile(path + ".py") or os.path.isdir(path):
                 return folder or "."
+        return self._deeper(top)
+
+    def _deeper(self, top: str) -> str:
+        """The same in the folders of a monorepo, which a job may reach by `sys.path`; not in all of a tree that is huge."""
+        for count, (folder, folders, files) in enumerate(os.walk(self.top)):
+            if count == _MOST_FOLDERS:
+                break
+            folders[:] = sorted(name for name in folders if name[0] not in "._" and name not in ("node_modules", "site-packages"))
+            if top + ".py" in files or (top in folders and os.path.isfile(os.path.join(folder, top, "__init__.py"))):
+                return os.path.relpath(folder, self.top)
         return ""
 
     def _loaded(self) -> Tuple[List[str], List[str]]:

@@ -6,7 +6,7 @@ import os
 
 from reprun.runner.carried import record_of
 from reprun.runner.checkout import Place
-from reprun.runner.data import data_facts
+from reprun.runner.data import data_facts, out_of_reach
 from reprun.runner.errors import RunnerError
 from reprun.runner.expected import differing, refusal
 from reprun.runner.facts import ask_gpus, host_facts, read_gpus
@@ -156,6 +156,7 @@ def _facts(home: Home, request: Dict[str, Any], path: str, folder: str) -> Dict[
     seen = {**env, **request.get("variables", {})}
     interpreter = find_interpreter(request["argv"], seen, folder)
     probed, missing = dict(seen), []  # type: Dict[str, str], List[List[str]]
+    beyond = out_of_reach(request.get("data", []), request.get("data_base", ""), path)
     if "PYTHONPATH" in set(activated).difference(request.get("variables", {}), request.get("pass_env", [])):
         del probed["PYTHONPATH"]  # it says where the project is, in another folder for each tree, and not what is installed
     return {
@@ -165,6 +166,7 @@ def _facts(home: Home, request: Dict[str, Any], path: str, folder: str) -> Dict[
         "environment": probe(interpreter, probed, folder, home.cache),
         "data": data_facts(request.get("data", []), request.get("data_base") or path, home.cache, missing),
         **({"data_missing": missing} if missing else {}),
+        **({"out_of_reach": beyond} if beyond else {}),
         "socket": home.socket(),
         "pycache": os.path.join(home.cache, "pycache"),
         **({"project": request["project"]["mode"]} if request.get("project") else {}),

@@ -233,6 +233,26 @@ def test_a_warning_refuses_where_the_project_says_so(strict: str) -> None:
     assert refused.value.hint
 
 
+def test_what_the_job_cannot_reach_is_warned_of() -> None:
+    beyond = [["link", "my data", "/disk/my data"], ["data", "d/x.csv", "/repo/d/x.csv"], ["link", "far", ""]]
+    found = {**FINE, "out_of_reach": beyond}
+    report = clearing.examine(spec(rules={}), found)
+    assert [(one.check, one.severity) for one in report.findings] == [("data", "warn")] * 3 and "data" in report.checks
+    assert [one.hint for one in report.findings] == [
+        "ln -sfn '/disk/my data' 'my data'", "name it by its whole path, to the job too: /repo/d/x.csv",
+        "bring there what it leads to",
+    ]  # fmt: skip
+    for rules in ({"skip": ["data"]}, {"level": "off"}):
+        assert not clearing.examine(spec(rules=rules), found).findings
+
+
+@pytest.mark.parametrize(("near", "said"), [(".", "git check-ignore -v pkg/trian.py"), ("", "the version of pkg")])
+def test_a_module_that_its_package_has_not_is_no_package_to_install(near: str, said: str) -> None:
+    asked_of = {"imports": {"problems": [problem("missing", near=near)["imports"]["problems"][0] | {"name": "pkg.trian"}]}}
+    (finding,) = clearing.examine(spec(rules={}), answer({}, asked_of)).findings
+    assert said in finding.hint and "pip install" not in finding.hint
+
+
 def test_a_check_can_be_skipped() -> None:
     report = clearing.examine(spec(rules={"skip": ["program"]}), {**FINE, "program": ""})
     assert report.findings == () and "program" not in report.checks and "disk" in report.checks

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reprun.runner.data import data_facts
+from reprun.runner.data import data_facts, out_of_reach
 from reprun.runner.errors import RunnerError
 
 
@@ -49,3 +49,25 @@ def test_a_folder_that_cannot_be_listed_is_not_half_of_it(tmp_path: Path, monkey
     with pytest.raises(RunnerError, match="cannot be read: Permission denied") as refused:
         data_facts(["data"], str(tmp_path), str(tmp_path / "cache"))
     assert refused.value.hint.startswith("on the target: ls -ld")
+
+
+def test_what_only_the_dev_tree_can_reach(tmp_path: Path) -> None:
+    """A worktree lies elsewhere: a link out of the tree leads nowhere from there, and what git ignores is not in it."""
+    repo, tree = tmp_path / "deep" / "repo", tmp_path / "tree"
+    for folder in (repo, tree):
+        folder.mkdir(parents=True)
+        for name, to in (
+            ("data", "../disk"),
+            ("whole", str(tmp_path / "deep" / "disk")),
+            ("inside", "x"),
+            ("dead", "../nowhere"),
+        ):
+            (folder / name).symlink_to(to)
+        (folder / "x").write_text("")
+    (tmp_path / "deep" / "disk").mkdir()
+    (tmp_path / "deep" / "disk" / "a.csv").write_text("")
+    (repo / "ignored").mkdir()
+    paths = ["data/a.csv", "ignored", "x", "nowhere", str(repo / "ignored"), "~/y"]
+    there = str(tmp_path / "deep" / "disk")
+    assert out_of_reach(paths, str(repo), str(tree)) == [["link", "data", there], ["data", "ignored", str(repo / "ignored")]]
+    assert out_of_reach(paths, "", str(tree)) == [["link", "data", ""], ["link", "dead", ""]]

@@ -167,6 +167,12 @@ def test_a_module_that_lies_elsewhere_in_the_project_is_found(probes: Probes) ->
     assert found["near"] == "src"
 
 
+def test_a_module_deep_in_a_monorepo_is_no_package_to_install(probes: Probes) -> None:
+    """The path to it is made when the job runs, so nothing is said of it."""
+    probes.write(libs__one__tools="", train="import sys\nsys.path.insert(0, 'libs/' + 'one')\nimport tools\nimport nowhere\n")
+    assert [found["name"] for found in probes.look("python", "train.py", imports=True)["imports"]["problems"]] == ["nowhere"]
+
+
 class TestMemory:
     """What went well is not tried again, as long as nothing has changed that it depends on."""
 

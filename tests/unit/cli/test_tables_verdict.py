@@ -31,6 +31,16 @@ def test_no_difference_is_one_line() -> None:
     assert table() == ["Nothing differs between the two runs, as far as is on record."]
 
 
+def test_a_verdict_over_equal_inputs_does_not_say_that_nothing_differs() -> None:
+    assert verdict(DRIFTED, "metric a: 1 → 2").startswith("Nothing that went in differs between the two runs")
+
+
+def test_long_values_are_shown_where_they_part() -> None:
+    begin, end = "/a/long/way/to/the/bin:" * 3, ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
+    line = table(Difference("variables", "PATH", f"{begin}/opt/one/bin{end}", f"{begin}/opt/one/bin:/added/bin{end}"))[2]
+    assert "/added" in line
+
+
 def test_an_area_is_named_once() -> None:
     lines = table(
         Difference("config", "lr", "0.1", "0.2"),
