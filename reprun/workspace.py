@@ -184,6 +184,8 @@ class Workspace:
 
         copies = self.copies(run_id, next(refs.read_blobs(self.repository.git, [refs.MANIFESTS + run_id]), None))
         if copies.stored is None and copies.filed is None:
+            if self.journal(run_id).exists() and not copies.expected:
+                raise NotFoundError(f"the launch of {run_id} was interrupted before its manifest", hint=f"reprun resume {run_id}")
             raise NotFoundError(f"the manifest of {run_id} is not in this repository", hint=refs.FETCH)
         return choose(copies)
 

@@ -85,9 +85,10 @@ def _choose(workspace: Workspace, row: Row, wish: Wish, state: RunState) -> Choi
         skip = len(found)
         answer = workspace.ask(row, op="files", run_id=row.run_id, parts=parts, skip=skip)
         if not answer["there"]:
+            elsewhere = f"reprun import --from TARGET {row.run_id}, if it ran on another machine"
             raise NotFoundError(
                 f"the folder of {row.run_id} is not on {workspace.watched_place_of(row)[0]}: it is {state.words}",
-                hint=f"reprun import --from TARGET {row.run_id}, if it ran on another machine",
+                hint=f"reprun resume {row.run_id}" if state.state == "unstarted" else elsewhere,
             )
         found += [item for item in map(parse_remote, answer["files"]) if item is not None]
         if not answer["more"] or len(found) == skip:

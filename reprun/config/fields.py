@@ -85,7 +85,9 @@ def size(where: str, value: Any) -> int:
     if match:
         digits, unit, binary = match.groups()
         base = 1024 if binary else 1000
-        return int(float(digits) * base ** " KMGT".index(unit.upper() or " "))
+        found = float(digits) * base ** " KMGT".index(unit.upper() or " ")
+        if found < 1 << 63:
+            return int(found)
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise wrong(where, "a size in bytes", value, hint='for example "1 GiB"')
     return value

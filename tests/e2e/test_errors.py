@@ -142,6 +142,10 @@ def test_a_home_that_cannot_be(repo: Path, reprun: Reprun, place: str) -> None:
         answer = reprun(*words, env={"REPRUN_HOME": place})
         assert answer.rc in (0, 3, 5) and "Traceback" not in answer.stderr, (words, answer)
     assert "home" in reprun("doctor", env={"REPRUN_HOME": place}).stdout
+    if place == "/dev/null":  # the launch is on record, and went no further
+        for words in (["reproduce", "@last"], ["diff", "@last", "@last"], ["pull", "@last"]):
+            answer = reprun(*words)
+            assert answer.rc == 6 and "hint: reprun resume 2" in answer.stderr and says_nicely(answer), answer
 
 
 @pytest.mark.needs("setpriv")

@@ -156,6 +156,7 @@ def test_sizes(files, text, size):
         ("require_clean = 1", "reprun.toml: require_clean must be true or false, not 1"),
         ('config = ""', 'reprun.toml: config must be a string that is not empty, not ""'),
         ("config = []", "reprun.toml: config must be a string that is not empty, not a list"),
+        (f'outputs.hash_limit = "{10**400}"', f'reprun.toml: outputs.hash_limit must be a size in bytes, not "1{"0" * 59}"'),
         ('writable = "a"', 'reprun.toml: writable must be a list, not "a"'),
         (
             'writable = ["a", "../b"]',
