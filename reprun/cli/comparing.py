@@ -58,7 +58,7 @@ def reproduce(
     """
     from reprun.cli.progress import progress
     from reprun.commands.mending import mended
-    from reprun.commands.reproduce import ask_first, plan_reproduction, target_of
+    from reprun.commands.reproduce import ask_first, plan_reproduction, require_metrics, target_of
     from reprun.core.tolerance import parse_tolerance
 
     workspace = open_workspace()
@@ -77,6 +77,7 @@ def reproduce(
     if not plan:
         mended(workspace, row.run_id)
     planned = plan_reproduction(workspace, row, target_of(workspace, row, on), trusted=stranger is None or not plan)
+    require_metrics(planned, tolerance)
     if queue:
         from reprun.commands.queue_asked import queued_again
 

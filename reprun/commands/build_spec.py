@@ -57,6 +57,13 @@ class LaunchOptions:
 def build_launch(workspace: Workspace, options: LaunchOptions) -> RunSpec:
     """The same for a launch, with what the settings want to be run before it, and its time against that of the target."""
     spec, settings = build_spec(workspace, options), workspace.settings
+    if options.sets or options.config:
+        from reprun.commands.unread_config import find_unread
+
+        unread = find_unread(spec.argv, os.path.join(workspace.repository.top, spec.cwd))
+        if unread:
+            given = "--set" if options.sets else "--config"
+            workspace.notes.append(f"{given} reaches the job as {{config}} and $REPRUN_CONFIG, and {unread} uses neither")
     wants = "determinism" in settings.preflight or "time_limit" in settings.targets.get(spec.target, {})
     if spec.preflight.get("level") == "off" or not (wants or any("before" in one for one in settings.sanity.values())):
         return spec

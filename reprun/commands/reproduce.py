@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from reprun.core.noise import widened
 from reprun.core.outcome import RunState
 from reprun.core.reasons import environment_warnings
 from reprun.core.spec import Carried, RunSpec
+from reprun.core.text import show, show_some
 from reprun.core.tolerance import parse_tolerance
 from reprun.core.verdict import Verdict, judge
 from reprun.repo.refs import get_tree
@@ -102,6 +104,22 @@ def start_reproduction(workspace: Workspace, plan: Plan, tell: Tell = ignore) ->
 def with_carried(workspace: Workspace, spec: RunSpec) -> RunSpec:
     """The spec with the files that it carries as they are now. Raises `RefusedError` when one is not here."""
     return replace(spec, carried=_carried_now(workspace, spec, get=True))
+
+
+def require_metrics(plan: Plan, tolerances: Sequence[str]) -> None:
+    """Raises `UsageError` for a tolerance of a metric that the original has not: most likely its name is mistyped."""
+    from difflib import get_close_matches
+    from fnmatch import fnmatchcase
+
+    from reprun.core.measured import metrics_of
+
+    known = list(metrics_of(plan.outcome.record)) if plan.outcome.state == "finished" else []
+    for text in tolerances if known else ():
+        name = text.rpartition("=")[0].strip()
+        if name and name not in known and not any(fnmatchcase(metric, name) for metric in known):
+            close = get_close_matches(name, known, n=1, cutoff=0.4) or known
+            hint = f"its metrics are {show_some(known)}: --tolerance {shlex.quote(show(close[0]))}={text.rpartition('=')[2]}"
+            raise UsageError(f"{plan.manifest.run_id} has no metric {show(name)}", hint=hint)
 
 
 def finish_reproduction(

@@ -50,6 +50,8 @@ def test_identical(repo: Path, git: Run, reprun: Reprun, original: str) -> None:
     assert (new["code"]["commit"], new["code"]["tree"]) == (old["code"]["commit"], old["code"]["tree"])
     assert (repo / "train.py").read_text() == "raise SystemExit('the new code ran')\n"
     assert "IDENTICAL" in reprun("reproduce", original).stdout
+    mistyped = reprun("reproduce", original, "--tolerance", "los=1e-3")
+    assert mistyped.rc == 2 and "has no metric los\n" in mistyped.stderr and "--tolerance loss=1e-3" in mistyped.stderr
 
 
 TOLERANCES = [
