@@ -219,7 +219,8 @@ class Trial:
                 break
             folders[:] = sorted(name for name in folders if name[0] not in "._" and name not in ("node_modules", "site-packages"))
             if top + ".py" in files or (top in folders and os.path.isfile(os.path.join(folder, top, "__init__.py"))):
-                return os.path.relpath(folder, self.top)
+                near: str = os.path.relpath(folder, self.top)
+                return near
         return ""
 
     def _loaded(self) -> Tuple[List[str], List[str]]:
