@@ -183,7 +183,7 @@ def _print(ran: Ran, keeper: str) -> None:
     rows = [
         (
             step.action, step.wanted.stage, step.wanted.name or ran.opened.stem,
-            trials.get(step.wanted.task, "") + step.reason,
+            trials.get(step.wanted.task, "") + step.reason.removesuffix(f" as {step.run_id}"),  # it stands at the end
             *((step.target or "-",) if shared else ()), step.run_id,
         )
         for step in ran.steps
