@@ -83,17 +83,17 @@ def doctor(
 
         reprun doctor --on gpu1
     """
-    workspace, is_known = open_workspace(), True
+    is_known = True
     if on and mend:
         raise UsageError("records are mended on this machine: --mend does not go with --on", hint="reprun doctor --mend")
     if on:
         from reprun.commands.examining import examine_host
 
-        found, is_known = examine_host(workspace, on)
+        found, is_known = examine_host(open_workspace(), on)
     else:
-        from reprun.commands.doctor import diagnose
+        from reprun.commands.doctor import diagnose, diagnose_outside
 
-        found = diagnose(workspace, mend)
+        found = (diagnose_outside() if not mend else None) or diagnose(open_workspace(), mend)
     bad = 3 if any(item.status == "fail" for item in found) else 0
 
     def human() -> None:

@@ -10,12 +10,15 @@ from reprun.commands.diagnosis import OLDEST_HERE, Diagnosis, judge_tool
 from reprun.commands.gc import collect_garbage
 from reprun.commands.listing import unfinished_runs
 from reprun.commands.mending import find_damage, mended
+from reprun.core.errors import UsageError
 from reprun.core.select import Filter
 from reprun.core.text import human_bytes
+from reprun.repo.discover import find_repository
 from reprun.repo.mend import find_left_locks
 from reprun.runner.refs import find_locks, find_stale
 from reprun.runner.tools import install_line
-from reprun.workspace import Workspace
+from reprun.targets import Target, get_target
+from reprun.workspace import Workspace, current_folder, open_anywhere
 
 _LOOKED_AT = 1000  # how many of the newest runs have their manifests read
 
@@ -23,16 +26,33 @@ _LOOKED_AT = 1000  # how many of the newest runs have their manifests read
 def diagnose(workspace: Workspace, mend: bool = False) -> list[Diagnosis]:
     """Looks at tools, places, settings, the records and what interrupted commands left. Changes nothing, unless it is to `mend`:
     then it puts back copies of manifests that were damaged."""
-    facts = workspace.target("local").host.ask({"op": "facts", "argv": ["python3"], "tools": True})
-    tools = OLDEST_HERE.items()
-    found = [judge_tool(name, facts["tools"].get(name, ""), install_line(name), oldest) for name, oldest in tools]
-    found += [_home(facts), _python(facts), _repository(workspace), _settings(workspace)]
+    found = [*_machine(workspace.target("local")), _repository(workspace), _settings(workspace)]
     found += _locks(workspace)
     found += _unfinished(workspace)
     found += _manifests(workspace, mend)
     found += _backup(workspace)
     found.append(_garbage(workspace))
     return found
+
+
+def diagnose_outside() -> list[Diagnosis]:
+    """What can be said of this machine where there is no repository; nothing in one."""
+    workspace, settings = open_anywhere()
+    if workspace is not None:
+        return []
+    try:
+        find_repository(current_folder())
+    except UsageError as error:
+        lacking = Diagnosis("repository", "warn", error.message, error.hint)
+        return [*_machine(get_target("local", settings.targets)), lacking]
+    return []
+
+
+def _machine(here: Target) -> list[Diagnosis]:
+    facts = here.host.ask({"op": "facts", "argv": ["python3"], "tools": True})
+    tools = OLDEST_HERE.items()
+    found = [judge_tool(name, facts["tools"].get(name, ""), install_line(name), oldest) for name, oldest in tools]
+    return [*found, _home(facts), _python(facts)]
 
 
 def _home(facts: dict[str, Any]) -> Diagnosis:

@@ -116,6 +116,17 @@ def test_no_repository(repo: Path, git: Run, reprun: Reprun, tmp_path: Path, wor
         assert answer.rc == 2 and says_nicely(answer), answer
 
 
+def test_the_doctor_looks_at_a_machine_without_a_repository(repo: Path, git: Run, reprun: Reprun, tmp_path: Path) -> None:
+    git("init", "-q", "--bare", str(tmp_path / "bare.git"))
+    for folder in (tmp_path, tmp_path / "bare.git"):
+        found = {one["subject"]: one for one in reprun("doctor", "--json", cwd=folder).data}
+        assert list(found) == ["git", "tmux", "home", "python", "repository"]
+        assert found["git"]["status"] == "ok" and found["repository"]["status"] == "warn" and found["repository"]["hint"]
+    (repo / "reprun.toml").write_text("a = [")
+    for words in (["doctor"], ["doctor", "--mend"]):
+        assert reprun(*words).rc == 2 and reprun("doctor", "--mend", cwd=tmp_path).rc == 2
+
+
 def test_a_folder_that_is_gone(repo: Path, reprun: Reprun, tmp_path: Path) -> None:
     (tmp_path / "gone").mkdir()
     words = ["sh", "-c", 'rmdir ../gone; exec "$0" ls', REPRUN]
