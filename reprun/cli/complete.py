@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 
 def complete_run(incomplete: str) -> list[str]:
@@ -13,6 +14,11 @@ def complete_run(incomplete: str) -> list[str]:
         return list(find_candidates(incomplete, find_common_dir(os.environ, os.getcwd())))
     except (OSError, ValueError):
         return []
+
+
+def one_of(*words: str) -> Callable[[str], list[str]]:
+    """A completion of words that are known beforehand."""
+    return lambda incomplete: [word for word in words if word.startswith(incomplete)]
 
 
 def complete_waiting(incomplete: str) -> list[str]:

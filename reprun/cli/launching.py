@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from reprun.cli.complete import complete_config, complete_run, complete_target
+from reprun.cli.complete import complete_config, complete_run, complete_target, one_of
 from reprun.cli.envelope import answer
 from reprun.cli.mistakes import BehindDashes
 from reprun.cli.notes import say_notes
 from reprun.cli.options import As_json, Run
 from reprun.core.outcome import RunState
+from reprun.core.queued import KINDS
 from reprun.workspace import open_workspace
 
 Command = Annotated[
@@ -40,7 +41,10 @@ Gpus = Annotated[
 Preflight = Annotated[
     str,
     typer.Option(
-        "--preflight", metavar="LEVEL", help="What is looked at before the start: quick, full or off. Default: as in reprun.toml."
+        "--preflight",
+        metavar="LEVEL",
+        help="What is looked at before the start: quick, full or off. Default: as in reprun.toml.",
+        autocompletion=one_of("quick", "full", "off"),
     ),
 ]
 Time = Annotated[
@@ -58,7 +62,11 @@ Queue = Annotated[bool, typer.Option("--queue", help="Wait for a free slot in th
 Priority = Annotated[str, typer.Option("--priority", metavar="P", help="With --queue: a number; higher comes first.")]
 Kind = Annotated[
     str,
-    typer.Option("--kind", help="With --queue: explore, baseline, method, tune or ablation, which come in this order."),
+    typer.Option(
+        "--kind",
+        help="With --queue: explore, baseline, method, tune or ablation, which come in this order.",
+        autocompletion=one_of(*KINDS),
+    ),
 ]
 After = Annotated[
     list[str], typer.Option("--after", metavar="RUN", help="With --queue: when this run is over.", autocompletion=complete_run)

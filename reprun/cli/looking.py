@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from reprun.cli.complete import complete_target
+from reprun.cli.complete import complete_target, one_of
 from reprun.cli.envelope import answer, say
 from reprun.cli.fitting import Cell, Column, Row
 from reprun.cli.notes import say_backup, say_notes, say_troubles
@@ -15,6 +15,7 @@ from reprun.cli.progress import progress
 from reprun.cli.seen import after_seeing
 from reprun.cli.table import print_fitted
 from reprun.commands.listing import Listed
+from reprun.core.outcome import STATES
 from reprun.core.text import show
 from reprun.store.rows import values_of
 from reprun.workspace import open_workspace
@@ -41,7 +42,9 @@ def register(app: typer.Typer) -> None:
 
 def list_runs(
     name: Annotated[str, typer.Option("--name", help="Only runs of this name; * and ? match.")] = "",
-    state: Annotated[str, typer.Option("--state", help="running, finished, failed, stopped, lost, …")] = "",
+    state: Annotated[
+        str, typer.Option("--state", help="running, finished, failed, stopped, lost, …", autocompletion=one_of(*STATES))
+    ] = "",
     commit: Annotated[str, typer.Option("--commit", help="Only runs of this commit (or the beginning of its id).")] = "",
     since: Annotated[str, typer.Option("--since", help="Only runs since: 2h, 3d, 2026-11-01.")] = "",
     on: Annotated[

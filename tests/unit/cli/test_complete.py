@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reprun.cli.complete import complete_sweep, complete_target, complete_task, complete_waiting
+from reprun.cli.complete import complete_sweep, complete_target, complete_task, complete_waiting, one_of
 
 
 @pytest.fixture
@@ -39,3 +39,7 @@ def test_files_that_may_be_sweeps(folder: Path) -> None:
 @pytest.mark.usefixtures("folder")
 def test_where_nothing_is_known_nothing_is_offered() -> None:
     assert complete_waiting("x") == [] and complete_target("nobody,lo") == ["nobody,local"]
+
+
+def test_words_that_are_known_beforehand() -> None:
+    assert one_of("full", "quick", "off")("f") == ["full"] and one_of("full", "off")("") == ["full", "off"]
