@@ -74,7 +74,9 @@ def _run(opened: Opened) -> tuple[Ran, str]:
 
 
 def _show(opened: Opened) -> int:
-    if opened.tasks:
+    if not opened.tasks:
+        say(f"note: {opened.nothing().message}")
+    else:
         specs = Specs(opened)
         for task in opened.tasks[:_TRIED]:
             for stage in task.stages:
@@ -129,7 +131,7 @@ def _debug(opened: Opened) -> int:
     from reprun.commands.launch import launch
 
     if not opened.tasks:
-        raise UsageError(f"{show(opened.file)} asks for no task", hint="reprun sweep FILE --dry-run")
+        raise opened.nothing()
     task, specs, before, status = opened.tasks[0], Specs(opened), "", 0
     say(f"{show(task.name)}: {shown_params(task.params)}")
     for stage in task.stages:
@@ -204,8 +206,11 @@ def _print(ran: Ran, keeper: str) -> None:
     if keeper:
         again = "a process" if keeper == "started" else "the process that is at it"
         say(f"{again} on this machine sees to the rest; what it does: reprun sweep log {show(ran.opened.options.file)}")
-    if counts["start"]:
-        say(f"reprun queue   reprun top   reprun sweep summary {shlex.quote(ran.opened.options.file)}")
+    summary = f"reprun sweep summary {shlex.quote(ran.opened.options.file)}"
+    if counts["start"] or counts["keep"] or keeper:
+        say(f"reprun queue   reprun top   {summary}")
+    else:
+        say(summary)
 
 
 def _count(number: int, word: str) -> str:

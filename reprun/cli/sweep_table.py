@@ -26,7 +26,7 @@ def print_answers(answers: Sequence[Answer], roles: Roles, metric: str) -> int:
         if one.best is not None:
             print(f"best for {label_of(one, roles)}: " + " ".join(f"{show(name)}={_value(one, name)}" for name in missed))
     if len(answers) > len(shown):
-        print(f"… and {len(answers) - len(shown)} more, which are worse: --json has all")
+        print(f"… and {len(answers) - len(shown)} more, which are worse or have no value: --json has all")
     if drawn := drawing(shown, roles, shutil.get_terminal_size().columns if sys.stdout.isatty() else 100):
         print()
         print("\n".join(drawn))

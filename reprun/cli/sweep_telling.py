@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from reprun.cli.envelope import answer, say
 from reprun.cli.sweep_searched import studies_told, trial_lines
 from reprun.cli.sweep_table import print_answers
@@ -45,8 +47,15 @@ def answer_summary(options: SweepOptions, metric: str, direction: str) -> int:
     """The summary as a table, and what it says of the search."""
     told = summarise_sweep(open_sweep(open_workspace(), options), metric, direction)
     if told.codes > 1:
-        say(f"note: these runs are of {told.codes} states of the code")
+        say(f"note: these runs are of {told.codes} states of the code; reprun sweep {_file(told)} makes them one")
+    if told.lacking:
+        reasons = ", ".join(f"{count} {show(why)}" for why, count in told.lacking.items())
+        say(f"note: tasks without a value: {reasons}; reprun sweep {_file(told)} starts what is missing")
     return answer(_data(told), lambda: _print(told))
+
+
+def _file(told: Told) -> str:
+    return shlex.quote(show(told.opened.options.file))
 
 
 def _print(told: Told) -> None:
@@ -115,4 +124,5 @@ def _data(told: Told) -> dict[str, Any]:
         "explains": summary.matters,
         "trials": [{**one.data(), "importance": told.counts.get(one.study, {})} for one in studies_told(told)],
         "codes": told.codes,
+        "lacking": told.lacking,
     }

@@ -12,9 +12,7 @@ from reprun.commands.sweep_pin import end_pin, live_pin
 from reprun.commands.sweep_planning import Planning, basis_of
 from reprun.commands.sweep_runs import remember_tables
 from reprun.commands.sweep_tries import give_up
-from reprun.core.errors import UsageError
 from reprun.core.frozen import dataclass, field
-from reprun.core.text import show
 from reprun.sweeps.naming import folder_of
 from reprun.sweeps.plan import Known, Step
 from reprun.system.clock import iso_now
@@ -41,7 +39,7 @@ class Ran:
 def run_sweep(opened: Opened, tell: Tell = ignore) -> Ran:
     """Queues what is missing. Raises the errors of a launch."""
     if not opened.tasks:
-        raise UsageError(f"{show(opened.file)} asks for no task", hint="reprun sweep FILE --dry-run")
+        raise opened.nothing()
     with locked(lock_of(opened.workspace), exclusive=True):  # whoever comes second sees what the first has queued
         target, planning = opened.targets[0], Planning(opened)
         steps: list[Step] = []

@@ -17,20 +17,21 @@ from reprun.core.frozen import dataclass, field, replace
 from reprun.core.manifest import is_inside
 from reprun.core.spec import ConfigRecord, RunSpec
 from reprun.core.text import show
-from reprun.sweeps.expansion import Task, Wish, expand
+from reprun.sweeps.expansion import Task, Wish, expand, why_none
 from reprun.sweeps.filling import Command, Filler
 from reprun.sweeps.identity import loose_of
 from reprun.sweeps.outcomes import Told, data_of
 from reprun.sweeps.reading import read_sweep
 from reprun.sweeps.shape import SweepFile
 from reprun.sweeps.sharing import ALL
-from reprun.sweeps.template import one_line
 from reprun.system.clock import draw_seed, local_now
 from reprun.workspace import Workspace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+_NO_TASK = "widen the choices, or loosen when and constraints"
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,10 @@ class Opened:
         """How often each run is tried again when it fails."""
         return self.sweep.retries if self.options.retries is None else self.options.retries
 
+    def nothing(self) -> UsageError:
+        """What to raise where there is no task."""
+        return UsageError(f"{show(self.file)} asks for no task: {why_none(self.sweep, self.options.title)}", hint=_NO_TASK)
+
     def command(self, task: Task, stage: str) -> Command:
         """The command of a stage. Raises `UsageError` for a parameter that nothing fills."""
         own = {"_name": task.name, "_time": self.time, "_output": os.path.join("output", task.name)}
@@ -80,7 +85,16 @@ class Opened:
 
     def loose(self, task: Task, stage: str) -> str:
         """The identity of a stage but for the code, the data and the packages."""
-        return loose_of(task.key, stage, one_line(self.sweep.stages[stage]), self.workspace.repository.prefix)
+        return loose_of(task.key, stage, self.sweep.commands_to(stage), self.workspace.repository.prefix)
+
+    def is_of(self, table: Mapping[str, Any]) -> bool:
+        """Whether a run counts as one of this file: with its commands as they are now, wherever it was typed, and no trial."""
+        stage, folder = str(table["stage"]), os.path.dirname(self.file)
+        if stage not in self.sweep.stages or not table["identity"]:
+            return False
+        folders = {self.workspace.repository.prefix, "", folder}
+        commands = self.sweep.commands_to(stage)
+        return any(loose_of(str(table["task"]), stage, commands, one) == table["loose"] for one in folders)
 
     def unused(self) -> list[str]:
         """Parameters that no command takes, and no config."""

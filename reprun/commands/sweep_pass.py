@@ -18,7 +18,7 @@ from reprun.commands.sweep_planning import Planning, basis_of
 from reprun.commands.sweep_runs import rows_of, sweep_tables
 from reprun.commands.sweep_tending import settle
 from reprun.commands.sweep_tries import blocked, give_up
-from reprun.core.errors import RefusedError, ReprunError, UnreachableError, UsageError
+from reprun.core.errors import RefusedError, ReprunError, UnreachableError
 from reprun.core.frozen import dataclass, field, replace
 from reprun.core.text import show
 from reprun.sweeps.identity import Basis
@@ -56,7 +56,7 @@ def first_pass(opened: Opened, tell: Tell = ignore) -> Passed:
     """Prepares all hosts from one snapshot of now, gives them what they can begin soon, and pins what was asked for. Raises the
     errors of a launch where no host can take anything."""
     if not opened.tasks:
-        raise UsageError(f"{show(opened.file)} asks for no task", hint="reprun sweep FILE --dry-run")
+        raise opened.nothing()
     with locked(lock_of(opened.workspace), exclusive=True):
         before = find_pin(folder_of(opened.workspace.repository, opened.file))
         gone = _still_gone(opened, before.gone) if before else {}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import shlex
 from collections.abc import Sequence
 
 from reprun.commands.optuna_keeping import find_importances
@@ -11,8 +13,10 @@ from reprun.commands.sweep_open import Opened
 from reprun.commands.sweep_runs import rows_of, sweep_tables
 from reprun.core.errors import NotFoundError, UsageError
 from reprun.core.frozen import dataclass, field, replace
+from reprun.core.outcome import FINAL
 from reprun.core.text import show, show_some
 from reprun.store.rows import Row
+from reprun.sweeps.expansion import digest_of
 from reprun.sweeps.outcomes import Told as Trialled
 from reprun.sweeps.outcomes import fits
 from reprun.sweeps.plan import Runs as Runs
@@ -32,7 +36,7 @@ _ENOUGH = 20  # trials, before it is said which parameters count
 @dataclass(frozen=True)
 class Told:
     """The summary, what it is about, and of how many states of the code its runs are; of a search its trials, and how much each
-    parameter counts in each study, after the method of that name."""
+    parameter counts in each study, after the method of that name. `lacking` is how many tasks have no value, by the reason."""
 
     opened: Opened
     metric: str
@@ -41,6 +45,7 @@ class Told:
     results: tuple[Result, ...]
     trials: tuple[Trialled, ...] = ()
     counts: dict[str, dict[str, float]] = field(default_factory=dict)
+    lacking: dict[str, int] = field(default_factory=dict)
 
 
 def summarise_sweep(opened: Opened, metric: str, direction: str) -> Told:
@@ -54,7 +59,8 @@ def summarise_sweep(opened: Opened, metric: str, direction: str) -> Told:
     ran = {str(table["task"]) for table in tables.values()}
     tasks = [task for task in opened.tasks if task.trial is None or task.key in ran]  # of a search what it has asked for
     keys = {task.key for task in tasks}
-    rows = {row.run_id: row for row in rows_of(workspace, [run for run, table in tables.items() if table["task"] in keys])}
+    ours = [run for run, table in tables.items() if table["task"] in keys and opened.is_of(table)]
+    rows = {row.run_id: row for row in rows_of(workspace, ours)}
     done: dict[tuple[str, str], Row] = {}
     for run_id in sorted(rows):
         if rows[run_id].state == "finished":
@@ -75,14 +81,30 @@ def summarise_sweep(opened: Opened, metric: str, direction: str) -> Told:
         results.append(Result(task.params, value, run_id))
     if all(one.value is None for one in results):
         known = sorted({name for row in done.values() for name in _metrics(row)})
+        others = any(table["file"] == opened.file and not opened.is_of(table) for table in tables.values())
+        now = ", with its commands as they are now," if others else ""
+        number = "a number for " if metric in known else ""
         raise NotFoundError(
-            f"no finished run of {show(opened.file)} has {'a number for ' if metric in known else ''}the metric {show(metric)}",
-            hint=f"they have {show_some(known)}" if known else f"reprun sweep {show(opened.options.file)}",
+            f"no finished run of {show(opened.file)}{now} has {number}the metric {show(metric)}",
+            hint=f"they have {show_some(known)}" if known else f"reprun sweep {shlex.quote(show(opened.options.file))}",
         )
     found = summarise(results, *_terms(opened, direction))
     opened = replace(opened, sweep=replace(opened.sweep, metric=metric, direction=direction))
     trials = tuple(trialled(zip(tasks, results, strict=True)))
-    return Told(opened, metric, found, len(codes), tuple(results), trials, _counts(opened, trials))
+    lacking = _lacking(results, {(tables[run_id]["task"]): rows[run_id].state for run_id in sorted(rows)}, metric)
+    return Told(opened, metric, found, len(codes), tuple(results), trials, _counts(opened, trials), lacking)
+
+
+def _lacking(results: Sequence[Result], states: dict[str, str], metric: str) -> dict[str, int]:
+    """Why tasks have no value, by the state of the newest run of each."""
+    found: dict[str, int] = {}
+    for one in results:
+        if one.value is None or not math.isfinite(one.value):
+            state = states.get(digest_of(one.params))
+            ended = f"finished without a {metric} that is a number" if state == "finished" else state
+            why = "never ran" if state is None else ended if state in FINAL else "not ended yet"
+            found[str(why)] = found.get(str(why), 0) + 1
+    return found
 
 
 def _terms(opened: Opened, direction: str) -> tuple[dict[str, str], str, dict[str, Span]]:

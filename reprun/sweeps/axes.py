@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 MAX_VALUES = 100_000
+MAX_BYTES = 100_000  # of one value: Linux starts no program with a word of 128 KiB
 _RANGE = {"from", "to", "num", "step", "log"}
 _KEYS = {*_RANGE, "values", "when"}
 _SEARCHED = KEYS | {"when"}
@@ -63,6 +64,9 @@ def check_value(name: str, value: Any, where: str) -> None:
     if not is_value(value):
         kind = "nothing" if value is None else "a list" if isinstance(value, list) else "a mapping"
         raise UsageError(f"{where}: a value of {show(name)} is {kind}", hint="use texts, numbers, true or false")
+    if isinstance(value, str) and len(value.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        hint = "put it into a file, and its path here"
+        raise UsageError(f"{where}: a value of {show(name)} is longer than {MAX_BYTES} bytes", hint=hint)
     if isinstance(value, str) and not is_recordable(value):
         what = f"a value of {show(name)} holds what no command can be given"
         raise UsageError(f"{where}: {what}: {show(value)}", hint="use plain text, without NUL")
@@ -96,6 +100,9 @@ def seeds_axis(raw: Any, where: str) -> Axis:
 def spread(name: str, raw: Mapping[str, Any], where: str) -> list[float | int]:
     """The values of a range, both ends among them; whole numbers stay whole."""
     start, stop = (_number(name, raw.get(key), where, key) for key in ("from", "to"))
+    twice = ("step", "num") if {"step", "num"} <= raw.keys() else ("step", "log") if "step" in raw and raw.get("log") else None
+    if twice:
+        raise UsageError(f"{where}: the range of {show(name)} has both {' and '.join(twice)}", hint="keep one of them")
     if "step" in raw:
         return _stepped(name, (start, stop), _number(name, raw["step"], where, "step"), where)
     num, log = raw.get("num"), raw.get("log", False)
@@ -116,7 +123,8 @@ def _stepped(name: str, ends: tuple[float, float], step: float, where: str) -> l
     start, stop = ends
     count = (stop - start) / step if step else -1.0
     if not 0 <= count < MAX_VALUES:
-        raise UsageError(f"{where}: step of {show(name)} does not lead from {start:g} to {stop:g}", hint="step: 0.1")
+        problem = f"does not lead from {start:g} to {stop:g}" if not count > 0 else f"makes more than {MAX_VALUES} values"
+        raise UsageError(f"{where}: step of {show(name)} {problem}", hint="step: 0.1")
     return [_tidy(start + step * index, whole=True) for index in range(int(count + 1e-9) + 1)]
 
 

@@ -39,7 +39,12 @@ class Task:
     @property
     def key(self) -> str:
         """The same for the same parameters, and for no others."""
-        return sha256(key_of(self.params).encode("utf-8", "surrogatepass")).hexdigest()
+        return digest_of(self.params)
+
+
+def digest_of(params: dict[str, Any]) -> str:
+    """By what a task is known: its parameters."""
+    return sha256(key_of(params).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,17 @@ def expand(sweep: SweepFile, wish: Wish = Wish(exists=lambda _: False)) -> list[
             if len(tasks) > MAX_TASKS:
                 raise UsageError(f"{choice.where}: these choices make more than {MAX_TASKS} tasks", hint="--sample 100")
     return list(tasks.values())
+
+
+def why_none(sweep: SweepFile, title: str) -> str:
+    """Why there is no task, and where: a list without values, or conditions that no combination fulfils."""
+    for choice in titled(sweep, title):
+        for axis in choice.axes:
+            if axis.span is None and not axis.points:
+                return f"{choice.where}: {', '.join(map(show, axis.names))} has no values"
+    choice = titled(sweep, title)[0]
+    conditions = "; ".join(show(one.words()) for one in (*choice.conditions, *sweep.conditions))
+    return f"{choice.where}: no combination of the choices fulfils the conditions: {conditions}"
 
 
 def _chosen(sweep: SweepFile, choice: Choice, wish: Wish) -> Iterator[tuple[dict[str, Any], Trial | None]]:

@@ -26,9 +26,10 @@ class Basis:
     data: tuple[str, ...] = ()
 
 
-def loose_of(task: str, stage: str, template: str, cwd: str) -> str:
-    """The identity without the code: the parameters, by the digest of the task, and the command that they go into."""
-    return _digest(["loose-v1", task, stage, template, cwd])
+def loose_of(task: str, stage: str, commands: Sequence[str], cwd: str) -> str:
+    """The identity without the code: the parameters, by the digest of the task, and the commands that they go into: that of the
+    stage, and those before it, of whose output it is made."""
+    return _digest(["loose-v2", task, stage, list(commands), cwd])
 
 
 def identity_of(loose: str, basis: Basis) -> str:

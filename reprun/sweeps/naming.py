@@ -36,9 +36,10 @@ def _value(value: Any, exists: Callable[[str], bool]) -> str:
 
 
 def folder_of(name: str, digest: str) -> str:
-    """The name as that of a folder: one part, no control characters, not too long; then with the beginning of a digest."""
+    """The name as that of a folder: one part, no control characters, not too long. One that had to be changed for that has the
+    beginning of a digest, so that no two become one."""
     plain = re.sub(r"[\x00-\x1f\x7f/]", "_", name).strip(". ")
     whole = plain.encode("utf-8", "replace")
-    if not plain or len(whole) > _LONGEST_NAME:
+    if plain != name or len(whole) > _LONGEST_NAME:
         return f"{whole[:_LONGEST_NAME].decode('utf-8', 'ignore')}~{digest[:8]}".lstrip("~")
     return plain

@@ -93,7 +93,8 @@ class Runs:
         self._by: dict[str, list[Known]] = {}
         self._by_stage: dict[tuple[str, str], list[Known]] = {}
         for run in sorted(known, key=lambda run: run.run_id, reverse=True):
-            self._by.setdefault(run.identity if policy == "same code" else run.loose, []).append(run)
+            if run.identity:  # one of --debug has none: a trial, whatever the policy
+                self._by.setdefault(run.identity if policy == "same code" else run.loose, []).append(run)
             self._by_stage.setdefault((run.task, run.stage), []).append(run)
 
     def of(self, wanted: Wanted) -> list[Known]:

@@ -112,7 +112,8 @@ def _text(head: Document, key: str, what: str) -> str:
     value = head.values.get(key, "")
     allowed = ("", "max", "min") if key == "direction" else None
     if not isinstance(value, str) or (allowed and value not in allowed):
-        raise UsageError(f"{_where(what, head, key)}: {key} is no name", hint="direction: min" if allowed else f"{key}: NAME")
+        problem, hint = ("neither max nor min", "direction: min") if allowed else ("no name", f"{key}: NAME")
+        raise UsageError(f"{_where(what, head, key)}: {key} is {problem}", hint=hint)
     return value
 
 

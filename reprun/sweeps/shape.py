@@ -6,6 +6,7 @@ from reprun.core.frozen import dataclass, field
 from reprun.sweeps.axes import Axis
 from reprun.sweeps.conditions import Condition
 from reprun.sweeps.search import Search
+from reprun.sweeps.template import one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,3 +75,8 @@ class SweepFile:
     places: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     search: Search | None = None
+
+    def commands_to(self, stage: str) -> tuple[str, ...]:
+        """The templates of the stages up to this one."""
+        names = list(self.stages)
+        return tuple(one_line(self.stages[name]) for name in names[: names.index(stage) + 1])

@@ -146,7 +146,9 @@ def _answer(group: Sequence[Result], roles: Roles, direction: str, spans: Mappin
     if not there:
         return Answer(target, None, len(every), missing)
     best = min(there, key=lambda point: _rank(point, direction))
-    edges = tuple(edge for name in roles.nuisances if (edge := _edge(name, best, every, spans.get(name))) is not None)
+    as_good = [point for point in there if point.mean == best.mean]
+    decided = [name for name in roles.nuisances if len({_text(point.nuisance, name) for point in as_good}) == 1]
+    edges = tuple(edge for name in decided if (edge := _edge(name, best, every, spans.get(name))) is not None)
     return Answer(target, best, len(every), missing, edges, _gain([point.mean for point in there], direction))
 
 

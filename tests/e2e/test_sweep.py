@@ -79,6 +79,12 @@ def test_a_sweep_from_its_file_to_its_summary(repo, reprun, tmp_path, git):
     data = reprun("sweep", "summary", "sweep.yaml", "--json").data
     assert [one["target"] for one in data["answers"]] == [{"width": 3}, {"width": 2}, {"width": 1}]
 
+    (repo / "sweep.yaml").write_text(text.replace("job.py", "-O job.py"))  # the same parameters, other commands
+    assert reprun("sweep", "summary", "sweep.yaml").rc == 6
+    (repo / "sweep.yaml").write_text(text.replace("job.py train", "-O job.py train"))
+    would = reprun("sweep", "sweep.yaml", "--dry-run", "--json").data["runs"]
+    assert {one["action"] for one in would} == {"start"}  # test is made of what train leaves
+
     (repo / "sweep.yaml").write_text(text + "\n---\nwidth: 4\n")  # what is asked for is no code
     assert sweep("-c", "train")["start"] == ["Width_4/train"]
     rest()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from reprun.config.documents import parse_documents
 from reprun.core.errors import UsageError
 from reprun.sweeps.conditions import parse_condition
-from reprun.sweeps.expansion import Wish, expand
+from reprun.sweeps.expansion import Wish, expand, why_none
 from reprun.sweeps.filling import Filler
 from reprun.sweeps.reading import read_sweep
 
@@ -42,7 +42,7 @@ def everything(text, **wish):
         (HEAD + "alias: {a: 1}\n", "line 3: the alias a is no mapping"),
         (HEAD + "roles: {lr: winner}\n", "line 3: winner is no role"),
         (HEAD + "roles: {target: [la]}\n---\nlr: 1\n", "line 3: there is no parameter la"),
-        (HEAD + "direction: up\n", "line 3: direction is no name"),
+        (HEAD + "direction: up\n", "line 3: direction is neither max nor min"),
         (HEAD + "ignore: [1]\n", "line 3: ignore is no list"),
         (HEAD, "line 2: nothing fills [lr]"),
         (HEAD + "---\nlr: [1, [2]]\n", "line 4: a value of lr is a list"),
@@ -59,6 +59,10 @@ def everything(text, **wish):
         (HEAD + "---\nlr: {from: 1, to: .inf, step: 1}\n", "line 4: to of lr"),
         (HEAD + "---\nlr: {from: 1, too: 2}\n", "line 4: lr has no 'too'"),
         (HEAD + "---\nlr: {values: [1], from: 2}\n", "line 4: lr has both"),
+        (HEAD + "---\nlr: {from: 1, to: 2, num: 3, step: 0.5}\n", "line 4: the range of lr has both step and num"),
+        (HEAD + "---\nlr: {from: 1, to: 2, step: 0.5, log: true}\n", "line 4: the range of lr has both step and log"),
+        (HEAD + "---\nlr: {from: 0, to: 1, step: 1e-9}\n", "line 4: step of lr makes more than 100000 values"),
+        (HEAD + "---\nlr: " + "x" * 100_001 + "\n", "line 4: a value of lr is longer than"),
         (HEAD + "---\nzip: {lr: [1, 2], b: [1]}\n", "line 4: the lists of zip differ"),
         (HEAD + "---\nseeds: many\nlr: 1\n", "line 4: seeds is neither"),
         (HEAD + "---\nseeds: -1\nlr: 1\n", "line 4: seeds is neither"),
@@ -95,6 +99,21 @@ def test_nothing_that_is_written_gives_anything_but_a_sentence(text):
             everything(whole)
         except UsageError as error:
             assert error.message
+
+
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [("lr: []\n", "line 4: lr has no values"), ("lr: [1, 2]\nwhen: lr > 5\n", "line 4: no combination of the choices fulfils")],
+)
+def test_that_there_is_no_task_has_a_reason(choices, said):
+    text = HEAD + "---\n" + choices
+    assert everything(text) == []
+    assert said in why_none(read_sweep(parse_documents(text, "f.yaml"), "f.yaml"), "")
+
+
+def test_a_stage_is_made_by_the_commands_up_to_it():
+    text = 'template: {train: "a\\n  b", test: c, plot: d}\n'
+    assert read_sweep(parse_documents(text, "f.yaml"), "f.yaml").commands_to("test") == ("a b", "c")
 
 
 @pytest.mark.parametrize("wish", [{"title": "x"}, {"stages": ("test",)}])

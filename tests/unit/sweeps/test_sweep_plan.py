@@ -6,13 +6,14 @@ NEW, OLD = Basis("new"), Basis("old")
 
 
 def wanted(stage, basis=NEW, task="t"):
-    loose = loose_of(task, stage, f"run {stage}", "")
+    loose = loose_of(task, stage, [f"run {stage}"], "")
     return Wanted(task, "name", stage, identity_of(loose, basis), loose, basis.code)
 
 
 def run(run_id, stage, state, basis=NEW, **more):
     one = wanted(stage, basis)
-    return Known(run_id, one.task, one.stage, one.identity, one.loose, state, state, code=basis.code, **more)
+    identity = more.pop("identity", one.identity)
+    return Known(run_id, one.task, one.stage, identity, one.loose, state, state, code=basis.code, **more)
 
 
 def plan(known, stages=STAGES, policy="same code", force=False):
@@ -82,10 +83,17 @@ def test_the_reason_says_what_is_other():
 
 
 def test_the_identity_is_of_everything_that_counts():
-    loose = loose_of("t", "train", "run", "")
+    loose = loose_of("t", "train", ["run"], "")
     kinds = {identity_of(loose, basis) for basis in (NEW, OLD, Basis("new", "lock"), Basis("new", "", ("data",)))}
-    assert len(kinds | {identity_of(loose_of("t", "train", "run", "sub"), NEW)}) == 5
-    assert len({loose_of("t", "train", "run", ""), loose_of("t", "test", "run", ""), loose_of("u", "train", "run", "")}) == 3
+    assert len(kinds | {identity_of(loose_of("t", "train", ["run"], "sub"), NEW)}) == 5
+    tasks = {loose_of("t", "train", ["run"], ""), loose_of("t", "test", ["run"], ""), loose_of("u", "train", ["run"], "")}
+    assert len(tasks | {loose_of("t", "test", [before, "run"], "") for before in ("a", "b")}) == 5
+
+
+def test_a_trial_of_debug_is_none_of_a_task_whatever_the_policy():
+    trial = run("r1", "train", "finished", identity="")
+    for policy in ("same code", "any"):
+        assert plan([trial], stages=("train",), policy=policy) == [("start", "n1", "", False)]
 
 
 def test_the_code_is_the_tree_without_what_is_no_code():

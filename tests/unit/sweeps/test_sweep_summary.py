@@ -51,6 +51,12 @@ def test_an_optimum_at_the_edge_is_told_and_one_inside_is_not():
     assert "lr" not in [edge[0] for edge in inside.edges]
 
 
+def test_what_changes_nothing_has_no_edge():
+    found = summarise(results(lambda norm, lr, wd, seed: lr), ROLES, "max").answers[0]
+    assert [edge[0] for edge in found.edges] == ["lr"]  # each wd is as good
+    assert summarise(results(lambda norm, lr, wd, seed: 1.0), ROLES, "max").answers[0].edges == ()
+
+
 def test_which_nuisance_matters():
     matters = summarise(results(lambda norm, lr, wd, seed: lr), ROLES, "max").matters
     assert matters["lr"] == pytest.approx(1)
