@@ -159,8 +159,11 @@ def _removed(workspace: Workspace, ran: Ran, yes: bool) -> list[str]:
     return offer_to_stop(workspace, ran.removed, yes, shlex.join(["reprun", "sweep", *ran.opened.options.words(), "--yes"]))
 
 
-def offer_to_stop(workspace: Workspace, runs: Sequence[Known], yes: bool, command: str) -> list[str]:
-    """Stops runs under way, or takes them out of their queue, if somebody says yes; `command` says it without being asked."""
+def offer_to_stop(
+    workspace: Workspace, runs: Sequence[Known], yes: bool, command: str, reason: str = "its sweep does not ask for it any more"
+) -> list[str]:
+    """Stops runs under way, or takes them out of their queue for the `reason`, if somebody says yes; `command` says it without
+    being asked."""
     if not runs:
         return []
     from reprun.commands.sweep_tries import end_all
@@ -172,7 +175,7 @@ def offer_to_stop(workspace: Workspace, runs: Sequence[Known], yes: bool, comman
     if not yes and not (can_ask() and says_yes(f"{what}?")):
         say(f"they go on; to {what}: {command}")
         return []
-    states = end_all(workspace, runs)
+    states = end_all(workspace, runs, reason)
     for run_id, state in states.items():
         say(f"{run_id}  {state.words}")
     return [run_id for run_id, state in states.items() if state.is_final]

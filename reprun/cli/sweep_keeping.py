@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from reprun.cli.envelope import answer, say
 from reprun.cli.progress import progress
 from reprun.cli.sweep_answer import offer_to_stop
-from reprun.commands.sweep_care import declare_gone, get_kept, read_log, stop_keeping
+from reprun.commands.sweep_care import declare_gone, read_log, stop_keeping
 from reprun.core.text import show, show_some
 from reprun.workspace import open_workspace
+
+_MOST = 20  # runs that are named one by one
 
 
 def answer_gone(file: str, names: Sequence[str]) -> int:
@@ -30,14 +33,20 @@ def answer_gone(file: str, names: Sequence[str]) -> int:
 def answer_stop(file: str, yes: bool) -> int:
     """Ends the passes, and asks about the runs under way."""
     workspace = open_workspace()
-    was = get_kept(workspace, file).pin.ended
-    kept = stop_keeping(workspace, file)
-    say(f"{show(file)}: nothing more is started" if not was else f"{show(file)} is over: {was}")
-    for run in kept.under_way:
+    found = stop_keeping(workspace, file)
+    if found.stands:
+        say(f"{show(file)} is {found.stands}" if found.stands != "stopped" else f"{show(file)}: nothing more is started")
+    if not found.under_way:
+        say(f"{show(file)}: none of its runs is under way")
+    for run in found.under_way[:_MOST]:
         say(f"{run.run_id} is {show(run.words)} on {show(run.target)}")
-    stopped = offer_to_stop(workspace, kept.under_way, yes, f"reprun sweep stop {show(file)} --yes")
-    under_way = [run.run_id for run in kept.under_way]
-    return answer({"file": kept.pin.file, "under_way": under_way, "stopped": stopped}, lambda: None)
+    if len(found.under_way) > _MOST:
+        say(f"… and {len(found.under_way) - _MOST} more")
+    stopped = offer_to_stop(
+        workspace, found.under_way, yes, f"reprun sweep stop {shlex.quote(show(file))} --yes", "its sweep was stopped"
+    )
+    under_way = [run.run_id for run in found.under_way]
+    return answer({"file": found.file, "under_way": under_way, "stopped": stopped}, lambda: None)
 
 
 def answer_log(file: str) -> int:

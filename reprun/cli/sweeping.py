@@ -265,7 +265,7 @@ def log(file: File, json: As_json = False) -> int:
 def stop(
     file: File, yes: Annotated[bool, typer.Option("--yes", help="Stop its runs too.")] = False, json: As_json = False
 ) -> int:
-    """Give nothing more of a sweep to the hosts that share it, and offer to stop what is under way.
+    """Start nothing more of a sweep, and offer to stop what is under way and to take out of the queue what waits there.
 
     Example:
 

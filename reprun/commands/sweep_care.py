@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 
 from reprun.commands.launch import Tell, ignore
@@ -34,16 +35,22 @@ class Kept:
     @property
     def under_way(self) -> list[Known]:
         """Its runs that are not over, as far as that is known."""
-        return [run for run in self.runs if run.state in PENDING or not run.heard]
+        return [run for run in self.runs if is_under_way(run)]
 
 
-def get_kept(workspace: Workspace, file: str) -> Kept:
+def is_under_way(run: Known) -> bool:
+    """Whether a run is not over, as far as that is known."""
+    return run.state in PENDING or not run.heard
+
+
+def get_kept(workspace: Workspace, file: str, hint: str = "") -> Kept:
     """The sweep of a file that several passes are made for. Raises `NotFoundError` where there is none."""
     folder = folder_of(workspace.repository, file_of(workspace, file))
     pin = find_pin(folder)
     if pin is None:
         raise NotFoundError(
-            f"{show(file)} was never shared by several hosts, so nothing goes on by itself", hint=f"reprun sweep {show(file)}"
+            f"{show(file)} was never shared by several hosts, so nothing goes on by itself",
+            hint=hint or f"reprun sweep {shlex.quote(show(file))}",
         )
     return Kept(pin, folder, is_kept(folder))
 
@@ -80,29 +87,43 @@ def declare_gone(workspace: Workspace, file: str, names: Sequence[str], tell: Te
 
 def _lose(workspace: Workspace, pin: Pin, names: Sequence[str]) -> list[Known]:
     """Notes for the runs of the sweep there that have not ended that they are lost, and why."""
-    runs = [run for run in runs_of(workspace, pin, names) if run.target in names and run.state not in FINAL]
+    runs = [run for run in runs_of(workspace, pin.file, names) if run.target in names and run.state not in FINAL]
     now = now_seconds()
     workspace.sightings.add({run.run_id: Sighting("lost", f"{run.target} is gone", None, now) for run in runs}, ())
     return runs
 
 
-def runs_of(workspace: Workspace, pin: Pin, silent: Sequence[str] = ()) -> list[Known]:
+def runs_of(workspace: Workspace, file: str, silent: Sequence[str] = ()) -> list[Known]:
     """The runs of that file."""
     tables = sweep_tables(workspace)
-    return known_runs(workspace, tables, [run for run, table in tables.items() if table["file"] == pin.file], silent)
+    return known_runs(workspace, tables, [run for run, table in tables.items() if table["file"] == file], silent)
 
 
-def stop_keeping(workspace: Workspace, file: str) -> Kept:
-    """Ends the passes; its runs go on. Answers with those. Raises `NotFoundError` where there is nothing to end."""
+@dataclass(frozen=True)
+class Stopping:
+    """A sweep that is to end: how it `stands` where passes were made for it, else empty; its runs that are `under_way`."""
+
+    file: str
+    stands: str
+    under_way: list[Known]
+
+
+def stop_keeping(workspace: Workspace, file: str) -> Stopping:
+    """Ends the passes, where such are made; its runs go on. Raises `NotFoundError` for a file that was never swept."""
     with locked(lock_of(workspace), exclusive=True):
-        kept = get_kept(workspace, file)
-        if not kept.pin.ended:
-            end_pin(workspace.repository, kept.pin, "stopped")
-    return replace(kept, runs=tuple(runs_of(workspace, kept.pin)))
+        name = file_of(workspace, file)
+        pin = find_pin(folder_of(workspace.repository, name))
+        if pin is not None and not pin.ended:
+            end_pin(workspace.repository, pin, "stopped")
+    runs = runs_of(workspace, name)
+    if pin is None and not runs:
+        raise NotFoundError(f"{show(file)} was never swept here", hint=f"reprun sweep {shlex.quote(show(file))} --dry-run")
+    stands = "" if pin is None else f"over: {pin.ended}" if pin.ended else "stopped"
+    return Stopping(name, stands, [run for run in runs if is_under_way(run)])
 
 
 def read_log(workspace: Workspace, file: str) -> tuple[Kept, list[str]]:
     """The lines that the keeper of a sweep has written."""
-    kept = get_kept(workspace, file)
+    kept = get_kept(workspace, file, "reprun queue   reprun ls")
     text = find_bytes(os.path.join(kept.folder, "log")) or b""
     return kept, text.decode("utf-8", "replace").splitlines()

@@ -72,11 +72,11 @@ def as_given_up(known: Sequence[Known], gone: Sequence[Known]) -> list[Known]:
     return [replace(run, state="canceled", words=f"was held ({run.words})") if run.run_id in ids else run for run in known]
 
 
-def end_all(workspace: Workspace, removed: Sequence[Known]) -> dict[str, RunState]:
-    """Takes the queued ones out of the queue, then stops the others: a slot that becomes free is for none of them. The states
-    afterwards."""
+def end_all(workspace: Workspace, removed: Sequence[Known], reason: str) -> dict[str, RunState]:
+    """Takes the queued ones out of the queue, for the `reason`, then stops the others: a slot that becomes free is for none of
+    them. The states afterwards."""
     queued = [run for run in removed if run.state == "queued"]
-    give_up(workspace, queued, "its sweep does not ask for it any more")
+    give_up(workspace, queued, reason)
     rows = {row.run_id: row for row in rows_of(workspace, [run.run_id for run in removed])}
     states = look(workspace, rows.values())
     for run_id, state in states.items():

@@ -118,6 +118,7 @@ def test_what_waits_leaves_before_what_runs_is_stopped(repo, reprun):
     (repo / "sweep.yaml").write_text("template: {train: 'sleep {x}'}\nresource: [0]\n---\nx: [600, 601]\n")
     runs = [step["run_id"] for step in reprun("sweep", "sweep.yaml", "--json").data["steps"]]
     until(lambda: reprun("show", runs[0], "--json").data["state"] == "running")
+    assert sorted(reprun("sweep", "stop", "sweep.yaml", "--json").data["under_way"]) == sorted(runs)
     (repo / "sweep.yaml").write_text("template: {train: 'true {x}'}\nresource: [0]\n---\nx: 1\n")
     offered = reprun("sweep", "sweep.yaml").stderr
     assert "to stop 1 run and take 1 run out of the queue: reprun sweep sweep.yaml --yes" in offered
