@@ -88,7 +88,8 @@ def remarks(told: Told, one: Answer) -> list[str]:
     if one.gain is not None and told.summary.roles.nuisances:
         width = one.best.half_width if one.best else None
         if one.gain == 0 or (width is not None and one.gain < width):
-            found.append(f"{what}: the search is saturated: half of it would have found as much (less {one.gain:.3g})")
+            less = f"only {one.gain:.3g} less on average" if one.gain else "as much"
+            found.append(f"{what}: the search is saturated: half of it would have found {less}")
         else:
             found.append(f"{what}: the search may go on: half of it would have found {one.gain:.3g} less on average")
     return found

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 
 _ENOUGH = 20  # trials, before it is said which parameters count
+_GOING = "not ended yet"
+_TELLING = (_GOING, "failed", "lost", "stopped", "canceled")
 
 
 @dataclass(frozen=True)
@@ -79,31 +81,42 @@ def summarise_sweep(opened: Opened, metric: str, direction: str) -> Told:
                 value, run_id = float(found), row.run_id
                 codes.add(tables[run_id]["code"])
         results.append(Result(task.params, value, run_id))
+    lacking = _lacking(results, {run_id: (tables[run_id], row.state) for run_id, row in rows.items()}, metric)
     if all(one.value is None for one in results):
-        known = sorted({name for row in done.values() for name in _metrics(row)})
-        others = any(table["file"] == opened.file and not opened.is_of(table) for table in tables.values())
-        now = ", with its commands as they are now," if others else ""
-        number = "a number for " if metric in known else ""
-        raise NotFoundError(
-            f"no finished run of {show(opened.file)}{now} has {number}the metric {show(metric)}",
-            hint=f"they have {show_some(known)}" if known else f"reprun sweep {shlex.quote(show(opened.options.file))}",
-        )
+        is_other = any(table["file"] == opened.file and not opened.is_of(table) for table in tables.values())
+        raise _nothing(opened, metric, {name for row in done.values() for name in _metrics(row)}, lacking, is_other)
     found = summarise(results, *_terms(opened, direction))
     opened = replace(opened, sweep=replace(opened.sweep, metric=metric, direction=direction))
     trials = tuple(trialled(zip(tasks, results, strict=True)))
-    lacking = _lacking(results, {(tables[run_id]["task"]): rows[run_id].state for run_id in sorted(rows)}, metric)
     return Told(opened, metric, found, len(codes), tuple(results), trials, _counts(opened, trials), lacking)
 
 
-def _lacking(results: Sequence[Result], states: dict[str, str], metric: str) -> dict[str, int]:
-    """Why tasks have no value, by the state of the newest run of each."""
+def _nothing(opened: Opened, metric: str, known: set[str], lacking: dict[str, int], is_other: bool) -> NotFoundError:
+    """What to raise where no run has the metric; `is_other`: there are runs of the file with other commands."""
+    now = ", with its commands as they are now," if is_other else ""
+    number = "a number for " if metric in known else ""
+    message = f"no finished run of {show(opened.file)}{now} has {number}the metric {show(metric)}"
+    if known:
+        return NotFoundError(message, hint=f"they have {show_some(sorted(known))}")
+    waits = lacking.get(_GOING)
+    hint = "reprun queue" if waits else f"reprun sweep {shlex.quote(show(opened.options.file))}"
+    return NotFoundError(f"{message}: {waits} of {sum(lacking.values())} tasks have not ended" if waits else message, hint=hint)
+
+
+def _lacking(results: Sequence[Result], runs: dict[str, tuple[dict[str, Any], str]], metric: str) -> dict[str, int]:
+    """Why tasks have no value: by the newest run of each of their stages, of which the one that counts most is told."""
+    states: dict[str, dict[str, str]] = {}
+    for run_id in sorted(runs):
+        table, state = runs[run_id]
+        stages = states.setdefault(table["task"], {})
+        if stages.get(table["stage"]) != _GOING:
+            stages[table["stage"]] = state if state in FINAL else _GOING
     found: dict[str, int] = {}
     for one in results:
         if one.value is None or not math.isfinite(one.value):
-            state = states.get(digest_of(one.params))
-            ended = f"finished without a {metric} that is a number" if state == "finished" else state
-            why = "never ran" if state is None else ended if state in FINAL else "not ended yet"
-            found[str(why)] = found.get(str(why), 0) + 1
+            there = states.get(digest_of(one.params), {}).values()
+            why = next((state for state in _TELLING if state in there), f"finished without {metric}" if there else "never ran")
+            found[why] = found.get(why, 0) + 1
     return found
 
 

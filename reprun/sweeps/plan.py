@@ -155,9 +155,12 @@ def _judge(one: Wanted, runs: Runs, rules: Rules, follows: bool = False) -> tupl
     if found:
         left = _left(found, rules) if not follows else ""
         return ("leave", left, found[0].run_id) if left else ("start", f"{found[0].run_id}: {found[0].words}", "")
-    other = next((run for run in runs.others(one) if run.state == "finished"), None)
+    others = runs.others(one)
+    other = next((run for run in others if run.state == "finished"), None)
     if other is not None:
         return "start", f"{other.run_id} had finished, with {_difference(one, other)}", ""
+    if others:
+        return "start", f"{others[0].run_id}: {others[0].words}, with {_difference(one, others[0])}", ""
     return "start", "it never ran", ""
 
 

@@ -78,6 +78,7 @@ def test_the_reason_says_what_is_other():
         return decide([wanted("train")], Runs([known], "same code"), Rules(STAGES), lambda one, _: one, ["n"])[0].reason
 
     assert reason(run("r1", "train", "finished", OLD)) == "r1 had finished, with other code"
+    assert reason(run("r1", "train", "failed", OLD)) == "r1: failed, with other code"
     other = wanted("train", Basis("new", lock="l"))
     assert "other data or packages" in reason(Known("r1", "t", "train", other.identity, other.loose, "finished", "", code="new"))
 
