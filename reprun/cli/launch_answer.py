@@ -10,7 +10,7 @@ from reprun.commands.build_spec import LaunchOptions, build_launch
 from reprun.commands.launch import Launched
 from reprun.commands.launch import launch as start
 from reprun.core.frozen import dataclass
-from reprun.core.outcome import exit_status
+from reprun.core.outcome import RunState, exit_status
 from reprun.core.text import show
 from reprun.repo.discover import Asked
 from reprun.workspace import Workspace, open_workspace
@@ -102,9 +102,18 @@ def print_launched(launched: Launched) -> None:
 
 def follow_to_the_end(workspace: Workspace, launched: Launched) -> int:
     """Shows the log as it is written and returns the run's exit status. Ctrl-C ends the following, not the run."""
+    from reprun.cli.seen import after_seeing
+
+    state, data = follow_launched(workspace, launched)
+    status = answer(data, lambda: print(f"{launched.run_id}  {state.words}"), exit_status(state))
+    after_seeing(workspace)
+    return status
+
+
+def follow_launched(workspace: Workspace, launched: Launched) -> tuple[RunState, dict[str, Any]]:
+    """Shows the log as it is written; the state at the end, and what there is to answer."""
     import gc
 
-    from reprun.cli.seen import after_seeing
     from reprun.commands.following import await_start, follow
     from reprun.commands.waiting import wait
     from reprun.store.rows import Row
@@ -129,9 +138,7 @@ def follow_to_the_end(workspace: Workspace, launched: Launched) -> int:
         from reprun.cli.notes import say_unseeded
 
         say_unseeded(launched.run_id, state.record)
-    status = answer(data, lambda: print(f"{launched.run_id}  {state.words}"), exit_status(state))
-    after_seeing(workspace)
-    return status
+    return state, data
 
 
 def _show_plan(workspace: Workspace, spec: Any) -> int:

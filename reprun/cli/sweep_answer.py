@@ -16,6 +16,7 @@ from reprun.commands.sweep import Ran, run_sweep
 from reprun.commands.sweep_open import Opened, Specs, SweepOptions, open_sweep, shown_params
 from reprun.core.errors import UsageError
 from reprun.core.frozen import replace
+from reprun.core.outcome import exit_status
 from reprun.core.text import human_seconds, show
 from reprun.sweeps.plan import POLICIES, Known
 from reprun.sweeps.sharing import words_of
@@ -127,13 +128,15 @@ def _outlook(found: Foreseen) -> str:
 
 def _debug(opened: Opened) -> int:
     """The first task, stage by stage, in the foreground, up to the first stage that fails."""
-    from reprun.cli.launch_answer import follow_to_the_end, print_launched
+    from reprun.cli.launch_answer import follow_launched, print_launched
+    from reprun.cli.seen import after_seeing
     from reprun.commands.launch import launch
 
     if not opened.tasks:
         raise opened.nothing()
     task, specs, before, status = opened.tasks[0], Specs(opened), "", 0
-    say(f"{show(task.name)}: {shown_params(task.params)}")
+    runs: list[dict[str, Any]] = []
+    say(": ".join(filter(None, (show(task.name) or opened.stem, shown_params(task.params)))))
     for stage in task.stages:
         spec = specs.spec(task, stage)
         table = {**spec.sweep, **({"builds_on": before} if before else {})}
@@ -142,10 +145,16 @@ def _debug(opened: Opened) -> int:
         say_notes(opened.workspace)
         if not is_json():
             print_launched(launched)
-        status = follow_to_the_end(opened.workspace, launched)
-        before = launched.run_id
+        state, data = follow_launched(opened.workspace, launched)
+        runs.append({"stage": stage, **data})
+        if not is_json():
+            print(f"{launched.run_id}  {state.words}", flush=True)
+        before, status = launched.run_id, exit_status(state)
         if status:
             break
+    whole = {"file": opened.file, "task": task.key, "name": task.name, "params": task.params, "runs": runs}
+    answer(whole, lambda: None, status)
+    after_seeing(opened.workspace)
     return status
 
 

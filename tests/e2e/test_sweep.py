@@ -1,5 +1,6 @@
 """A sweep file is the desired state: run, run again, fail, mend, shrink. As a user does it, with the installed command."""
 
+import json
 import os
 import signal
 import subprocess
@@ -122,6 +123,11 @@ def test_a_value_is_never_read_by_a_shell_and_debug_runs_here(repo, reprun, home
     run = reprun("ls", "--json").data[0]
     assert (home / "runs" / run["run_id"] / "output" / "x").read_text() == value
     assert not [name for _, _, names in os.walk(repo) for name in names if name == "gotcha"]
+    (repo / "sweep.yaml").write_text("template: {train: 'true', test: 'false', plot: 'true'}\n")
+    answer = reprun("sweep", "sweep.yaml", "--debug", "--json")  # one document, up to the first stage that fails
+    runs = json.loads(answer.stdout)["data"]["runs"]
+    assert [(one["stage"], one["state"]) for one in runs] == [("train", "finished"), ("test", "failed")]
+    assert answer.rc == 1
 
 
 def repr_yaml(text: str) -> str:
