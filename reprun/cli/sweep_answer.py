@@ -18,7 +18,7 @@ from reprun.core.errors import UsageError
 from reprun.core.frozen import replace
 from reprun.core.outcome import exit_status
 from reprun.core.text import human_seconds, show
-from reprun.sweeps.plan import POLICIES, Known
+from reprun.sweeps.plan import OTHER_CODE, POLICIES, Known, Step
 from reprun.sweeps.sharing import words_of
 from reprun.workspace import Workspace, open_workspace
 
@@ -38,7 +38,9 @@ def answer_sweep(options: SweepOptions, how: str, yes: bool, first: bool = False
             f"--since-commit {show(options.policy)} is no policy", hint=" or ".join(f"--since-commit '{one}'" for one in POLICIES)
         )
     workspace = open_workspace()
-    opened = open_sweep(workspace, options)
+    with progress() as tell:
+        tell("reading the sweep file")
+        opened = open_sweep(workspace, options)
     for note in opened.sweep.notes:
         say(f"note: {note}")
     if unused := opened.unused():
@@ -89,6 +91,7 @@ def _show(opened: Opened) -> int:
         found = foresee(opened)
     for note in found.notes:
         say(f"note: {note}")
+    _explain(found.steps)
     tasks = {task.key: task for task in opened.tasks}
     rows = [(tasks[step.wanted.task], step, opened.command(tasks[step.wanted.task], step.wanted.stage)) for step in found.steps]
 
@@ -113,6 +116,14 @@ def _show(opened: Opened) -> int:
     ]  # fmt: skip
     more = {"seconds": found.seconds, "slots": found.slots, "unused": opened.unused(), "search": search_data(opened)}
     return answer({"tasks": len(opened.tasks), "runs": data, **more, "notes": [*opened.sweep.notes, *found.notes]}, human)
+
+
+def _explain(steps: Sequence[Step]) -> None:
+    """What a person can do who did not mean to change the code."""
+    changed = next((step for step in steps if step.action == "start" and OTHER_CODE in step.reason), None)
+    if changed is not None:
+        ran = f"; reprun diff {changed.other} {changed.run_id} says what changed" if changed.run_id else ""
+        say(f"note: other code starts everything again{ran}; --since-commit any takes what has finished")
 
 
 def _outlook(found: Foreseen) -> str:
@@ -213,6 +224,7 @@ def _print(ran: Ran, keeper: str) -> None:
         print(words_of(Counter(step.target for step in ran.started)))
     for line in standing_lines(ran.opened):
         print(line)
+    _explain(ran.steps)
     for name, why in ran.left_out.items():
         say(f"{show(name)} gets nothing: {show(why)}")
     if keeper:

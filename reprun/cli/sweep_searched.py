@@ -34,7 +34,8 @@ def space_lines(opened: Opened) -> Iterator[str]:
             there = sum(task.trial is not None and task.trial.study == study.name for task in opened.tasks) // len(study.seeds)
             each = f", each with {len(study.seeds)} seeds" if len(study.seeds) > 1 else ""
             what = f"{show(study.name)}: {search.trials} trials{each}, sampler {search.sampler}{goal}, seed {study.seed}"
-            yield f"{what}; {there} are known" + (", the others depend on what comes out" if there < search.trials else "")
+            rest = ", the others depend on what comes out" if search.is_adaptive else ", the space has no others that are allowed"
+            yield f"{what}; {there} are known" + (rest if there < search.wanted(opened.options.sample) else "")
             width = max(len(", ".join(axis.names)) for axis in study.searched)
             for axis in study.searched:
                 yield f"  {show(', '.join(axis.names)):{width}}  {_drawn(axis)}"

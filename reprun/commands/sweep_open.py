@@ -76,7 +76,7 @@ class Opened:
 
     def nothing(self) -> UsageError:
         """What to raise where there is no task."""
-        return UsageError(f"{show(self.file)} asks for no task: {why_none(self.sweep, self.options.title)}", hint=_NO_TASK)
+        return UsageError(f"{why_none(self.sweep, self.options.title)}, so there is no task", hint=_NO_TASK)
 
     def command(self, task: Task, stage: str) -> Command:
         """The command of a stage. Raises `UsageError` for a parameter that nothing fills."""

@@ -84,18 +84,20 @@ def summarise_sweep(opened: Opened, metric: str, direction: str) -> Told:
     lacking = _lacking(results, {run_id: (tables[run_id], row.state) for run_id, row in rows.items()}, metric)
     if all(one.value is None for one in results):
         is_other = any(table["file"] == opened.file and not opened.is_of(table) for table in tables.values())
-        raise _nothing(opened, metric, {name for row in done.values() for name in _metrics(row)}, lacking, is_other)
+        raise _nothing(opened, metric, list(done.values()), lacking, is_other)
     found = summarise(results, *_terms(opened, direction))
     opened = replace(opened, sweep=replace(opened.sweep, metric=metric, direction=direction))
     trials = tuple(trialled(zip(tasks, results, strict=True)))
     return Told(opened, metric, found, len(codes), tuple(results), trials, _counts(opened, trials), lacking)
 
 
-def _nothing(opened: Opened, metric: str, known: set[str], lacking: dict[str, int], is_other: bool) -> NotFoundError:
+def _nothing(opened: Opened, metric: str, done: Sequence[Row], lacking: dict[str, int], is_other: bool) -> NotFoundError:
     """What to raise where no run has the metric; `is_other`: there are runs of the file with other commands."""
     now = ", with its commands as they are now," if is_other else ""
-    number = "a number for " if metric in known else ""
-    message = f"no finished run of {show(opened.file)}{now} has {number}the metric {show(metric)}"
+    known = {name for row in done for name in _metrics(row)}
+    message = f"no finished run of {show(opened.file)}{now} has {'a number for ' * (metric in known)}the metric {show(metric)}"
+    if metric in known:
+        return NotFoundError(message, hint=f"reprun show {next(row.run_id for row in done if metric in _metrics(row))}")
     if known:
         return NotFoundError(message, hint=f"they have {show_some(sorted(known))}")
     waits = lacking.get(_GOING)

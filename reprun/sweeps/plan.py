@@ -14,6 +14,7 @@ PENDING = ("queued", "starting", "running")
 POLICIES = ("same code", "any")
 MOST_LOST = 3  # a task that ends its host each time must not go round
 TAKEN_BACK = "taken back for another host"  # the reason of a run that was moved
+OTHER_CODE = "with other code"
 GIVEN_AWAY = "taken back: its task is another host's by now"
 
 
@@ -56,7 +57,8 @@ class Step:
     """What becomes of a wanted stage: `start` on a `target`, with the run that it follows; `later`, when there is room for it;
     `skip`, `keep` and `leave`, with the run that there is.
 
-    `waits`: the run that it follows is still to end. `attempts` are further ones at that, which wait themselves.
+    `waits`: the run that it follows is still to end. `attempts` are further ones at that, which wait themselves. `other` is the
+    earlier run of which the reason of a start speaks.
     """
 
     wanted: Wanted
@@ -67,6 +69,7 @@ class Step:
     waits: bool = False
     attempts: tuple[str, ...] = ()
     target: str = ""
+    other: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ def decide(
         before, waits, attempts = _before(one, runs, rules, started, earlier)
         run_id = next(ids)
         started[one.task, one.stage] = run_id
-        steps.append(Step(one, action, reason, run_id, before, waits, attempts))
+        steps.append(Step(one, action, reason, run_id, before, waits, attempts, other=run))
     return steps
 
 
@@ -158,9 +161,9 @@ def _judge(one: Wanted, runs: Runs, rules: Rules, follows: bool = False) -> tupl
     others = runs.others(one)
     other = next((run for run in others if run.state == "finished"), None)
     if other is not None:
-        return "start", f"{other.run_id} had finished, with {_difference(one, other)}", ""
+        return "start", f"{other.run_id} had finished, with {_difference(one, other)}", other.run_id
     if others:
-        return "start", f"{others[0].run_id}: {others[0].words}, with {_difference(one, others[0])}", ""
+        return "start", f"{others[0].run_id}: {others[0].words}, with {_difference(one, others[0])}", others[0].run_id
     return "start", "it never ran", ""
 
 

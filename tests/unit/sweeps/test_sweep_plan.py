@@ -1,5 +1,5 @@
 from reprun.sweeps.identity import Basis, code_of, identity_of, loose_of
-from reprun.sweeps.plan import Known, Rules, Runs, Wanted, decide
+from reprun.sweeps.plan import OTHER_CODE, Known, Rules, Runs, Wanted, decide
 
 STAGES = ("train", "test")
 NEW, OLD = Basis("new"), Basis("old")
@@ -79,6 +79,10 @@ def test_the_reason_says_what_is_other():
 
     assert reason(run("r1", "train", "finished", OLD)) == "r1 had finished, with other code"
     assert reason(run("r1", "train", "failed", OLD)) == "r1: failed, with other code"
+    steps = decide(
+        [wanted("train")], Runs([run("r1", "train", "finished", OLD)], "same code"), Rules(STAGES), lambda one, _: one, "n"
+    )
+    assert (steps[0].other, OTHER_CODE in steps[0].reason) == ("r1", True)
     other = wanted("train", Basis("new", lock="l"))
     assert "other data or packages" in reason(Known("r1", "t", "train", other.identity, other.loose, "finished", "", code="new"))
 
