@@ -91,7 +91,7 @@ def _show(opened: Opened) -> int:
         found = foresee(opened)
     for note in found.notes:
         say(f"note: {note}")
-    _explain(found.steps)
+    _explain(found.steps, opened.file)
     tasks = {task.key: task for task in opened.tasks}
     rows = [(tasks[step.wanted.task], step, opened.command(tasks[step.wanted.task], step.wanted.stage)) for step in found.steps]
 
@@ -118,12 +118,13 @@ def _show(opened: Opened) -> int:
     return answer({"tasks": len(opened.tasks), "runs": data, **more, "notes": [*opened.sweep.notes, *found.notes]}, human)
 
 
-def _explain(steps: Sequence[Step]) -> None:
+def _explain(steps: Sequence[Step], file: str) -> None:
     """What a person can do who did not mean to change the code."""
     changed = next((step for step in steps if step.action == "start" and OTHER_CODE in step.reason), None)
     if changed is not None:
         ran = f"; reprun diff {changed.other} {changed.run_id} says what changed" if changed.run_id else ""
         say(f"note: other code starts everything again{ran}; --since-commit any takes what has finished")
+        say(f"note: what is no code: ignore: [PATH] in {show(file)}")
 
 
 def _outlook(found: Foreseen) -> str:
@@ -224,7 +225,7 @@ def _print(ran: Ran, keeper: str) -> None:
         print(words_of(Counter(step.target for step in ran.started)))
     for line in standing_lines(ran.opened):
         print(line)
-    _explain(ran.steps)
+    _explain(ran.steps, ran.opened.file)
     for name, why in ran.left_out.items():
         say(f"{show(name)} gets nothing: {show(why)}")
     if keeper:

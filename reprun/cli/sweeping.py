@@ -185,12 +185,12 @@ def run(
     if gone:
         from reprun.cli.sweep_keeping import answer_gone
 
-        return answer_gone(file, _listed(gone))
+        return answer_gone(_path(file), _listed(gone))
     from reprun.cli.sweep_answer import answer_sweep
     from reprun.commands.sweep_open import SweepOptions, parse_ahead
 
     options = SweepOptions(
-        file,
+        _path(file),
         title,
         _listed(command),
         _listed(resource, comma=False),
@@ -247,7 +247,7 @@ def summary(
     from reprun.cli.sweep_telling import answer_summary
     from reprun.commands.sweep_open import SweepOptions
 
-    return answer_summary(SweepOptions(file, title), metric, direction)
+    return answer_summary(SweepOptions(_path(file), title), metric, direction)
 
 
 def log(file: File, json: As_json = False) -> int:
@@ -259,7 +259,7 @@ def log(file: File, json: As_json = False) -> int:
     """
     from reprun.cli.sweep_keeping import answer_log
 
-    return answer_log(file)
+    return answer_log(_path(file))
 
 
 def stop(
@@ -273,7 +273,12 @@ def stop(
     """
     from reprun.cli.sweep_keeping import answer_stop
 
-    return answer_stop(file, yes)
+    return answer_stop(_path(file), yes)
+
+
+def _path(file: str) -> str:
+    """The file as it can be typed again: with a dash in front it would be an option."""
+    return f"./{file}" if file.startswith("-") else file
 
 
 def _listed(values: list[str], comma: bool = True) -> tuple[str, ...]:
