@@ -38,7 +38,7 @@ def find_reasons(workspace: Workspace, text: str) -> list[Reason]:
     noted = _noted(workspace)
     names: dict[str, str] = {str(row["task"]): str(row["name"]) for row in tables.values()}
     names |= {str(row["task"]): str(row["name"]) for row in noted}
-    task = _find(text, names, tables)
+    task = _find(text, names, tables, {str(row["task"]) for row in noted})
     known = known_runs(workspace, tables, [run_id for run_id, table in tables.items() if table["task"] == task])
     params: dict[str, Any] = next((table["params"] for table in tables.values() if table["task"] == task), {})
     decided = {str(row["stage"]): row for row in noted if row["task"] == task}
@@ -52,14 +52,17 @@ def find_reasons(workspace: Workspace, text: str) -> list[Reason]:
     return found
 
 
-def _find(text: str, names: dict[str, str], tables: dict[str, dict[str, Any]]) -> str:
+def _find(text: str, names: dict[str, str], tables: dict[str, dict[str, Any]], decided: set[str]) -> str:
+    """The digest of a task. Of those with one name, as after a default has changed, the ones that were last `decided` about."""
     if text in tables:
         return str(tables[text]["task"])
     exact = [task for task, name in names.items() if name == text]
+    exact = [task for task in exact if task in decided] or exact
     found = exact or [task for task in names if len(text) >= 4 and task.startswith(text)]
     if len(found) > 1:
         raise UsageError(
-            f"several tasks are called {show(text)}", hint=f"name one by its digest: {show_some(t[:12] for t in found)}"
+            f"several tasks are called {show(text)}: {show_some(task[:12] for task in found)}",
+            hint=f"reprun sweep why {found[-1][:12]}",
         )
     if not found:
         import difflib

@@ -125,6 +125,9 @@ def test_what_waits_leaves_before_what_runs_is_stopped(repo, reprun):
     assert sorted(reprun("sweep", "sweep.yaml", "--yes", "--json").data["stopped"]) == sorted(runs)
     states = {one["run_id"]: one["state"] for one in reprun("ls", "--json").data}
     assert [states[run_id] for run_id in runs] == ["stopped", "canceled"]
+    (repo / "sweep.yaml").write_text("template: {train: 'true {x} [y]'}\ndefault: {y: 1}\n---\nx: 1\n")
+    assert reprun("sweep", "sweep.yaml").rc == 0
+    assert reprun("sweep", "why", "X_1", "--json").data[0]["params"] == {"x": 1, "y": 1}  # the one of that name that is asked for
 
 
 def test_each_config_is_compared_with_the_schema(repo, reprun):
