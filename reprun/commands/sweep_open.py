@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 
@@ -24,6 +25,7 @@ from reprun.sweeps.outcomes import Told, data_of
 from reprun.sweeps.reading import read_sweep
 from reprun.sweeps.shape import SweepFile
 from reprun.sweeps.sharing import ALL
+from reprun.sweeps.values import number_of
 from reprun.system.clock import draw_seed, local_now
 from reprun.workspace import Workspace
 
@@ -215,7 +217,7 @@ class Specs:
         chosen = task.params.get("seed")
         seed = chosen if isinstance(chosen, int) and not isinstance(chosen, bool) and 0 <= chosen < seeds.LIMIT else None
         if self.opened.sweep.config:
-            sets = [f"{name}={value}" for name, value in task.params.items() if name in self._keys and name != "seed"]
+            sets = [set_of(name, value) for name, value in task.params.items() if name in self._keys and name != "seed"]
             config = _config(self.opened, sets, seed, argv)
         if config is None and "config" in placeholders.names_in(argv):
             where = self.opened.sweep.places[stage]
@@ -252,6 +254,17 @@ class Specs:
             "params": dict(task.params),
             **trial,
         }
+
+
+def set_of(name: str, value: Any) -> str:
+    """A parameter as it is typed for `--set`. A text stays one, `"no"` and `"null"` too; but `1e-3` is a number in a config."""
+    from reprun.config.formats import parse_value
+
+    try:
+        is_plain = not isinstance(value, str) or number_of(value) is not None or parse_value(value) == value
+    except UsageError:
+        is_plain = False
+    return f"{name}={value if is_plain else json.dumps(value, ensure_ascii=False)}"
 
 
 def _config(opened: Opened, sets: Sequence[str], seed: int | None, argv: Sequence[str]) -> ConfigRecord | None:
