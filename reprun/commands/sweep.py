@@ -45,7 +45,7 @@ def run_sweep(opened: Opened, tell: Tell = ignore) -> Ran:
         steps: list[Step] = []
 
         def choose(ground: Ground) -> list[Planned]:
-            basis = basis_of(opened.workspace, ground, (opened.file, *opened.sweep.ignore))
+            basis = basis_of(opened, ground)
             planning.look()
             planning.try_again()
             steps.extend(planning.plan(basis, planning.rules()))

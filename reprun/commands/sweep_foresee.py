@@ -39,7 +39,7 @@ def foresee(opened: Opened) -> Foreseen:
     keys = {task.key for task in opened.tasks}
     known = known_runs(workspace, tables, [one for one, table in tables.items() if table["task"] in keys])
     entries = find_entries(workspace.repository) if known else []
-    code = code_of(entries, (opened.file, *sweep.ignore)) if entries else ""
+    code = code_of(entries, (opened.file, *sweep.ignore), opened.config) if entries else ""
     notes = []
     if known and entries is None:
         notes.append("there are submodules: whether the code is the same is only known with the snapshot")

@@ -87,7 +87,7 @@ class Opened:
 
     def loose(self, task: Task, stage: str) -> str:
         """The identity of a stage but for the code, the data and the packages."""
-        return loose_of(task.key, stage, self.sweep.commands_to(stage), self.workspace.repository.prefix)
+        return loose_of(task.key, stage, self.sweep.made_by(stage), self.workspace.repository.prefix)
 
     def is_of(self, table: Mapping[str, Any]) -> bool:
         """Whether a run counts as one of this file: with its commands as they are now, wherever it was typed, and no trial."""
@@ -95,7 +95,7 @@ class Opened:
         if stage not in self.sweep.stages or not table["identity"]:
             return False
         folders = {self.workspace.repository.prefix, "", folder}
-        commands = self.sweep.commands_to(stage)
+        commands = self.sweep.made_by(stage)
         return any(loose_of(str(table["task"]), stage, commands, one) == table["loose"] for one in folders)
 
     def unused(self) -> list[str]:

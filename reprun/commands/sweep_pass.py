@@ -175,7 +175,7 @@ class _Pass:
         return ground
 
     def _check_basis(self, name: str, ground: Ground) -> None:
-        basis = basis_of(self.workspace, ground, (self.opened.file, *self.opened.sweep.ignore))
+        basis = basis_of(self.opened, ground)
         lock = (ground.prepared.get("locked") or {}).get("lock") or "system"
         if not self.pin.basis:
             data = {"code": basis.code, "lock": basis.lock, "data": list(basis.data)}

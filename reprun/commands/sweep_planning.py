@@ -21,7 +21,6 @@ from reprun.store.journal import list_open
 from reprun.sweeps.expansion import Task, Wish, expand
 from reprun.sweeps.identity import Basis, code_of, identity_of
 from reprun.sweeps.plan import PENDING, Known, Rules, Runs, Step, Wanted, decide, superseded
-from reprun.workspace import Workspace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -182,9 +181,10 @@ def _without_output(run: Known) -> Known:
     return replace(run, state="lost", words=f"its output is gone with {run.target}")
 
 
-def basis_of(workspace: Workspace, ground: Ground, ignored: Sequence[str]) -> Basis:
-    """What all tasks have in common, on this ground. The `ignored` files are no code."""
+def basis_of(opened: Opened, ground: Ground) -> Basis:
+    """What all tasks have in common, on this ground."""
     prepared = ground.prepared
     data = tuple(f"{one.get('path')}\0{one.get('sha256', '')}\0{one.get('size', '')}" for one in prepared["data"])
     lock = str(prepared["locked"].get("lock") or prepared["locked"]["digest"]) if prepared.get("locked") else ""
-    return Basis(code_of(list_tree(workspace.repository, ground.snapshot.tree), ignored), lock, data)
+    tree = list_tree(opened.workspace.repository, ground.snapshot.tree)
+    return Basis(code_of(tree, (opened.file, *opened.sweep.ignore), opened.config), lock, data)

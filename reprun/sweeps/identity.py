@@ -37,9 +37,9 @@ def identity_of(loose: str, basis: Basis) -> str:
     return _digest(["task-v1", loose, basis.code, basis.lock, *basis.data])
 
 
-def code_of(entries: Iterable[bytes], without: Sequence[str]) -> str:
+def code_of(entries: Iterable[bytes], without: Sequence[str], config: str | None = None) -> str:
     """The digest of a tree from its entries as `git ls-tree -r -z` lists them, `without` files: paths, folders, or patterns in
-    which `*` stands for anything."""
+    which `*` stands for anything. The text of the `config` counts too: git may ignore that file."""
     exact = {path for path in without if not set(path) & set("*?[")}
     folders = tuple(f"{path.rstrip('/')}/" for path in exact)
     patterns = [re.compile(fnmatch.translate(path)) for path in without if path not in exact]
@@ -49,6 +49,8 @@ def code_of(entries: Iterable[bytes], without: Sequence[str]) -> str:
         if path in exact or path.startswith(folders) or any(pattern.match(path) for pattern in patterns):
             continue
         found.update(entry + b"\0")
+    if config is not None:
+        found.update(b"config\0" + config.encode("utf-8", "surrogatepass"))
     return found.hexdigest()
 
 

@@ -76,7 +76,7 @@ class SweepFile:
     notes: tuple[str, ...] = ()
     search: Search | None = None
 
-    def commands_to(self, stage: str) -> tuple[str, ...]:
-        """The templates of the stages up to this one."""
+    def made_by(self, stage: str) -> tuple[str, ...]:
+        """What makes the output of a stage, but for the parameters: the config and the templates of the stages up to it."""
         names = list(self.stages)
-        return tuple(one_line(self.stages[name]) for name in names[: names.index(stage) + 1])
+        return (self.config, *(one_line(self.stages[name]) for name in names[: names.index(stage) + 1]))

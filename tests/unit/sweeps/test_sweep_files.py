@@ -113,7 +113,9 @@ def test_that_there_is_no_task_has_a_reason(choices, said):
 
 def test_a_stage_is_made_by_the_commands_up_to_it():
     text = 'template: {train: "a\\n  b", test: c, plot: d}\n'
-    assert read_sweep(parse_documents(text, "f.yaml"), "f.yaml").commands_to("test") == ("a b", "c")
+    assert read_sweep(parse_documents(text, "f.yaml"), "f.yaml").made_by("test") == ("", "a b", "c")
+    text += "config: c.yaml\n"
+    assert read_sweep(parse_documents(text, "f.yaml"), "f.yaml").made_by("train") == ("c.yaml", "a b")
 
 
 @pytest.mark.parametrize("wish", [{"title": "x"}, {"stages": ("test",)}])

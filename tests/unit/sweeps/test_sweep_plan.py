@@ -106,3 +106,4 @@ def test_the_code_is_the_tree_without_what_is_no_code():
     assert code_of(entries, ["conf/s.yaml", "docs", "*.md"]) == code_of(entries[:1], [])
     assert code_of(entries, ["conf/s.yaml"]) != code_of(entries[:1], [])
     assert code_of(entries, ["s.yaml"]) == code_of(entries, [])
+    assert len({code_of(entries, [], config) for config in (None, "", "a: 1\n", "a: 2\n")}) == 4  # git may ignore the file
