@@ -96,7 +96,7 @@ def build_spec(workspace: Workspace, options: LaunchOptions) -> RunSpec:
         variables={name: value for name, value in settings.env.items() if not is_secret(name)},
         secrets=tuple(sorted(name for name in settings.env if is_secret(name))),
         writable=settings.writable,
-        carried=_carried(workspace),
+        carried=find_carried(workspace),
         data=settings.data,
         hash_limit=settings.hash_limit,
         during_operation=options.during_operation,
@@ -184,7 +184,8 @@ def _preflight(workspace: Workspace, level: str, time: str) -> dict[str, Any]:
     return rules
 
 
-def _carried(workspace: Workspace) -> tuple[Carried, ...]:
+def find_carried(workspace: Workspace) -> tuple[Carried, ...]:
+    """The ignored files that the settings tell runs to carry, as they are now."""
     if not workspace.settings.carry:
         return ()
     from reprun.repo.carried import declared_carried

@@ -13,7 +13,6 @@ from reprun.core.errors import ReprunError
 from reprun.core.frozen import dataclass, replace
 from reprun.core.measured import items
 from reprun.repo.unwritten import find_entries
-from reprun.sweeps.identity import code_of
 from reprun.sweeps.plan import Known, Rules, Runs, Step, Wanted, decide
 
 TYPE_CHECKING = False
@@ -39,7 +38,7 @@ def foresee(opened: Opened) -> Foreseen:
     keys = {task.key for task in opened.tasks}
     known = known_runs(workspace, tables, [one for one, table in tables.items() if table["task"] in keys])
     entries = find_entries(workspace.repository) if known else []
-    code = code_of(entries, (opened.file, *sweep.ignore), opened.config) if entries else ""
+    code = opened.code(entries) if entries else ""
     notes = []
     if known and entries is None:
         notes.append("there are submodules: whether the code is the same is only known with the snapshot")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from reprun.commands.build_spec import MAX_NAME, LaunchOptions, build_spec
 from reprun.commands.sweep_pin import Pin, live_pin
@@ -20,7 +20,7 @@ from reprun.core.spec import ConfigRecord, RunSpec
 from reprun.core.text import show
 from reprun.sweeps.expansion import Task, Wish, expand, why_none
 from reprun.sweeps.filling import Command, Filler
-from reprun.sweeps.identity import loose_of
+from reprun.sweeps.identity import code_of, loose_of
 from reprun.sweeps.outcomes import Told, data_of
 from reprun.sweeps.reading import read_sweep
 from reprun.sweeps.shape import SweepFile
@@ -88,6 +88,13 @@ class Opened:
     def loose(self, task: Task, stage: str) -> str:
         """The identity of a stage but for the code, the data and the packages."""
         return loose_of(task.key, stage, self.sweep.made_by(stage), self.workspace.repository.prefix)
+
+    def code(self, entries: Iterable[bytes]) -> str:
+        """The digest of the code, from the entries of its tree: what runs carry, which git ignores, is code too."""
+        from reprun.commands.build_spec import find_carried
+
+        carried = [f"carried {one.sha256}\t{one.path}".encode("utf-8", "surrogateescape") for one in find_carried(self.workspace)]
+        return code_of([*entries, *carried], (self.file, *self.sweep.ignore), self.config)
 
     def is_of(self, table: Mapping[str, Any]) -> bool:
         """Whether a run counts as one of this file: with its commands as they are now, wherever it was typed, and no trial."""

@@ -19,7 +19,7 @@ from reprun.core.spec import RunSpec
 from reprun.repo.tree_diff import list_tree
 from reprun.store.journal import list_open
 from reprun.sweeps.expansion import Task, Wish, expand
-from reprun.sweeps.identity import Basis, code_of, identity_of
+from reprun.sweeps.identity import Basis, identity_of
 from reprun.sweeps.plan import PENDING, Known, Rules, Runs, Step, Wanted, decide, superseded
 
 TYPE_CHECKING = False
@@ -187,4 +187,4 @@ def basis_of(opened: Opened, ground: Ground) -> Basis:
     data = tuple(f"{one.get('path')}\0{one.get('sha256', '')}\0{one.get('size', '')}" for one in prepared["data"])
     lock = str(prepared["locked"].get("lock") or prepared["locked"]["digest"]) if prepared.get("locked") else ""
     tree = list_tree(opened.workspace.repository, ground.snapshot.tree)
-    return Basis(code_of(tree, (opened.file, *opened.sweep.ignore), opened.config), lock, data)
+    return Basis(opened.code(tree), lock, data)

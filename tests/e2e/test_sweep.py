@@ -130,6 +130,25 @@ def test_a_value_is_never_read_by_a_shell_and_debug_runs_here(repo, reprun, home
     assert answer.rc == 1
 
 
+def test_what_git_ignores_and_a_run_sees_is_code(repo, reprun):
+    (repo / "reprun.toml").write_text('carry = ["local.txt"]\n')
+    (repo / ".gitignore").write_text("local.txt\nlocal.yaml\n")
+    (repo / "local.yaml").write_text("lr: 1\n")
+    (repo / "local.txt").write_text("one")
+    (repo / "sweep.yaml").write_text("template: {train: 'cat {config} local.txt'}\nconfig: local.yaml\n")
+
+    def actions(*words):
+        return [step["action"] for step in reprun("sweep", "sweep.yaml", *words, "--json").data["runs" if words else "steps"]]
+
+    reprun("queue", "pause")
+    assert [actions(), actions()] == [["start"], ["keep"]]
+    (repo / "local.txt").write_text("two")
+    assert actions("--dry-run") == ["start"]
+    assert [actions(), actions()] == [["start"], ["keep"]]
+    (repo / "local.yaml").write_text("lr: 2\n")
+    assert actions() == ["start"]
+
+
 def repr_yaml(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
