@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 import typer
@@ -90,7 +92,8 @@ class Implied(TyperGroup):
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
         """Puts in what is implied."""
-        if args and args[0] not in self.commands and args[0] != "--help":
+        is_misspelled = len(args) > 1 and get_close_matches(args[0], self.commands, 1, 0.75) and not os.path.exists(args[0])
+        if args and args[0] not in self.commands and args[0] != "--help" and not is_misspelled:
             args = ["run", *args]
         return super().parse_args(ctx, args[:1] + spread(args[1:]) if args[:1] == ["run"] else args)
 

@@ -154,13 +154,21 @@ def repr_yaml(text: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "words", [("none.yaml",), ("",), ("sweep.yaml", "-t", "x"), ("sweep.yaml", "-c", "x"), ("sweep.yaml", "--since-commit", "x")]
+    ("words", "said"),
+    [
+        (("none.yaml",), "there is no file"),
+        (("",), "names no file"),
+        (("sweep.yaml", "-t", "x"), "its titles: none"),
+        (("sweep.yaml", "-c", "x"), "its stages: train"),
+        (("sweep.yaml", "--since-commit", "x"), "is no policy"),
+        (("sumary", "sweep.yaml"), "Did you mean 'summary'?"),
+    ],
 )
-def test_what_is_wrong_is_said_and_nothing_happens(repo, reprun, words):
+def test_what_is_wrong_is_said_and_nothing_happens(repo, reprun, words, said):
     (repo / "sweep.yaml").write_text("template: {train: 'true [x]'}\n---\nx: 1\n")
     answer = reprun("sweep", *words)
     assert answer.rc == 2
-    assert "hint:" in answer.stderr
+    assert "hint:" in answer.stderr and said in answer.stderr
     assert not (repo / ".git/refs/reprun").exists()
 
 
