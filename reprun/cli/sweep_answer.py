@@ -231,7 +231,8 @@ def _print(ran: Ran, keeper: str) -> None:
     if keeper:
         again = "a process" if keeper == "started" else "the process that is at it"
         say(f"{again} on this machine sees to the rest; what it does: reprun sweep log {show(ran.opened.options.file)}")
-    summary = f"reprun sweep summary {shlex.quote(ran.opened.options.file)}"
+    sample = f" --sample {ran.opened.options.sample}" if ran.opened.options.sample else ""
+    summary = f"reprun sweep summary {shlex.quote(ran.opened.options.file)}{sample}"
     if counts["start"] or counts["keep"] or keeper:
         say(f"reprun queue   reprun top   {summary}")
     else:

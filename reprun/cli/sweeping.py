@@ -237,6 +237,7 @@ def summary(
     metric: Annotated[str, typer.Option("--metric", help="The metric that counts; default: metric in the file.")] = "",
     direction: Annotated[str, typer.Option("--direction", help="max or min; default: direction in the file.")] = "",
     title: Title = "",
+    sample: Sample = None,
     json: As_json = False,
 ) -> int:
     """Answer what the sweep asked: for each target value the best over the nuisance parameters, with the mean over seeds.
@@ -250,7 +251,7 @@ def summary(
     from reprun.cli.sweep_telling import answer_summary
     from reprun.commands.sweep_open import SweepOptions
 
-    return answer_summary(SweepOptions(_path(file), title), metric, direction)
+    return answer_summary(SweepOptions(_path(file), title, sample=sample), metric, direction)
 
 
 def log(file: File, json: As_json = False) -> int:

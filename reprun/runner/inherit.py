@@ -37,7 +37,8 @@ def inherit(sources: "Union[str, List[str]]", target: str) -> None:
     """Gives the folder `target` what is in the one to begin with. What is there already stays. Raises `OSError`."""
     source = chosen(sources)
     if not os.path.isdir(source):
-        raise FileNotFoundError(errno.ENOENT, "the output of the stage before is gone", source)
+        problem = "the output of the stage before is gone: make it again with reprun sweep FILE --force -c STAGE"
+        raise FileNotFoundError(errno.ENOENT, problem, source)
     no_clones: Set[int] = set()  # file systems that make none
     for folder, names, files in os.walk(source):
         there = os.path.normpath(os.path.join(target, os.path.relpath(folder, source)))

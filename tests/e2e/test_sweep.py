@@ -80,6 +80,10 @@ def test_a_sweep_from_its_file_to_its_summary(repo, reprun, tmp_path, git):
     data = reprun("sweep", "summary", "sweep.yaml", "--json").data
     assert [one["target"] for one in data["answers"]] == [{"width": 3}, {"width": 2}, {"width": 1}]
 
+    wide = text.replace("[1, 2, 3]", "{from: 3, to: 4, num: 400}") + "\ny: {from: 1, to: 2, num: 400}\n"
+    (repo / "sweep.yaml").write_text(wide)  # too many tasks, but for a sample
+    assert reprun("sweep", "summary", "sweep.yaml").rc == 2
+    assert "metric acc" in reprun("sweep", "summary", "sweep.yaml", "--sample", "1").stderr
     (repo / "sweep.yaml").write_text(text.replace("job.py", "-O job.py"))  # the same parameters, other commands
     assert reprun("sweep", "summary", "sweep.yaml").rc == 6
     (repo / "sweep.yaml").write_text(text.replace("job.py train", "-O job.py train"))
