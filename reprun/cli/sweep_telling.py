@@ -46,6 +46,8 @@ def answer_why(task: str) -> int:
 def answer_summary(options: SweepOptions, metric: str, direction: str) -> int:
     """The summary as a table, and what it says of the search."""
     told = summarise_sweep(open_sweep(open_workspace(), options), metric, direction)
+    if fixed := [name for name in told.summary.roles.targets if told.opened.sweep.roles.get(name) == "fixed"]:
+        say(f"note: {', '.join(map(show, fixed))} should be fixed and varies: each value has rows of its own")
     if told.codes > 1:
         say(f"note: these runs are of {told.codes} states of the code; reprun sweep {_file(told)} makes them one")
     if told.lacking:

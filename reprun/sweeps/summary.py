@@ -84,13 +84,13 @@ class Summary:
 
 
 def roles_of(results: Sequence[Result], given: Mapping[str, str]) -> Roles:
-    """The roles of what varies. Without any target, all that has no other role is one."""
+    """The roles of what varies. What has none is a target, or where targets are named a nuisance: nothing but seeds is ever
+    pooled, so what is said to be fixed and varies all the same is told apart like a target."""
     varied = [name for name in _names(results) if len({_text(one.params, name) for one in results}) > 1]
     seeds = tuple(name for name in varied if given.get(name, "seed" if name == "seed" else "") == "seed")
-    nuisances = tuple(name for name in varied if given.get(name) == "nuisance")
-    named = tuple(name for name in varied if given.get(name) == "target")
-    rest = tuple(name for name in varied if name not in seeds + nuisances and given.get(name) != "fixed")
-    return Roles(named or rest, nuisances, seeds)
+    usual = "nuisance" if "target" in given.values() else "target"
+    nuisances = tuple(name for name in varied if name not in seeds and given.get(name, usual) == "nuisance")
+    return Roles(tuple(name for name in varied if name not in seeds + nuisances), nuisances, seeds)
 
 
 def summarise(

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from reprun.sweeps.student import interval, quantile
-from reprun.sweeps.summary import Result, summarise
+from reprun.sweeps.summary import Result, roles_of, summarise
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,22 @@ def test_the_best_over_nuisances_as_a_mean_over_seeds():
     best = found.answers[0].best
     assert (best.mean, len(best.values), best.nuisance["lr"]) == (pytest.approx(1.8), 2, 0.3)
     assert found.answers[0].points == 6
+
+
+def test_only_seeds_are_pooled():
+    some = results(lambda norm, lr, wd, seed: lr + wd + seed)
+    roles = [
+        roles_of(some, given)
+        for given in ({}, {"norm": "target"}, {"norm": "target", "wd": "fixed"}, {"lr": "nuisance"}, {"seed": "nuisance"})
+    ]
+    assert [(one.targets, one.nuisances, one.seeds) for one in roles] == [
+        (("norm", "lr", "wd"), (), ("seed",)),
+        (("norm",), ("lr", "wd"), ("seed",)),
+        (("norm", "wd"), ("lr",), ("seed",)),
+        (("norm", "wd"), ("lr",), ("seed",)),
+        (("norm", "lr", "wd"), ("seed",), ()),
+    ]
+    assert {len(one.best.values) for one in summarise(some, {"norm": "target", "wd": "fixed"}, "max").answers} == {2}
 
 
 def test_direction_min():
