@@ -9,6 +9,7 @@ from reprun.core.errors import UsageError
 from reprun.sweeps.conditions import parse_condition
 from reprun.sweeps.expansion import Wish, expand, why_none
 from reprun.sweeps.filling import Filler
+from reprun.sweeps.naming import folder_of
 from reprun.sweeps.reading import read_sweep
 
 HEAD = "template:\n  train: python a.py [lr]\n"
@@ -167,3 +168,9 @@ def test_a_range_may_be_as_wide_as_numbers_are():
     assert words == ["-1e+308", "0.0", "1e+308"]
     wide = str(10**308)
     assert len(everything(HEAD + f"---\nlr: {{from: -{wide}, to: {wide}, num: 5}}\n")) == 5
+
+
+def test_no_two_names_become_one_folder():
+    names = ["Lr_", "Lr_ ", "Lr_.", "a_b", "a\nb", "a\tb", "x" * 300, "x" * 301]
+    assert len({folder_of(name, f"{at}abcdefgh") for at, name in enumerate(names)}) == len(names)
+    assert folder_of("Lr_0.1-Seed_1", "abcdefgh") == "Lr_0.1-Seed_1"
