@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from reprun.commands.gc_locks import find_left_packs, find_spare_locks, remove_spare_locks
 from reprun.commands.gc_marks import find_spare_marks, remove_spare_marks
-from reprun.commands.states import look, put_away
+from reprun.commands.keeping import put_away_all
+from reprun.commands.states import look
 from reprun.core.frozen import dataclass, field
 from reprun.hooks.marks import Marks
 from reprun.repo import refs
@@ -120,9 +121,7 @@ def _put_away_started(workspace: Workspace) -> None:
     open_ones = list_open(workspace.repository.state_dir)
     history = workspace.history() if open_ones else None
     rows = [row for run_id in open_ones if history and (row := history.find(run_id)) is not None]
-    states = look(workspace, rows)
-    for row in rows:
-        put_away(workspace, row, states[row.run_id])
+    put_away_all(workspace, rows, look(workspace, rows))
 
 
 def dead_launches(workspace: Workspace) -> list[str]:

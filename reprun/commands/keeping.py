@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from reprun.core.errors import ReprunError
 from reprun.core.outcome import RunState
@@ -36,6 +36,19 @@ def keep_outcomes(workspace: Workspace, seen: Iterable[tuple[Row, RunState]]) ->
     except ReprunError:
         return set()
     return {ref.removeprefix(refs.OUTCOMES) for ref in kept}
+
+
+def put_away_all(workspace: Workspace, rows: Iterable[Row], states: Mapping[str, RunState]) -> None:
+    """`put_away` for many, with a git or two for all of them."""
+    from reprun.commands.states import put_away
+
+    rows = list(rows)
+    kept = keep_outcomes(workspace, [(row, states[row.run_id]) for row in rows if workspace.is_here(row)])
+    for row in rows:
+        if row.run_id in kept:
+            workspace.journal(row.run_id).close()
+        else:
+            put_away(workspace, row, states[row.run_id])
 
 
 def outcome_text(state: RunState) -> bytes:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from reprun.commands.states import look, put_away
+from reprun.commands.keeping import put_away_all
+from reprun.commands.states import look
 from reprun.core.errors import NotFoundError, ReprunError, ToolError, UnreachableError, UsageError
 from reprun.core.frozen import dataclass
 from reprun.core.measured import items, mapping
@@ -20,6 +21,8 @@ from reprun.workspace import Workspace, open_anywhere
 
 if TYPE_CHECKING:
     from reprun.config.project import Settings
+    from reprun.store.index import Index
+    from reprun.store.rows import Row
 
 
 @dataclass(frozen=True)
@@ -79,32 +82,42 @@ class Queues:
     def find(self, texts: Iterable[str], on: str) -> dict[str, list[str]]:
         """The ids of the runs that are meant, by target. Raises `NotFoundError` for one that is in no queue."""
         found: dict[str, list[str]] = {}
-        known: dict[str, Queued] = {}
+        known: dict[str, dict[str, dict[str, Any]]] = {}
         for text in texts:
             name = on or self._place_of(text)
             if name not in known:
-                known[name] = self.look([name])[0]
-            trouble = known[name].trouble
-            if trouble is not None:
-                raise trouble
-            found.setdefault(name, []).append(self._run_of(text, known[name]))
+                looked = self.look([name])[0]
+                if looked.trouble is not None:
+                    raise looked.trouble
+                known[name] = {str(entry.get("run_id")): entry for entry in looked.entries}
+            found.setdefault(name, []).append(self._run_of(text, name, known[name]))
         return found
+
+    @cached_property
+    def _history(self) -> Index | None:
+        return None if self.workspace is None else self.workspace.history()  # once, however many runs are named
+
+    def _row_of(self, text: str) -> Row | None:
+        from reprun.store.find import get_run
+
+        return None if self._history is None else get_run(self._history, text)
 
     def _place_of(self, text: str) -> str:
         try:
-            return "local" if self.workspace is None else self.workspace.place_of(self.workspace.find_run(text))[0]
+            row = self._row_of(text)
         except (NotFoundError, UsageError):
-            return "local"
+            row = None
+        return "local" if row is None or self.workspace is None else self.workspace.place_of(row)[0]
 
-    def _run_of(self, text: str, queue: Queued) -> str:
-        run_id = pick(queue.entries, text)
-        row = self.workspace.find_run(text) if not run_id and self.workspace is not None else None
-        if row is not None and any(entry.get("run_id") == row.run_id for entry in queue.entries):
+    def _run_of(self, text: str, target: str, entries: dict[str, dict[str, Any]]) -> str:
+        run_id = text if text in entries else pick(list(entries.values()), text)
+        row = self._row_of(text) if not run_id else None
+        if row is not None and row.run_id in entries:
             return row.run_id
         if run_id:
             return run_id
-        on = "" if queue.target == "local" else f" --on {show(queue.target)}"
-        where = f"the queue of {'this machine' if queue.target == 'local' else show(queue.target)}"
+        on = "" if target == "local" else f" --on {show(target)}"
+        where = f"the queue of {'this machine' if target == 'local' else show(target)}"
         raise NotFoundError(
             f"{row.run_id} is not in {where}" if row else f"no run {show(text)} is in {where}", hint=f"reprun queue{on}"
         )
@@ -117,8 +130,7 @@ def keep_canceled(workspace: Workspace, run_ids: Sequence[str]) -> None:
         return
     history = workspace.history()
     rows = [row for row in (history.find(run_id) for run_id in own) if row is not None]
-    for run_id, state in look(workspace, rows).items():
-        put_away(workspace, next(row for row in rows if row.run_id == run_id), state)
+    put_away_all(workspace, rows, look(workspace, rows))
     workspace.record()
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from reprun.commands.keeping import put_away_all
 from reprun.commands.launch_many import Planned, new_runs
 from reprun.commands.retrying import spare_id
-from reprun.commands.states import look, put_away
+from reprun.commands.states import look
 from reprun.commands.sweep_runs import rows_of
 from reprun.commands.waiting import stop
 from reprun.core.frozen import replace
@@ -79,10 +80,9 @@ def end_all(workspace: Workspace, removed: Sequence[Known], reason: str) -> dict
     give_up(workspace, queued, reason)
     rows = {row.run_id: row for row in rows_of(workspace, [run.run_id for run in removed])}
     states = look(workspace, rows.values())
+    put_away_all(workspace, [rows[run_id] for run_id, state in states.items() if state.is_final], states)
     for run_id, state in states.items():
-        if state.is_final:
-            put_away(workspace, rows[run_id], state)
-        else:
+        if not state.is_final:
             states[run_id] = stop(workspace, rows[run_id], workspace.settings.grace)
     return states
 

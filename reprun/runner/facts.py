@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
+import select
+import signal
 import subprocess
 import sys
+import time
 
 from reprun.runner.files import read_text
 
@@ -14,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional, Sequence
 
 _QUERY = ("nvidia-smi", "--query-gpu=index,name,uuid,memory.total,driver_version", "--format=csv,noheader,nounits")
+_MOST = 1 << 20  # bytes of an answer
 GPU_SECONDS = 20  # a driver that has hung must not hold a run's record for ever
 
 
@@ -55,7 +60,10 @@ def _cpu_model() -> str:
 def ask_gpus(query: "Sequence[str]" = _QUERY) -> "Optional[subprocess.Popen[bytes]]":
     """Starts nvidia-smi beside other work; None on a machine without it."""
     try:
-        return subprocess.Popen(query, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        # In a session of its own: what a wrapper of it has started can be ended with it.
+        return subprocess.Popen(
+            query, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+        )
     except OSError:
         return None
 
@@ -66,16 +74,32 @@ def read_gpus(asked: "Optional[subprocess.Popen[bytes]]") -> List[Dict[str, Any]
 
 
 def read_answer(asked: "Optional[subprocess.Popen[bytes]]", seconds: float) -> str:
-    """What nvidia-smi said; empty without it, when it failed, and when it took longer."""
-    if asked is None:
+    """What nvidia-smi said; empty without it, when it failed, when it took longer, and when it says no end of things."""
+    if asked is None or asked.stdout is None:
         return ""
-    try:
-        out, _ = asked.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        asked.kill()
-        asked.communicate()
-        return ""
-    return out.decode("utf-8", "replace") if asked.returncode == 0 else ""
+    until, data, poll = time.monotonic() + seconds, b"", select.poll()
+    poll.register(asked.stdout, select.POLLIN)
+    while len(data) <= _MOST and poll.poll(max(0.0, until - time.monotonic()) * 1000):
+        piece = os.read(asked.stdout.fileno(), 1 << 16)
+        data += piece
+        if not piece:
+            asked.stdout.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                status = asked.wait(max(0.0, until - time.monotonic()))
+                return data.decode("utf-8", "replace") if status == 0 else ""
+            break
+    give_up(asked)
+    return ""
+
+
+def give_up(asked: "subprocess.Popen[bytes]") -> None:
+    """Ends it, and hardly waits: one that hangs in the driver does not go."""
+    with contextlib.suppress(OSError):
+        os.killpg(asked.pid, signal.SIGKILL)
+    if asked.stdout is not None:
+        asked.stdout.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        asked.wait(1)
 
 
 def parse_gpus(text: str) -> List[Dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -86,7 +87,8 @@ def finish(
         out, err = process.communicate(stdin, timeout)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.communicate()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # what it has started may hold its streams
+            process.communicate(timeout=1)
         raise RunnerError("tool", "%s did not answer within %g s" % (argv[0], timeout or 0)) from None
     if check and process.returncode:
         said = err.decode("utf-8", "replace").strip().splitlines()

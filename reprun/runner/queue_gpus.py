@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import re
+import signal
 import time
 
-from reprun.runner.facts import ask_gpus, is_number
+from reprun.runner.facts import ask_gpus, is_number, read_answer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,44 +16,53 @@ if TYPE_CHECKING:
     from typing import Dict, List, Optional, Set, Tuple
 
 _QUERY = ("nvidia-smi", "--query-compute-apps=gpu_uuid,pid", "--format=csv,noheader,nounits")
+_LIST = ("nvidia-smi", "-L")
+_UUID = re.compile(r"\(UUID: ((?:GPU|MIG)-[A-Za-z0-9/-]+)\)")
 _PAUSE = 15.0  # seconds between two looks
 _SLOW = 20.0
-_MARK = b"REPRUN_RUN_ID="
 FOREIGN = "another process computes on this GPU"
+GONE = "nvidia-smi does not list this GPU any more"
+BLOCKS = (FOREIGN, GONE)  # how it begins what is said of a GPU that is not given out
 
 
 class Foreigners:
-    """`blocked`: for each GPU that a foreign process uses, what to say of it."""
+    """`blocked`: what to say of each GPU that a foreign process uses, or that is gone; `root` is the home whose runs are ours."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: str) -> None:
+        self.root = root
         self.blocked: Dict[str, str] = {}
-        self._asked: Optional[subprocess.Popen[bytes]] = None
+        self._asked: "Optional[Tuple[subprocess.Popen[bytes], subprocess.Popen[bytes]]]" = None
         self._at = 0.0
         self._is_there = True
 
-    def first(self, held: Set[str]) -> None:
+    def first(self, gpus: Set[str], held: Set[str]) -> None:
         """The first look is waited for: nothing is given out before."""
-        self.look(held)
+        self.look(gpus, held)
         until = time.monotonic() + _SLOW
         while self._asked is not None and time.monotonic() < until:
             time.sleep(0.01)
-            self.look(held)
+            self.look(gpus, held)
 
-    def look(self, held: Set[str]) -> bool:
-        """Asks, or reads what was answered; True when something is new. `held`: the GPUs that runs of ours have now."""
+    def look(self, gpus: Set[str], held: Set[str]) -> bool:
+        """Asks, or reads what was answered; True when something is new. Of all `gpus`, runs of ours have those that are `held`."""
         if self._asked is None:
             if (self._is_there and time.monotonic() - self._at >= _PAUSE) or not self._at:
                 self._ask()
             return False
-        if self._asked.poll() is None:
+        if any(one.poll() is None for one in self._asked):
             if time.monotonic() - self._at > _SLOW:
-                self._asked.kill()
+                for one in self._asked:
+                    with contextlib.suppress(OSError):
+                        os.killpg(one.pid, signal.SIGKILL)
             return False
-        asked, self._asked = self._asked, None
-        out, _ = asked.communicate()
-        if asked.returncode:
-            return False
-        before, self.blocked = self.blocked, judge(parse(out.decode("utf-8", "replace")), held)
+        (apps, listed), self._asked = self._asked, None
+        used, there = read_answer(apps, 1.0), parse_uuids(read_answer(listed, 1.0))
+        found = {gpu: GONE for gpu in gpus if there and gpu not in there and gpu.startswith(("GPU-", "MIG-"))}
+        if apps.returncode == 0:
+            found = {**judge(parse(used), held, self.root), **found}
+        else:
+            found = {**{gpu: why for gpu, why in self.blocked.items() if why.startswith(FOREIGN)}, **found}
+        before, self.blocked = self.blocked, found
         return before != self.blocked
 
     @property
@@ -59,8 +72,14 @@ class Foreigners:
 
     def _ask(self) -> None:
         self._at = time.monotonic()
-        self._asked = ask_gpus(_QUERY)
-        self._is_there = self._asked is not None
+        apps, listed = ask_gpus(_QUERY), ask_gpus(_LIST)
+        self._is_there = apps is not None
+        self._asked = None if apps is None or listed is None else (apps, listed)
+
+
+def parse_uuids(text: str) -> Set[str]:
+    """All GPUs, and instances of them, that `nvidia-smi -L` lists."""
+    return set(_UUID.findall(text))
 
 
 def parse(text: str) -> List[Tuple[str, int]]:
@@ -69,25 +88,28 @@ def parse(text: str) -> List[Tuple[str, int]]:
     return [(row[0], int(row[1])) for row in rows if len(row) == 2 and is_number(row[1])]
 
 
-def judge(rows: List[Tuple[str, int]], held: Set[str]) -> Dict[str, str]:
-    """What is blocked by whom: by a process that is not of a run, on a GPU that no run of ours has.
+def judge(rows: List[Tuple[str, int]], held: Set[str], root: str) -> Dict[str, str]:
+    """What is blocked by whom: by a process that is not of a queued run, on a GPU that no run of ours has.
 
     On one that a run has, a process that cannot be looked at is taken for its own: a container does not show all of them.
     """
     found: Dict[str, str] = {}
     for gpu, pid in rows:
-        kind = _kind(pid)
+        kind = _kind(pid, root)
         if kind == "other" or (kind == "unseen" and gpu not in held):
             found[gpu] = "%s (%d)" % (FOREIGN, pid)
     return found
 
 
-def _kind(pid: int) -> str:
+def _kind(pid: int, root: str) -> str:
+    """A run that was launched beside the queue, or is in the queue of another REPRUN_HOME, is somebody else: its GPU is taken."""
     try:
         with open("/proc/%d/environ" % pid, "rb") as file:
-            is_ours = any(part.startswith(_MARK) for part in file.read().split(b"\0"))
+            env = file.read().split(b"\0")
     except PermissionError:
         return "other"
     except OSError:
         return "unseen"
+    runs = b"REPRUN_OUTPUT=" + os.fsencode(os.path.join(root, "runs", ""))
+    is_ours = any(one.startswith(b"REPRUN_SLOT=") for one in env) and any(one.startswith(runs) for one in env)
     return "ours" if is_ours else "other"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 
 from reprun.runner.errors import RunnerError
 from reprun.runner.facts import GPU_SECONDS, ask_gpus, read_answer, read_gpus
@@ -105,12 +106,12 @@ def parse_list(text: str) -> Dict[str, str]:
 
 
 def _devices() -> Dict[str, str]:
-    asked, listed = ask_gpus(), ask_gpus(_LIST)
+    asked, listed, until = ask_gpus(), ask_gpus(_LIST), time.monotonic() + GPU_SECONDS
     found = {str(gpu["index"]): str(gpu["uuid"]) for gpu in read_gpus(asked)}
-    parts = parse_list(read_answer(listed, GPU_SECONDS))
+    parts = parse_list(read_answer(listed, until - time.monotonic()))
     divided = {name.partition(":")[0] for name in parts if ":" in name}
     found = {name: uuid for name, uuid in found.items() if name not in divided}
-    return {**found, **{name: uuid for name, uuid in parts.items() if ":" in name}}
+    return {**found, **parts}
 
 
 def _one_each() -> List[Slot]:

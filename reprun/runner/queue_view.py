@@ -11,7 +11,7 @@ from reprun.runner.queue_conditions import MET, WAITS, judge, named
 from reprun.runner.queue_db import Table, entry_of
 from reprun.runner.queue_entry import task_of
 from reprun.runner.queue_forecast import MOST, expected_end, forecast
-from reprun.runner.queue_gpus import FOREIGN
+from reprun.runner.queue_gpus import BLOCKS
 from reprun.runner.queue_policy import Machine, Running, obstacle
 from reprun.runner.queue_slots import find_slots, machine_of, usual_slots
 from reprun.runner.queue_wake import find_worker, paused_file
@@ -48,7 +48,7 @@ def list_all(home: Home, table: Optional[Table], request: Dict[str, Any]) -> Dic
     waiting = [row for row in rows if not (row["state"] == "taken" and row["began"])]
     slots = find_slots(table)[0] or usual_slots()  # a worker writes them down when it begins
     answer["slots"] = [_slot(table, slot.name, list(slot.gpus), going, bool(found)) for slot in slots]
-    blocked = {gpu: slot["why"] for slot in answer["slots"] for gpu in slot["gpus"] if slot["why"].startswith(FOREIGN)}
+    blocked = {gpu: slot["why"] for slot in answer["slots"] for gpu in slot["gpus"] if slot["why"].startswith(BLOCKS)}
     view = _View(home, machine_of(slots, blocked), going)
     entries = [{**_entry(row, 0, ""), **view.lasts.get(row["run_id"], {})} for row in going]
     entries += [_entry(row, number, view.why(row)) for number, row in enumerate(waiting, 1)]

@@ -52,7 +52,7 @@ class Worker:
         self.sessions = Sessions(home)
         self.slots: List[Slot] = []
         self.slots_seen = -1.0
-        self.foreign = Foreigners()
+        self.foreign = Foreigners(home.root)
         self.why: Dict[str, str] = {}  # why each free slot is free
         self.noted: Dict[str, str] = {}
         self.free_since: Dict[str, float] = {}
@@ -69,8 +69,8 @@ class Worker:
             write_slots(self.table, slots, configured=False)
         self._read_slots()
         self.stock.take_over(self.table)
-        if any(slot.gpus for slot in self.slots):
-            self.foreign.first(self._held())
+        if self._gpus():
+            self.foreign.first(self._gpus(), self._held())
 
     def work(self) -> None:
         """Until nothing is left, or another worker is to take the place of this one."""
@@ -121,7 +121,8 @@ class Worker:
         self.stock.ledger.write(self.table)
         self._start()
         more = self.stock.make_ready(self._depth(), self._slot_fds()) or more
-        if self._uses_gpus() and self.foreign.look(self._held()):
+        gpus = self._gpus()
+        if gpus and self.foreign.look(gpus, self._held()):
             more = True
         self.note_idle(_IDLE)
         self.stock.ledger.write(self.table)
@@ -176,8 +177,8 @@ class Worker:
     def _held(self) -> Set[str]:
         return {gpu for one in self.stock.holding() for gpu in one.gpus}
 
-    def _uses_gpus(self) -> bool:
-        return any(slot.gpus for slot in self.slots)
+    def _gpus(self) -> Set[str]:
+        return {gpu for slot in self.slots for gpu in slot.gpus}
 
     def _slot_fds(self) -> List[int]:
         return [self.pipe, *(fd for one in self.stock.lives.values() for fd in one.signs)]

@@ -133,8 +133,8 @@ def test_failures_that_look_alike(tmp_path: Path) -> None:
 def test_who_computes_on_the_gpus() -> None:
     rows = parse("GPU-a, 4194300\nGPU-b, 4194301\nnonsense\nGPU-c, [N/A]\n")
     assert rows == [("GPU-a", 4194300), ("GPU-b", 4194301)]
-    assert judge_gpus(rows, {"GPU-a"}) == {"GPU-b": "another process computes on this GPU (4194301)"}
-    assert set(judge_gpus([("GPU-a", 1)], {"GPU-a"})) == {"GPU-a"}  # pid 1 is nobody's run
+    assert judge_gpus(rows, {"GPU-a"}, "/h") == {"GPU-b": "another process computes on this GPU (4194301)"}
+    assert set(judge_gpus([("GPU-a", 1)], {"GPU-a"}, "/h")) == {"GPU-a"}  # pid 1 is nobody's run
 
 
 def test_what_a_job_sees_of_its_slots() -> None:
