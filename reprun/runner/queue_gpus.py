@@ -44,26 +44,33 @@ class Foreigners:
             self.look(gpus, held)
 
     def look(self, gpus: Set[str], held: Set[str]) -> bool:
-        """Asks, or reads what was answered; True when something is new. Of all `gpus`, runs of ours have those that are `held`."""
+        """Asks, or reads what was answered; True when something is new. Of all `gpus` runs of ours have those that are `held`."""
         if self._asked is None:
             if (self._is_there and time.monotonic() - self._at >= _PAUSE) or not self._at:
                 self._ask()
             return False
         if any(one.poll() is None for one in self._asked):
-            if time.monotonic() - self._at > _SLOW:
-                for one in self._asked:
-                    with contextlib.suppress(OSError):
-                        os.killpg(one.pid, signal.SIGKILL)
+            self._hurry()
             return False
         (apps, listed), self._asked = self._asked, None
+        before, self.blocked = self.blocked, self._judge(apps, listed, gpus, held)
+        return before != self.blocked
+
+    def _hurry(self) -> None:
+        """Ends what takes too long. It is waited for all the same: else there would be more and more that hang."""
+        if self._asked is not None and time.monotonic() - self._at > _SLOW:
+            for one in self._asked:
+                with contextlib.suppress(OSError):
+                    os.killpg(one.pid, signal.SIGKILL)
+
+    def _judge(
+        self, apps: "subprocess.Popen[bytes]", listed: "subprocess.Popen[bytes]", gpus: Set[str], held: Set[str]
+    ) -> Dict[str, str]:
         used, there = read_answer(apps, 1.0), parse_uuids(read_answer(listed, 1.0))
         found = {gpu: GONE for gpu in gpus if there and gpu not in there and gpu.startswith(("GPU-", "MIG-"))}
         if apps.returncode == 0:
-            found = {**judge(parse(used), held, self.root), **found}
-        else:
-            found = {**{gpu: why for gpu, why in self.blocked.items() if why.startswith(FOREIGN)}, **found}
-        before, self.blocked = self.blocked, found
-        return before != self.blocked
+            return {**judge(parse(used), held, self.root), **found}
+        return {**{gpu: why for gpu, why in self.blocked.items() if why.startswith(FOREIGN)}, **found}
 
     @property
     def is_asking(self) -> bool:
