@@ -11,6 +11,7 @@ from reprun.cli.complete import complete_target
 from reprun.cli.envelope import answer, say
 from reprun.cli.fitting import Column, Row
 from reprun.cli.options import As_json
+from reprun.cli.progress import progress
 from reprun.commands.queue_care import Queues
 from reprun.core.idle import Idle, idle_of, total_busy
 from reprun.core.text import show
@@ -52,7 +53,9 @@ def idle(on: OnSeveral = "", json: As_json = False) -> int:
 
     queues = Queues()
     names = queues.names(on)
-    looked = queues.look(names, "idle", since=now_seconds() - _DAY)
+    with progress() as tell:
+        tell("asking the queue")
+        looked = queues.look(names, "idle", since=now_seconds() - _DAY)
     until = now_seconds()
     for one in looked:
         if one.trouble is not None:
@@ -76,6 +79,7 @@ def idle(on: OnSeveral = "", json: As_json = False) -> int:
     data = [
         {
             "target": target,
+            "link": "ok",
             "busy": total_busy(slots),
             "slots": [
                 {**vars(slot), "reasons": [{"why": why, "seconds": seconds} for why, seconds in slot.reasons]} for slot in slots
@@ -83,6 +87,8 @@ def idle(on: OnSeveral = "", json: As_json = False) -> int:
         }
         for target, slots in found.items()
     ]
+    silent = [(one.target, one.trouble) for one in looked if one.trouble is not None]
+    data += [{"target": target, "link": "unreachable", "problem": trouble.message} for target, trouble in silent]
     return answer(data, human)
 
 

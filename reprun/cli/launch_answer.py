@@ -45,10 +45,6 @@ def answer_launch(request: LaunchRequest, asked: Asked | None = None) -> int:
         settle_hooks(workspace)
     with progress() as tell:
         launched = start(workspace, spec, tell=tell)
-        if spec.queue.get("retries"):
-            from reprun.commands.retrying import ensure_spares
-
-            ensure_spares(workspace, launched.run_id, tell)
     if workspace.notes:
         from reprun.cli.notes import say_notes
 
@@ -76,6 +72,7 @@ def launched_data(launched: Launched) -> dict[str, Any]:
         "attach": list(launched.job.attach),
         "state": launched.job.state,
         **({"reason": launched.job.reason} if launched.job.reason else {}),
+        **({"retries": list(launched.retries)} if launched.retries else {}),
     }
 
 
@@ -93,6 +90,8 @@ def print_launched(launched: Launched) -> None:
     print(f"  output    {launched.job.run_dir}/output")
     if launched.job.state == "queued":
         print(f"  state     queued{f' ({show(launched.job.reason)})' if launched.job.reason else ''}")
+        if launched.retries:
+            print(f"  retries   {len(launched.retries)} more run{'s' * (len(launched.retries) > 1)}, for when it fails")
         on = f" --on {show(launched.target)}" if launched.target != "local" else ""
         say(f"reprun logs -f {launched.run_id}   reprun queue{on}")
         return

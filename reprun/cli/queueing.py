@@ -10,6 +10,7 @@ from reprun.cli.complete import complete_target, complete_waiting
 from reprun.cli.envelope import answer, say
 from reprun.cli.idling import top
 from reprun.cli.options import As_json
+from reprun.cli.progress import progress
 from reprun.cli.queueing_slots import register as register_slots
 from reprun.commands.queue_care import Queued, Queues, keep_canceled
 from reprun.core.errors import NotFoundError, RefusedError, UsageError
@@ -96,7 +97,9 @@ def list_queue(on: OnSeveral = "", json: As_json = False) -> int:
 
     queues = Queues()
     names = queues.names(on)
-    looked = queues.look(names)
+    with progress() as tell:
+        tell("asking the queue")
+        looked = queues.look(names)
     for one in looked:
         if one.trouble is not None:
             if len(looked) == 1:
@@ -209,12 +212,15 @@ def remove(runs: Waiting, on: OnOf = "", json: As_json = False) -> int:
     queues = Queues()
     removed: list[str] = []
     kept: dict[str, str] = {}
-    for name, run_ids in queues.find(runs, on).items():
-        said = queues.ask(name, "rm", runs=run_ids)
-        removed += [str(run_id) for run_id in items(said.get("removed"))]
-        kept |= {str(run_id): str(why) for run_id, why in mapping(said.get("kept")).items()}
-    if queues.workspace is not None:
-        keep_canceled(queues.workspace, removed)
+    with progress() as tell:
+        tell("asking the queue")
+        for name, run_ids in queues.find(runs, on).items():
+            tell(f"taking {len(run_ids)} runs out of the queue")
+            said = queues.ask(name, "rm", runs=run_ids)
+            removed += [str(run_id) for run_id in items(said.get("removed"))]
+            kept |= {str(run_id): str(why) for run_id, why in mapping(said.get("kept")).items()}
+        if queues.workspace is not None:
+            keep_canceled(queues.workspace, removed)
     if kept:
         run_id, why = next(iter(kept.items()))
         rest = f", and {len(kept) - 1} more" if len(kept) > 1 else ""
@@ -226,28 +232,36 @@ def remove(runs: Waiting, on: OnOf = "", json: As_json = False) -> int:
 def _whole(do: str, on: str, words: str, hint: str) -> int:
     queues = Queues()
     names = queues.names(on)
-    for name in names:
-        queues.ask(name, do)
+    with progress() as tell:
+        tell("asking the queue")
+        for name in names:
+            queues.ask(name, do)
+        looked = queues.look(names)
 
     def human() -> None:
         for name in names:
             print(f"the queue of {'this machine' if name == 'local' else show(name)} {words}")
         say(hint if names == ["local"] else f"{hint} --on {show(on)}")
 
-    return answer([_data(one) for one in queues.look(names)], human)
+    return answer([_data(one) for one in looked], human)
 
 
 def _change(do: str, runs: list[str], on: str, words: str, **how: Any) -> int:
     queues = Queues()
     changed: list[str] = []
-    for name, run_ids in queues.find(runs, on).items():
-        said = queues.ask(name, do, runs=run_ids, **how)
-        done = [one for one in run_ids if one in items(said.get("changed"))]
-        changed += done
-        missed = next((one for one in run_ids if one not in done), "")
-        if missed:
-            raise NotFoundError(f"{missed} does not wait in the queue any more", hint=f"reprun show {missed}")
+    with progress() as tell:
+        tell("asking the queue")
+        for name, run_ids in queues.find(runs, on).items():
+            changed += _changed(queues.ask(name, do, runs=run_ids, **how), run_ids)
     return answer({"changed": changed}, lambda: print("\n".join(f"{run_id}  {words}" for run_id in changed)))
+
+
+def _changed(said: dict[str, Any], run_ids: list[str]) -> list[str]:
+    done = {str(run_id) for run_id in items(said.get("changed"))}
+    missed = next((one for one in run_ids if one not in done), "")
+    if missed:
+        raise NotFoundError(f"{missed} does not wait in the queue any more", hint=f"reprun show {missed}")
+    return run_ids
 
 
 def _data(queue: Queued) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import typer
 from reprun.cli.complete import complete_target
 from reprun.cli.envelope import answer, say
 from reprun.cli.options import As_json
+from reprun.cli.progress import progress
 from reprun.commands.queue_care import Queues
 from reprun.config.fields import slot
 from reprun.core.errors import UsageError
@@ -53,10 +54,12 @@ def slots(
     checked = [_checked(name) for name in names]
     queues = Queues()
     targets = queues.names(on)
-    for target in targets if default or names or cpu is not None else ():
-        wanted: dict[str, Any] = {"slots": None, "cpu_slots": None} if default else {"slots": checked, "cpu_slots": cpu or 0}
-        queues.ask(target, "slots", **wanted)
-    looked = queues.look(targets)
+    wanted: dict[str, Any] = {"slots": None, "cpu_slots": None} if default else {"slots": checked, "cpu_slots": cpu or 0}
+    with progress() as tell:
+        tell("asking the queue")
+        for target in targets if default or names or cpu is not None else ():
+            queues.ask(target, "slots", **wanted)
+        looked = queues.look(targets)
     for one in looked:
         if one.trouble is not None:
             raise one.trouble

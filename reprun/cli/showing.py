@@ -99,6 +99,7 @@ def _queued(asked: Record) -> str:
     if wish:
         found.append(
             f"if {plain(wish.get('run'))}.{plain(wish.get('metric'))} {plain(wish.get('op'))} {plain(wish.get('value'))}"
+            + ", or that of a retry" * bool(wish.get("or"))
         )
     return ", ".join(found) or "for any slot"
 

@@ -74,7 +74,7 @@ class Ahead:
         """The start to send, sealed the first time that it is wanted; None when nothing is foreseen, or it would be refused."""
         if request.get("preflight", {}).keys() & {"tests", "command"}:  # their report is another one each time
             return None
-        if "rehearsal" in self.spec.preflight:  # what is tried before comes after the answer
+        if "rehearsal" in self.spec.preflight or self.spec.queue.get("retries"):  # what comes before the start needs the answer
             return None
         if self._request is not None or not (foreseen := self.memo.foresee(request)):
             return self._request

@@ -26,6 +26,7 @@ class Launched:
     snapshot: Snapshot
     worktree: Worktree
     job: Job
+    retries: tuple[str, ...] = ()  # further attempts, which are queued behind it
 
 
 def launch(workspace: Workspace, spec: RunSpec, run_id: str = "", tell: Tell = ignore) -> Launched:
@@ -53,6 +54,11 @@ def launch(workspace: Workspace, spec: RunSpec, run_id: str = "", tell: Tell = i
             cleared = clear(attempt, spec, prepared)
         workspace.notes.extend(f"{found.check}: {found.message}; {found.hint}" for found in cleared.warnings)
         sealed = steps.ensure_manifest(workspace, target, spec, snapshot, prepared, cleared)
+        retries: list[str] = []
+        if spec.queue.get("retries"):  # before it: a launch that is killed in between has started nothing, and is resumed
+            from reprun.commands.retrying import ensure_spares
+
+            retries = ensure_spares(workspace, attempt.run_id, tell)
         tell("entering the queue" if spec.queue else "starting the job")
         job = steps.start(workspace, target, spec, prepared, sealed)
         steps.remember(workspace, target, spec, sealed)
@@ -63,4 +69,4 @@ def launch(workspace: Workspace, spec: RunSpec, run_id: str = "", tell: Tell = i
 
         back_up(workspace)
     tree = prepared["worktree"]
-    return Launched(attempt.run_id, spec.name, target.name, snapshot, Worktree(tree["path"], tree["store"]), job)
+    return Launched(attempt.run_id, spec.name, target.name, snapshot, Worktree(tree["path"], tree["store"]), job, tuple(retries))

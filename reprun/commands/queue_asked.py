@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from reprun.commands.states import get_state, require_link
@@ -100,25 +101,38 @@ class _Before:
 
     def all(self, options: LaunchOptions) -> list[dict[str, Any]]:
         """`{"run", "ok"}` of those that are not over yet. Raises `RefusedError` for one that cannot be waited for."""
-        found: dict[str, bool] = {}
+        found: dict[str, dict[str, Any]] = {}
         for texts, ok in ((options.after, False), (options.after_ok, True)):
             for text in texts:
                 row = self.workspace.find_run(text)
-                if self.is_awaited(row, "--after-ok" if ok else "--after", ok):
-                    found[row.run_id] = found.get(row.run_id, False) or ok
-        return [{"run": run_id, "ok": ok} for run_id, ok in found.items()]
+                states = self.attempts(row)
+                if self.is_awaited(row, states, ok):
+                    self.require_same_host(row, "--after-ok" if ok else "--after")
+                    found[row.run_id] = {"run": row.run_id, "ok": ok, **or_of(states)}
+        return list(found.values())
 
-    def is_awaited(self, row: Row, option: str, ok: bool) -> bool:
+    def attempts(self, row: Row) -> dict[str, RunState]:
+        """A run as it is now, and the runs that stand in for it if it fails."""
+        from reprun.commands.retrying import attempts_at
+
+        history, found = self.workspace.history(), {row.run_id: self.state(row)}
+        for run_id in attempts_at(self.workspace, row.run_id)[1:]:
+            spare = history.find(run_id)
+            if spare is not None:
+                found[run_id] = self.state(spare)
+        return found
+
+    def is_awaited(self, row: Row, states: dict[str, RunState], ok: bool) -> bool:
         """False for a run that has ended as it should."""
-        state = self.state(row)
-        if state.is_final:
-            if ok and state.state != "finished":
+        if ok and any(state.state == "finished" for state in states.values()):
+            return False
+        if all(state.is_final for state in states.values()):
+            if ok:
                 raise RefusedError(
-                    f"{option} {row.run_id}: it is {state.words}, so this run would never start",
+                    f"--after-ok {row.run_id}: it is {states[row.run_id].words}, so this run would never start",
                     hint=f"reprun reproduce {row.run_id}, or --after for a start however it ends",
                 )
             return False
-        self.require_same_host(row, option)
         return True
 
     def state(self, row: Row) -> RunState:
@@ -135,15 +149,30 @@ class _Before:
             )
 
 
+def or_of(states: Mapping[str, RunState]) -> dict[str, list[str]]:
+    """The further attempts at a run, as the queue is told of them."""
+    return {"or": list(states)[1:]} if len(states) > 1 else {}
+
+
+def spoken_for(states: Iterable[RunState]) -> RunState:
+    """Of the attempts at a run the one that speaks for it: that which finished, else one that is not over, else the last that
+    ran. The worker judges in the same way."""
+    states = list(states)
+    ran = [state for state in states if state.state != "canceled"] or states
+    finished = [state for state in states if state.state == "finished"]
+    return (finished or [state for state in ran if not state.is_final] or ran[-1:])[0]
+
+
 def _condition(workspace: Workspace, options: LaunchOptions) -> dict[str, Any]:
     """`{"if": …}`; nothing where the run is over and the condition holds."""
     wanted = queued.parse_condition(options.condition)
     row, metric = _run_and_metric(workspace, wanted.left)
     before = _Before(workspace, options.target)
-    state = before.state(row)
+    states = before.attempts(row)
+    state = spoken_for(states.values())
     if not state.is_final:
         before.require_same_host(row, "--if")
-        return {"if": {"run": row.run_id, "metric": metric, "op": wanted.op, "value": wanted.value}}
+        return {"if": {"run": row.run_id, "metric": metric, "op": wanted.op, "value": wanted.value, **or_of(states)}}
     shown = f"{row.run_id}.{show(metric)} {wanted.op} {wanted.value:g}"
     known = metrics_of(state.record)
     last = metric_of(mapping(state.record), metric)

@@ -91,7 +91,7 @@ class Queues:
                     raise looked.trouble
                 known[name] = {str(entry.get("run_id")): entry for entry in looked.entries}
             found.setdefault(name, []).append(self._run_of(text, name, known[name]))
-        return found
+        return {name: list(dict.fromkeys(run_ids)) for name, run_ids in found.items()}
 
     @cached_property
     def _history(self) -> Index | None:

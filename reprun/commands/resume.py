@@ -34,7 +34,9 @@ def resume(workspace: Workspace, row: Row, tell: Tell = ignore) -> Launched | Ru
         _mend(workspace, row.run_id)
         if state.state == "queued":
             workspace.ask(row, op="enqueue", entries=[])  # nobody enters: it starts the worker where that was killed
-            _queue_retries(workspace, row.run_id, tell)
+            from reprun.commands.retrying import ensure_spares
+
+            ensure_spares(workspace, row.run_id, tell)
         return state
     spec = _spec(workspace, row.run_id)
     if spec.sweep.get("lead") is True:
@@ -48,16 +50,7 @@ def resume(workspace: Workspace, row: Row, tell: Tell = ignore) -> Launched | Ru
             hint="launch again; reprun gc --yes forgets this one",
         )
     _mend(workspace, row.run_id)
-    launched = launch(workspace, _as_sealed(workspace, spec, row.run_id), row.run_id, tell)
-    if spec.queue:
-        _queue_retries(workspace, row.run_id, tell)
-    return launched
-
-
-def _queue_retries(workspace: Workspace, run_id: str, tell: Tell) -> None:
-    from reprun.commands.retrying import ensure_spares
-
-    ensure_spares(workspace, run_id, tell)
+    return launch(workspace, _as_sealed(workspace, spec, row.run_id), row.run_id, tell)
 
 
 def _mend(workspace: Workspace, run_id: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from reprun.commands.records import spec_data, spec_from_manifest
 from reprun.commands.reproduce import with_carried
+from reprun.core.errors import NotFoundError
 from reprun.core.frozen import replace
 from reprun.core.ids import make_run_id
 from reprun.runner.digests import sha256
@@ -25,7 +26,7 @@ def ensure_spares(workspace: Workspace, run_id: str, tell: Tell) -> list[str]:
     manifest = workspace.manifest(run_id)
     asked: dict[str, Any] = dict(manifest.table("run").get("queue", {}))
     retries = int(asked.pop("retries", 0))
-    spares = [spare_id(run_id, attempt) for attempt in range(2, retries + 2)]
+    spares = spares_of(run_id, retries)
     for attempt, spare in enumerate(spares, 2):
         journal = workspace.journal(spare)
         if journal.find("submit"):
@@ -40,6 +41,20 @@ def ensure_spares(workspace: Workspace, run_id: str, tell: Tell) -> list[str]:
             journal.write("begin", created=iso_now(), spec=spec_data(spec), process=own())
         launch(workspace, spec, spare, tell)
     return spares
+
+
+def attempts_at(workspace: Workspace, run_id: str) -> list[str]:
+    """A run, and those that stand in for it if it fails."""
+    try:
+        asked = workspace.manifest(run_id).table("run").get("queue", {})
+    except NotFoundError:  # its launch has not come so far
+        return [run_id]
+    return [run_id, *spares_of(run_id, int(asked.get("retries", 0)))]
+
+
+def spares_of(run_id: str, retries: int) -> list[str]:
+    """The ids of the further attempts at a run."""
+    return [spare_id(run_id, attempt) for attempt in range(2, retries + 2)]
 
 
 def spare_id(run_id: str, attempt: int) -> str:

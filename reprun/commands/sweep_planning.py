@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 
 from reprun.commands.launch_many import Ground, Planned, take_back
+from reprun.commands.retrying import spares_of
 from reprun.commands.states import FOLDER_GONE
 from reprun.commands.sweep_open import Opened, Specs
 from reprun.commands.sweep_queue import place_in_queue
 from reprun.commands.sweep_runs import known_runs, sweep_tables
 from reprun.commands.sweep_search import Searching
-from reprun.commands.sweep_tries import as_given_up, blocked, new_tries, spares_of, waits_for, with_spares
+from reprun.commands.sweep_tries import as_given_up, blocked, new_tries, waits_for, with_spares
 from reprun.core.errors import UnreachableError, UsageError
 from reprun.core.frozen import replace
 from reprun.core.outcome import FINAL

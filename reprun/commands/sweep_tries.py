@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from reprun.commands.keeping import put_away_all
 from reprun.commands.launch_many import Planned, new_runs
-from reprun.commands.retrying import spare_id
+from reprun.commands.retrying import spares_of
 from reprun.commands.states import look
 from reprun.commands.sweep_runs import rows_of
 from reprun.commands.waiting import stop
@@ -36,11 +36,6 @@ def new_tries(count: int, retries: int) -> list[str]:
                 taken |= all_of_it
                 found.append(run_id)
     return sorted(found)
-
-
-def spares_of(run_id: str, retries: int) -> list[str]:
-    """The ids of the further attempts at a run."""
-    return [spare_id(run_id, attempt) for attempt in range(2, retries + 2)]
 
 
 def with_spares(one: Planned, retries: int) -> Iterable[Planned]:

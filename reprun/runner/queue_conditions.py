@@ -30,7 +30,7 @@ class Answer(NamedTuple):
 def named(entry: Mapping[str, Any]) -> List[str]:
     """The runs that an entry speaks of."""
     found = [run for one in entry["after"] for run in _attempts(one)]
-    found += [entry["if"]["run"]] if entry["if"] else []
+    found += _attempts(entry["if"]) if entry["if"] else []
     return found + ([entry["retry_of"]] if entry["retry_of"] else [])
 
 
@@ -38,7 +38,7 @@ def judge(entry: Mapping[str, Any], states: Mapping[str, Mapping[str, Any]]) -> 
     """Whether an entry may start, by the states (of `find_state`) of the runs it names; one that is missing is unknown here."""
     answers = [_after_any(one, states) for one in entry["after"]]
     if entry["if"]:
-        answers.append(_if(entry["if"], states.get(entry["if"]["run"])))
+        answers.append(_if_any(entry["if"], states))
     if entry["retry_of"]:
         answers.append(_retry(entry["retry_of"], states.get(entry["retry_of"])))
     for what in (NEVER, WAITS):
@@ -76,6 +76,16 @@ def _after(wish: Mapping[str, Any], state: "Mapping[str, Any] | None") -> Answer
     if wish["ok"] and state["state"] != "finished":
         return Answer(NEVER, "%s %s" % (wish["run"], _words(state)))
     return Answer(MET)
+
+
+def _if_any(wish: Mapping[str, Any], states: Mapping[str, Mapping[str, Any]]) -> Answer:
+    """The attempt that has finished speaks for all of them; where none has, the last one that ran."""
+    runs = _attempts(wish)
+    words = {run: str((states.get(run) or {}).get("state", "")) for run in runs}
+    ran = [run for run in runs if words[run] != "canceled"] or runs
+    going = [run for run in ran if words[run] not in _OVER]
+    run = next((run for run in runs if words[run] == "finished"), (going or ran[-1:])[0])
+    return _if({**wish, "run": run}, states.get(run))
 
 
 def _if(wish: Mapping[str, Any], state: "Mapping[str, Any] | None") -> Answer:

@@ -104,7 +104,9 @@ def add(table: Table, entries: "Iterable[tuple[str, Dict[str, Any]]]", state: st
     last = float(table.db.execute("SELECT value FROM meta WHERE key = 'last'").fetchone()[0])
     added = []
     for number, (run_id, entry) in enumerate(entries):
-        last += 1
+        # A further attempt is entered before the run that it is one at, and stands behind it.
+        last += not entry["retry_of"]
+        rank = last + 1 + entry["attempt"] / 1000 if entry["retry_of"] else last
         created = float(entry.get("created") or now)
         done = table.db.execute(
             "INSERT OR IGNORE INTO entries (run_id, state, reason, priority, rank, created, project, sweep, changed, entry)"
@@ -114,7 +116,7 @@ def add(table: Table, entries: "Iterable[tuple[str, Dict[str, Any]]]", state: st
                 state,
                 reason,
                 entry["priority"],
-                last,
+                rank,
                 created,
                 entry["project"],
                 entry["sweep"],

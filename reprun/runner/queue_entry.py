@@ -11,7 +11,7 @@ from reprun.runner.queue_policy import Task
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Mapping
+    from typing import Any, Dict, List, Mapping
 
 PRIORITIES = {"explore": 50.0, "baseline": 40.0, "method": 30.0, "tune": 20.0, "ablation": 20.0, "": 30.0}
 _DEFAULTS: Dict[str, Any] = {
@@ -65,22 +65,27 @@ def _typed(name: str, value: Any, default: Any) -> Any:
 def _after(one: Any) -> Dict[str, Any]:
     if not isinstance(one, dict):
         raise _wrong("it comes after something that is no run: %r" % (one,))
-    more = one.get("or", [])
-    if not isinstance(more, list):
-        raise _wrong("it comes after something that is no run: %r" % (more,))
-    for run in (one.get("run"), *more):
-        _check_run(run)
+    more = _check_runs(one)
     return {"run": one["run"], "ok": bool(one.get("ok")), **({"or": more} if more else {})}
 
 
 def _check_if(wish: Any) -> None:
     if not isinstance(wish, dict):
         raise _wrong("its condition is no table")
-    _check_run(wish.get("run"))
+    _check_runs(wish)
     value = wish.get("value")
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     if wish.get("op") not in OPERATORS or not is_number or not isinstance(wish.get("metric"), str):
         raise _wrong("its condition is not a metric, one of %s, and a number" % " ".join(OPERATORS))
+
+
+def _check_runs(wish: Dict[str, Any]) -> List[Any]:
+    more = wish.get("or", [])
+    if not isinstance(more, list):
+        raise _wrong("it waits for something that is no run: %r" % (more,))
+    for run in (wish.get("run"), *more):
+        _check_run(run)
+    return more
 
 
 def _check_run(run_id: Any) -> None:

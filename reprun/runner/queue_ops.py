@@ -30,7 +30,7 @@ def act(home: Home, request: Dict[str, Any]) -> Dict[str, Any]:
     """The op `queue`: what is asked for is in `do`. Raises `RunnerError`."""
     what = str(request.get("do", "ls"))
     if what in _LOOKS:
-        if not os.path.lexists(os.path.join(home.queue(), "queue.db")):
+        if not os.path.lexists(home.queue()):
             return _LOOKS[what](home, None, request)
         return with_table(home, lambda table: _LOOKS[what](home, table, request))
     if what not in _DEEDS:

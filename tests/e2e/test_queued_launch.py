@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from e2e_lab import Reprun, is_alive, launch, output_of, says_nicely, show, wait
-from lab import Run, until
+from lab import REPRUN, Run, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("repo", "home")]
 CODE = ("--", "sh", "-c", "cat train.py")
@@ -114,15 +117,33 @@ def test_a_run_that_depends_on_others(queue: Reprun) -> None:
 def test_another_attempt_only_where_it_is_needed(queue: Reprun, tmp_path: Path) -> None:
     count = tmp_path / "count"
     twice = 'echo x >> "$0"; test "$(wc -l < "$0")" -ge 2'
-    first = put(queue, "--name", "flaky", "--retries", "2", "--", "sh", "-c", twice, str(count))
+    twice += " && echo '{\"acc\": 0.5}' > $REPRUN_METRICS"
+    answer = launch(queue, "--queue", "--name", "flaky", "--retries", "2", "--", "sh", "-c", twice, str(count))
+    first = str(answer["run_id"])
+    assert answer["reason"] == "position 1" and len(answer["retries"]) == 2
     assert show(queue, "@last")["run_id"] == first  # the spare runs come before it
     assert len(waiting(queue)) == 3
     assert queue("resume", first).rc == 0 and len(waiting(queue)) == 3
+    put(queue, "--name", "after", "--after-ok", "flaky", "--if", "flaky.acc < 1", "--", "true")  # whichever attempt it is
     queue("queue", "resume")
     until(lambda: not queue("queue", "--json").data[0]["entries"], "the queue is empty")
     states = {item["name"] or item["why"][:9]: item["state"] for item in queue("ls", "--json").data}
-    assert states == {"flaky": "failed", "attempt 2": "finished", "attempt 3": "canceled"}
+    assert states == {"after": "finished", "flaky": "failed", "attempt 2": "finished", "attempt 3": "canceled"}
     assert count.read_text() == "x\nx\n"
+    assert launch(queue, "--queue", "--after-ok", "flaky", "--if", "flaky.acc < 1", "--", "true")["state"]  # also afterwards
+
+
+def test_a_run_never_waits_without_its_retries(queue: Reprun, home: Path) -> None:
+    """Its launch is killed as soon as anything is in the queue."""
+    words = (REPRUN, "launch", "--queue", "--name", "main", "--retries", "1", "--", "true")
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as process:
+        with closing(sqlite3.connect(home / "queue" / "queue.db")) as db:
+            until(lambda: db.execute("SELECT 1 FROM entries").fetchone(), "something is queued")
+        process.kill()
+    line = [name for name, _, _ in waiting(queue)]
+    assert line in ([""], ["main", ""]), line
+    assert queue("resume", "main").rc == 0
+    assert [name for name, _, _ in waiting(queue)] == ["main", ""]
 
 
 def test_its_log_is_awaited(queue: Reprun) -> None:
