@@ -49,6 +49,8 @@ class Table:
 
     def __init__(self, path: str, durable: bool) -> None:
         self.path = path
+        with contextlib.suppress(OSError):  # SQLite would leave it open to others
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self.db = sqlite3.connect(path, timeout=60, isolation_level=None)
         self.db.row_factory = sqlite3.Row
         # A shared disk has no memory that two machines share; where there is, readers and the writer do not wait for each other.
@@ -134,10 +136,10 @@ def _dump(entry: Dict[str, Any]) -> str:
     return json.dumps(entry, separators=(",", ":"))
 
 
-def entry_of(row: sqlite3.Row) -> Dict[str, Any]:
+def entry_of(row: sqlite3.Row, read: "Callable[[Any], Any]" = json.loads) -> Dict[str, Any]:
     """The entry in a row. SQLite has no checksums: one that cannot be read is damage like any other. Raises `DatabaseError`."""
     try:
-        entry = json.loads(row["entry"])
+        entry = read(row["entry"])
     except (TypeError, ValueError):
         entry = None
     if not isinstance(entry, dict) or not isinstance(row["priority"], float) or not isinstance(row["rank"], float):

@@ -129,6 +129,8 @@ def take_up(home: Home, table: Table) -> int:
             if not os.path.lexists(os.path.join(folder, name.partition(".json.")[0] + ".json")):  # else it may just be written
                 _remove(path)
             continue
+        if os.path.isdir(path):  # nobody of ours has made it
+            continue
         with try_locked(path) as is_left:
             if is_left:
                 count += _take_up(home, table, path + ".list")
@@ -139,12 +141,14 @@ def take_up(home: Home, table: Table) -> int:
 
 def _take_up(home: Home, table: Table, path: str) -> int:
     try:
-        known = read_json(path) or {}
-    except ValueError:
-        known = {}
+        noted = (read_json(path) or {}).get("runs")
+    except (ValueError, AttributeError):
+        noted = None
     count = 0
     with table.writing():
-        for run_id in known.get("runs", []):
+        for run_id in noted if isinstance(noted, list) else ():
+            if not isinstance(run_id, str) or not RUN_ID.fullmatch(run_id):
+                continue
             run = home.run(run_id)
             if find_state(run)["state"] == "queued":
                 found = find_entry(run)

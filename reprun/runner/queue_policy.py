@@ -115,9 +115,8 @@ def choose(tasks: Iterable[Task], running: Sequence[Running], machine: Machine, 
     return Choice(tuple(starts), kept.task.run_id if kept else "", why_free, again)
 
 
-def obstacle(task: Task, running: Sequence[Running], machine: Machine, now: float) -> str:
+def obstacle(task: Task, room: Room, now: float) -> str:
     """Why a task does not start though its conditions are met; empty where it only waits for its turn. Pure."""
-    room = Room(machine, running)
     return _obstacle(task, room, now) or ("" if room.fit(task) or not room.free else room.why_not(task))
 
 

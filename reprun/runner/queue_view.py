@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import os
 import time
 
@@ -12,7 +14,7 @@ from reprun.runner.queue_db import Table, entry_of
 from reprun.runner.queue_entry import task_of
 from reprun.runner.queue_forecast import MOST, expected_end, forecast
 from reprun.runner.queue_gpus import BLOCKS
-from reprun.runner.queue_policy import Machine, Running, obstacle
+from reprun.runner.queue_policy import Machine, Room, Running, obstacle
 from reprun.runner.queue_slots import find_slots, machine_of, usual_slots
 from reprun.runner.queue_wake import find_worker, paused_file
 from reprun.runner.state import NO_FOLDER, find_state
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from reprun.runner.queue_policy import Task
 
 UNUSED = "nothing was queued yet"
+_read = functools.lru_cache(maxsize=4096)(json.loads)  # entries stay as they are, and `top` looks at them every two seconds
 _MOST = 1000  # entries that are over, and events at once
 _SHOWN = ("kind", "project", "label", "name", "stage", "sweep", "not_before", "seconds", "attempt", "gpus", "retry_of")
 
@@ -73,18 +76,19 @@ class _View:
         self.lasts: Dict[str, Dict[str, float]] = {}  # how far what runs is, and when it will end
         self.tasks: List[Task] = []  # what waits for nothing but its turn
         for row in (row for row in going if not row["ended"]):
-            entry = entry_of(row)
+            entry = entry_of(row, _read)
             slots = tuple(str(row["slot"]).split("+"))
             progress = look_at(home.run(row["run_id"])).get("progress")
             ends = expected_end(row["began"], float(entry["seconds"]), progress, self.now)
             self.lasts[row["run_id"]] = {"ends": ends, **({} if progress is None else {"progress": progress})}
             self.running.append(Running(row["run_id"], slots, ends, entry["project"], entry["cpus"], entry["memory"]))
+        self.room = Room(machine, self.running)
 
     def why(self, row: "sqlite3.Row") -> str:
         """Why it does not start; empty when it only waits for its turn."""
         if row["state"] == "held":
             return str(row["reason"] or "held")
-        entry = entry_of(row)
+        entry = entry_of(row, _read)
         for name in named(entry):
             if name not in self.states:
                 state = find_state(self.home.run(name))
@@ -98,7 +102,7 @@ class _View:
             self.tasks.append(task)
         if task.not_before > self.now:
             return "not before %s" % time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(task.not_before))
-        return obstacle(task, self.running, self.machine, self.now)
+        return obstacle(task, self.room, self.now)
 
     def estimate(self, entries: "List[Dict[str, Any]]") -> None:
         """Adds when they will start and end to those of which that can be told."""
@@ -110,7 +114,7 @@ class _View:
 
 
 def _entry(row: "sqlite3.Row", position: int, reason: str) -> Dict[str, Any]:
-    entry = entry_of(row)
+    entry = entry_of(row, _read)
     state = "running" if row["state"] == "taken" and row["began"] else "queued" if row["state"] == "taken" else row["state"]
     return {
         "run_id": row["run_id"], "state": state, "position": position, "reason": reason or str(row["reason"]),

@@ -94,6 +94,10 @@ def test_a_note_that_is_just_written_is_left_alone(queue_lab: QueueLab) -> None:
         with locked(str(entering / names[0]), exclusive=True):
             take_up(queue_lab.home, table)
             assert sorted(os.listdir(entering)) == names[:2]
+        (entering / "3-3.json").touch()
+        (entering / "3-3.json.list").write_text('{"runs": ["../../elsewhere", 5, null, []]}')  # damaged, or not ours
+        (entering / "4-4.json").touch()
+        (entering / "4-4.json.list").write_text("[]")
         for _ in range(2):  # what it stands beside may come first
             take_up(queue_lab.home, table)
     assert os.listdir(entering) == []

@@ -9,7 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reprun.runner.queue_policy import ANY, NONE, Choice, Machine, Running, Slot, Start, Task, choose, obstacle, order, pick_slots
+from reprun.runner.queue_policy import (
+    ANY,
+    NONE,
+    Choice,
+    Machine,
+    Room,
+    Running,
+    Slot,
+    Start,
+    Task,
+    choose,
+    obstacle,
+    order,
+    pick_slots,
+)
 
 NOW = 1000.0
 
@@ -55,7 +69,7 @@ def test_claims_on_processors_and_memory() -> None:
         (Task("t", memory=3), "needs 3e-09 GB of memory, 2e-09 of 8e-09 are free"),
     ]:
         assert started(pick([task], CPUS, running, cpus=4, memory=8)) == {}
-        assert obstacle(task, running, Machine(CPUS, 4, 8), NOW) == why
+        assert obstacle(task, Room(Machine(CPUS, 4, 8), running), NOW) == why
     assert started(pick([Task("t", cpus=1, memory=2)], CPUS, running, cpus=4, memory=8)) == {"t": ("cpu1",)}
 
 
