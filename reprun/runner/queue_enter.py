@@ -24,6 +24,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
+# As `ls` counts: also what is held, or held ready.
+_SOONER = (
+    "SELECT count(*) FROM entries WHERE (state IN ('queued', 'held') OR state = 'taken' AND began = 0)"
+    " AND (priority > ? OR priority = ? AND rank < ?)"
+)
 _MANY = 8  # so many runs are synced one by one; of more, the whole file system is
 
 
@@ -93,9 +98,8 @@ def _add(table: Table, entries: "Sequence[Tuple[str, Dict[str, Any]]]") -> Dict[
         for run_id, _ in entries[:_MANY]:
             row = db.execute("SELECT priority, rank FROM entries WHERE run_id = ? AND state = 'queued'", (run_id,)).fetchone()
             if row is not None:
-                sooner = "SELECT count(*) FROM entries WHERE state = 'queued' AND (priority > ? OR priority = ? AND rank < ?)"
                 values = (row["priority"], row["priority"], row["rank"])
-                positions[run_id] = int(db.execute(sooner, values).fetchone()[0]) + 1
+                positions[run_id] = int(db.execute(_SOONER, values).fetchone()[0]) + 1
         return positions
 
 

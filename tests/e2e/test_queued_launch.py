@@ -64,9 +64,11 @@ def test_the_line_is_seen_and_changed(queue: Reprun, git: Run, tmp_path: Path) -
         put(queue, "--name", name, "--seed", str(number), *more, *words)
     assert [name for name, _, _ in waiting(queue)] == ["gone", "soon", "held", "clock", "late"]
     assert queue("queue", "move", "late", "--top").rc == 0
-    assert queue("queue", "hold", "held").rc == 0
+    assert queue("queue", "hold", "held", "held").stdout.count("held: ") == 1
     assert queue("queue", "rm", "gone").rc == 0
     line = waiting(queue)
+    assert launch(queue, "--queue", "--name", "clock2", "--not-before", "+1h", *words)["reason"] == "position 5"  # one is held
+    assert queue("queue", "rm", "clock2", "clock2").stdout.count("canceled") == 1
     assert [(name, state) for name, state, _ in line] == [
         ("late", "queued"), ("soon", "queued"), ("held", "held"), ("clock", "queued")
     ]  # fmt: skip
