@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from reprun.commands.beginning import begin, warm
 from reprun.core.frozen import dataclass
@@ -54,13 +55,9 @@ def launch(workspace: Workspace, spec: RunSpec, run_id: str = "", tell: Tell = i
             cleared = clear(attempt, spec, prepared)
         workspace.notes.extend(f"{found.check}: {found.message}; {found.hint}" for found in cleared.warnings)
         sealed = steps.ensure_manifest(workspace, target, spec, snapshot, prepared, cleared)
-        retries: list[str] = []
-        if spec.queue.get("retries"):  # before it: a launch that is killed in between has started nothing, and is resumed
-            from reprun.commands.retrying import ensure_spares
-
-            retries = ensure_spares(workspace, attempt.run_id, tell)
-        tell("entering the queue" if spec.queue else "starting the job")
-        job = steps.start(workspace, target, spec, prepared, sealed)
+        with _spares(workspace, spec, attempt, tell) as retries:
+            tell("entering the queue" if spec.queue else "starting the job")
+            job = steps.start(workspace, target, spec, prepared, sealed)
         steps.remember(workspace, target, spec, sealed)
     if hooks is not None:
         hooks.after(spec, snapshot, job)
@@ -70,3 +67,12 @@ def launch(workspace: Workspace, spec: RunSpec, run_id: str = "", tell: Tell = i
         back_up(workspace)
     tree = prepared["worktree"]
     return Launched(attempt.run_id, spec.name, target.name, snapshot, Worktree(tree["path"], tree["store"]), job, tuple(retries))
+
+
+def _spares(workspace: Workspace, spec: RunSpec, attempt: Attempt, tell: Tell) -> AbstractContextManager[list[str]]:
+    """What stands in for a run if it fails. It is queued before it: a launch that is killed in between has started nothing."""
+    if not spec.queue.get("retries"):
+        return nullcontext([])
+    from reprun.commands.retrying import spares_before
+
+    return spares_before(workspace, attempt, tell)

@@ -3,11 +3,13 @@ waits behind the one before: it starts only if that fails, also when this machin
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from reprun.commands.records import spec_data, spec_from_manifest
 from reprun.commands.reproduce import with_carried
-from reprun.core.errors import NotFoundError
+from reprun.core.errors import NotFoundError, RefusedError, ReprunError, UsageError
 from reprun.core.frozen import replace
 from reprun.core.ids import make_run_id
 from reprun.runner.digests import sha256
@@ -16,6 +18,7 @@ from reprun.system.clock import iso_now, seconds_before
 
 if TYPE_CHECKING:
     from reprun.commands.launch import Tell
+    from reprun.core.spec import Attempt
     from reprun.workspace import Workspace
 
 
@@ -41,6 +44,32 @@ def ensure_spares(workspace: Workspace, run_id: str, tell: Tell) -> list[str]:
             journal.write("begin", created=iso_now(), spec=spec_data(spec), process=own())
         launch(workspace, spec, spare, tell)
     return spares
+
+
+@contextmanager
+def spares_before(workspace: Workspace, attempt: Attempt, tell: Tell) -> Iterator[list[str]]:
+    """`ensure_spares`, before the run itself is queued in the block. Where its launch is taken back they are too: else they would
+    wait for a run that nobody knows."""
+    try:
+        yield ensure_spares(workspace, attempt.run_id, tell)
+    except (RefusedError, UsageError, KeyboardInterrupt):
+        if attempt.first and not workspace.journal(attempt.run_id).find("submit"):
+            with suppress(ReprunError, OSError):
+                _take_back(workspace, attempt.run_id)
+        raise
+
+
+def _take_back(workspace: Workspace, run_id: str) -> None:
+    from reprun.commands.queue_care import keep_canceled
+    from reprun.commands.steps import forget
+
+    target = workspace.target(str(workspace.manifest(run_id).table("target").get("name", "local")))
+    begun = [spare for spare in attempts_at(workspace, run_id)[1:] if workspace.journal(spare).exists()]
+    said = target.host.ask({"op": "queue", "do": "rm", "runs": begun, "reason": "its launch was taken back"})
+    for spare in begun:
+        if spare not in said.get("removed", ()):
+            forget(workspace, target, spare)
+    keep_canceled(workspace, [str(spare) for spare in said.get("removed", ())])
 
 
 def attempts_at(workspace: Workspace, run_id: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -135,17 +136,28 @@ def test_another_attempt_only_where_it_is_needed(queue: Reprun, tmp_path: Path) 
     assert launch(queue, "--queue", "--after-ok", "flaky", "--if", "flaky.acc < 1", "--", "true")["state"]  # also afterwards
 
 
-def test_a_run_never_waits_without_its_retries(queue: Reprun, home: Path) -> None:
-    """Its launch is killed as soon as anything is in the queue."""
-    words = (REPRUN, "launch", "--queue", "--name", "main", "--retries", "1", "--", "true")
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as process:
+def _launch_with_retries(home: Path, ends: int) -> None:
+    """Ends a launch with a signal as soon as anything is in the queue."""
+    words = (REPRUN, "launch", "--queue", "--name", "main", "--retries", "3", "--", "true")
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         with closing(sqlite3.connect(home / "queue" / "queue.db")) as db:
             until(lambda: db.execute("SELECT 1 FROM entries").fetchone(), "something is queued")
-        process.kill()
+        process.send_signal(ends)
+
+
+def test_a_run_never_waits_without_its_retries(queue: Reprun, home: Path) -> None:
+    _launch_with_retries(home, signal.SIGKILL)
     line = [name for name, _, _ in waiting(queue)]
-    assert line in ([""], ["main", ""]), line
-    assert queue("resume", "main").rc == 0
-    assert [name for name, _, _ in waiting(queue)] == ["main", ""]
+    assert "main" not in line or len(line) == 4, line
+    assert queue("resume", "main").rc == 0 and queue("queue", "resume").rc == 0
+    assert wait(queue, "main")["state"] == "finished"
+    until(lambda: not queue("queue", "--json").data[0]["entries"], "the queue is empty")
+    assert sorted(item["state"] for item in queue("ls", "--json").data) == ["canceled"] * 3 + ["finished"]
+
+
+def test_no_retry_waits_for_a_launch_that_was_taken_back(queue: Reprun, home: Path) -> None:
+    _launch_with_retries(home, signal.SIGINT)
+    assert not waiting(queue) or show(queue, "main")["state"] in ("queued", "unstarted")
 
 
 def test_its_log_is_awaited(queue: Reprun) -> None:
@@ -181,7 +193,6 @@ def test_a_launch_without_it_just_starts(queue: Reprun) -> None:
 
 def test_a_killed_worker_loses_nothing(queue: Reprun, home: Path, tmp_path: Path) -> None:
     import os
-    import signal
 
     gate = tmp_path / "gate"
     first = put(queue, "--", "sh", "-c", 'while [ ! -e "$0" ]; do sleep 0.02; done', str(gate))
