@@ -165,7 +165,7 @@ def repr_yaml(text: str) -> str:
         (("sweep.yaml", "-t", "x"), "its titles: none"),
         (("sweep.yaml", "-c", "x"), "its stages: train"),
         (("sweep.yaml", "--since-commit", "x"), "is no policy"),
-        (("sumary", "sweep.yaml"), "Did you mean 'summary'?"),
+        (("sumary", "sweep.yaml"), "did you mean reprun sweep summary?"),
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_happens(repo, reprun, words, said):
