@@ -55,8 +55,8 @@ def explained(error: ClickException, hint: str) -> UsageError:
     text, ctx = error.format_message(), getattr(error, "ctx", None)
     path = ctx.command_path if ctx is not None else "reprun"
     if found := _COMMAND.fullmatch(text):
-        close = difflib.get_close_matches(found["name"], getattr(ctx and ctx.command, "commands", ()), n=1)
-        hint = f"did you mean {path} {close[0]}?" if close else hint
+        alike = difflib.get_close_matches(found["name"], getattr(ctx and ctx.command, "commands", ()), n=1)
+        hint = f"did you mean {path} {alike[0]}?" if alike else hint
         return UsageError(f"there is no command {path} {show(found['name'])}", hint=hint)
     hint = f"{path} --help" if ctx is not None else hint
     if isinstance(error, NoSuchOption):
