@@ -5,8 +5,9 @@ be killed, and the next one carries on.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 
 from reprun.commands.launch import Tell, ignore
 from reprun.commands.launch_many import Ground, Planned, grounded, queue_on
@@ -26,6 +27,7 @@ from reprun.sweeps.plan import Known, Step
 from reprun.sweeps.sharing import AHEAD, Place, share
 from reprun.system.clock import iso_now, new_run_id
 from reprun.system.files import locked
+from reprun.system.together import FOREVER, Work
 
 
 @dataclass(frozen=True)
@@ -140,12 +142,23 @@ class _Pass:
         return Passed(self.pin, ran, tuple(places), tuple(self.planning.known), self.left_out, tuple(held))
 
     def _prepare_all(self, stack: ExitStack) -> None:
-        """One snapshot for all. A host that cannot be prepared is left out, unless there is no other."""
-        for name in self.opened.targets:
-            if name not in self.avoid:
-                self._ground(stack, name)
+        """One snapshot for all. The first host that can be prepared says what packages and data are; the others follow, at once,
+        for an environment takes minutes. One that cannot be prepared is left out, unless there is no other."""
+        names = [name for name in self.opened.targets if name not in self.avoid]
+        while names and not self.grounds:
+            self._ground(stack, names.pop(0))
+        self._prepare_at_once(stack, names)
         if not self.grounds:
             raise self._refusal()
+
+    def _prepare_at_once(self, stack: ExitStack, names: Sequence[str]) -> None:
+        """In threads, which share nothing but what several launches at once share too; what comes of it is looked at here, in
+        their order. Who is interrupted meanwhile leaves what one that is killed leaves: the next sweep takes it back."""
+        first = {self.workspace.target(name).host.name: name for name in reversed(names)}  # two may lead to one machine
+        works = {host: Work(partial(self._enter, stack, name), FOREVER) for host, name in first.items()}
+        done = {first[host]: what for host, what in self.workspace.together.do(works).items()}
+        for name in names:
+            self._ground(stack, name, done[name].get if name in done else None)
 
     def _refusal(self) -> ReprunError:
         """Why no host can take anything: the error of the first, which names the others."""
@@ -159,14 +172,19 @@ class _Pass:
         error.message = "; ".join([first, *others])
         return error
 
-    def _ground(self, stack: ExitStack, name: str) -> Ground | None:
-        """The ground on a host, made when it is first wanted; None where that fails, or it is not as on the other hosts."""
-        if name in self.grounds or name in self.left_out:
-            return self.grounds.get(name)
+    def _enter(self, stack: ExitStack, name: str) -> Ground:
+        """Raises the errors of a launch."""
         lead = replace(self.planning.lead(name), lock=self.pin.locks.get(name, ""))
         snapshot = self.pin.taken() if self.pin.snapshot else None
+        return stack.enter_context(grounded(self.workspace, lead, self.tell, snapshot))
+
+    def _ground(self, stack: ExitStack, name: str, get: Callable[[], Ground] | None = None) -> Ground | None:
+        """The ground on a host, made when it is first wanted unless one can `get` it; None where that fails, or it is not as on
+        the other hosts."""
+        if name in self.grounds or name in self.left_out:
+            return self.grounds.get(name)
         try:
-            ground = stack.enter_context(grounded(self.workspace, lead, self.tell, snapshot))
+            ground = get() if get else self._enter(stack, name)
             self._check_basis(name, ground)
         except ReprunError as error:
             self.left_out[name] = error

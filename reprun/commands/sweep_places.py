@@ -18,6 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from reprun.targets import Target
+
 _ELSEWHERE = ("waits for ", "not before ")  # such an entry takes no slot when one is free
 
 
@@ -38,27 +40,33 @@ def ask_queues(
     workspace: Workspace, names: Sequence[str], seconds: Mapping[str, float]
 ) -> dict[str, dict[str, Any] | ReprunError]:
     """What their queues say, or why they say nothing."""
-    request = {"op": "queue", "do": "ls"}
-    works, keys = {}, {}
+    by_host: dict[str, list[Target]] = {}  # two targets may be folders of one machine
     for name in names:
         target = workspace.target(name)
-        keys[name] = target.host.name
-        works[target.host.name] = Work(
-            partial(target.host.ask, request), min(target.patience, seconds.get(name, target.patience))
-        )
+        by_host.setdefault(target.host.name, []).append(target)
+    works = {
+        host: Work(partial(_ask_each, some), min(min(one.patience, seconds.get(one.name, one.patience)) for one in some))
+        for host, some in by_host.items()
+    }
     done = workspace.together.do(works)
     found: dict[str, dict[str, Any] | ReprunError] = {}
-    for name, key in keys.items():
+    for host, some in by_host.items():
+        if host in done:
+            found |= done[host].get()
+            continue
+        for one in some:
+            said = f"{show(one.name)} did not answer within {works[host].seconds:g} s"
+            found[one.name] = UnreachableError(said, hint=f"reprun doctor --on {show(one.name)}")
+    return {name: found[name] for name in names}
+
+
+def _ask_each(targets: Sequence[Target]) -> dict[str, dict[str, Any] | ReprunError]:
+    found: dict[str, dict[str, Any] | ReprunError] = {}
+    for target in targets:
         try:
-            found[name] = (
-                done[key].get()
-                if key in done
-                else UnreachableError(
-                    f"{show(name)} did not answer within {works[key].seconds:g} s", hint=f"reprun doctor --on {show(name)}"
-                )
-            )
+            found[target.name] = target.host.ask({"op": "queue", "do": "ls"})
         except ReprunError as error:
-            found[name] = error
+            found[target.name] = error
     return found
 
 

@@ -18,7 +18,7 @@ from reprun.env.installer_wheel import check_glibc, download
 from reprun.runner.data import sha256_file
 from reprun.runner.lfs import object_path
 from reprun.runner.paths import Home, home
-from reprun.system.files import ensure_dir, find_json, write_json
+from reprun.system.files import ensure_dir, find_bytes, find_json, locked, write_atomic, write_json
 from reprun.system.process import run
 
 HERE = f"{sys.platform}-{os.uname().machine}"
@@ -64,9 +64,7 @@ def pip_of_python() -> dict[str, Any]:
     place = object_path(Home(home()).packages, oid)
     if not os.path.isfile(place):
         ensure_dir(os.path.dirname(place))
-        aside = f"{place}.{os.getpid()}.tmp"
-        shutil.copyfile(found[-1], aside)
-        os.rename(aside, place)
+        write_atomic(place, find_bytes(found[-1]) or b"", durable=False)
     return {"pip": {"name": os.path.basename(found[-1]), "sha256": oid, "size": os.path.getsize(place)}}
 
 
@@ -129,15 +127,27 @@ def name_of_python(packages: Iterable[Mapping[str, Any]]) -> str:
 
 def _kept(name: str, fill: Callable[[str], None]) -> Tool:
     """The tool that was packed before, or is packed now."""
-    import tarfile
-
     packages = Home(home()).packages
     memo = os.path.join(packages, "tools", f"{name}.json")
+    known = _find_kept(packages, name, memo)
+    if known is None:
+        ensure_dir(os.path.dirname(memo))
+        ensure_dir(os.path.join(packages, "tmp"))
+        with locked(f"{memo}.lock", exclusive=True):  # several hosts may want it at once
+            known = _find_kept(packages, name, memo) or _packed(packages, name, fill)
+            write_json(memo, {"sha256": known.sha256, "size": known.size})
+    return known
+
+
+def _find_kept(packages: str, name: str, memo: str) -> Tool | None:
     known = find_json(memo)
-    if known and os.path.isfile(object_path(packages, str(known["sha256"]))):
-        return Tool(name, known["sha256"], known["size"])
-    ensure_dir(os.path.dirname(memo))
-    ensure_dir(os.path.join(packages, "tmp"))
+    is_here = known and os.path.isfile(object_path(packages, str(known["sha256"])))
+    return Tool(name, known["sha256"], known["size"]) if known and is_here else None
+
+
+def _packed(packages: str, name: str, fill: Callable[[str], None]) -> Tool:
+    import tarfile
+
     with tempfile.TemporaryDirectory(dir=os.path.join(packages, "tmp")) as work:
         folder, archive = os.path.join(work, "tool"), os.path.join(work, "archive")
         os.mkdir(folder)
@@ -148,7 +158,6 @@ def _kept(name: str, fill: Callable[[str], None]) -> Tool:
         place = object_path(packages, tool.sha256)
         ensure_dir(os.path.dirname(place))
         os.rename(archive, place)
-    write_json(memo, {"sha256": tool.sha256, "size": tool.size})
     return tool
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from threading import Thread
+from threading import TIMEOUT_MAX, Thread
 
 from reprun.core.frozen import dataclass
 from reprun.system.clock import ticks
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 else:
     Generic, T = {0: object}, 0  # `Generic[T]` is nothing more than that when it runs
+
+
+FOREVER = TIMEOUT_MAX
 
 
 @dataclass(frozen=True)

@@ -198,3 +198,30 @@ def test_what_fails_is_tried_again_and_too_many_alike_are_held_everywhere(shared
     until(shared.is_over, "the sweep is over")  # the code is another one: all of them ran again
     states = [row["state"] for row in shared.rows()]
     assert states[:12] == ["finished"] * 12 and "queued" not in states, states
+
+
+MEETING = """
+import os, pathlib, sys, time
+place, mine = pathlib.Path(sys.argv[1]), "-".join(os.environ["HOME"].split("/")[-2:])
+if "gpu" in mine:
+    (place / f"met-{mine}").touch()
+    until = time.monotonic() + 50
+    while len(list(place.glob("met-*"))) < 2:
+        if time.monotonic() > until:
+            sys.exit("the other host has not begun")
+        time.sleep(0.02)
+"""
+
+
+def test_hosts_are_prepared_at_the_same_time(shared: Shared) -> None:
+    """The check of each waits until that of the other has begun."""
+    (shared.repo / "meeting.py").write_text(MEETING)
+    (shared.place / "gate").touch()
+    describe(shared.repo, *shared.hosts, timeout=20)
+    with (shared.repo / "reprun.toml").open("a") as file:
+        file.write(f'[preflight]\ncommand = ["python3", "meeting.py", "{shared.place}"]\n')
+    shared.write(3)
+    steps = shared.sweep("--on", "local,gpu1,gpu2")
+    assert {step["target"] for step in steps} == {"local", "gpu1", "gpu2"}
+    until(shared.is_over, "the sweep is over")
+    assert shared.counted() == dict.fromkeys("012", 1)
