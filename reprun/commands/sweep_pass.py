@@ -14,7 +14,7 @@ from reprun.commands.launch_many import Ground, Planned, grounded, queue_on
 from reprun.commands.sweep import Ran, keep_record, lock_of
 from reprun.commands.sweep_open import Opened
 from reprun.commands.sweep_pin import Pin, end_pin, find_pin, folder_of, keep_pin
-from reprun.commands.sweep_places import ask_queues, look_at_places
+from reprun.commands.sweep_places import ask_queues, check_machines, look_at_places
 from reprun.commands.sweep_planning import Planning, basis_of
 from reprun.commands.sweep_runs import rows_of, sweep_tables
 from reprun.commands.sweep_tending import settle
@@ -150,12 +150,16 @@ class _Pass:
         self._prepare_at_once(stack, names)
         if not self.grounds:
             raise self._refusal()
+        check_machines(self.grounds)
 
     def _prepare_at_once(self, stack: ExitStack, names: Sequence[str]) -> None:
         """In threads, which share nothing but what several launches at once share too; what comes of it is looked at here, in
-        their order. Who is interrupted meanwhile leaves what one that is killed leaves: the next sweep takes it back."""
+        their order."""
         first = {self.workspace.target(name).host.name: name for name in reversed(names)}  # two may lead to one machine
-        works = {host: Work(partial(self._enter, stack, name), FOREVER) for host, name in first.items()}
+        works = {
+            host: Work(partial(self._enter, stack, name), FOREVER, self.workspace.target(name).host.interrupt)
+            for host, name in first.items()
+        }
         done = {first[host]: what for host, what in self.workspace.together.do(works).items()}
         for name in names:
             self._ground(stack, name, done[name].get if name in done else None)

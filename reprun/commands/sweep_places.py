@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 
 from reprun.commands.sweep_open import Opened
-from reprun.core.errors import ReprunError, UnreachableError
+from reprun.core.errors import ReprunError, UnreachableError, UsageError
 from reprun.core.measured import Record, items, mapping
 from reprun.core.text import show
 from reprun.runner.queue_fence import FENCED
@@ -18,9 +19,22 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from reprun.commands.launch_many import Ground
     from reprun.targets import Target
 
 _ELSEWHERE = ("waits for ", "not before ")  # such an entry takes no slot when one is free
+
+
+def check_machines(grounds: Mapping[str, Ground]) -> None:
+    """Raises `UsageError` for two targets that lead to one queue: what waits in it would be counted twice."""
+    found: dict[tuple[str, ...], str] = {}
+    for name, ground in grounds.items():
+        said = ground.prepared["host"]
+        where = (str(said["machine_id"]), str(said["hostname"]), os.path.dirname(ground.prepared["run_dir"]))
+        if where[0] and where in found:
+            same, one = f"{show(found[where])} and {show(name)}", show(found[where])
+            raise UsageError(f"{same} are the same host, {show(where[1])}", hint=f"--on {one}; or another home for one of them")
+        found[where] = name
 
 
 def look_at_places(opened: Opened, tables: Mapping[str, Record], avoid: Mapping[str, str]) -> list[Place]:

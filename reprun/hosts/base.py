@@ -58,6 +58,9 @@ class Host(Protocol):
     def connect(self) -> None:
         """Says that a request will come soon: the way there may be opened meanwhile."""
 
+    def interrupt(self) -> None:
+        """Said by another thread: what is being asked now fails soon, where that is possible. What is asked later does not."""
+
     def fetch(self, question: Question, tell: Tell | None = None) -> Generator[Part, None, None]:
         """Asks for much, and gives (what it is, bytes) as it comes. Where the link breaks, the `question` is made anew.
 

@@ -38,6 +38,9 @@ class LocalHost:
     def connect(self) -> None:
         """There is nothing to connect."""
 
+    def interrupt(self) -> None:
+        """What this process does ends with it."""
+
     def fetch(self, question: Question, tell: Tell | None = None) -> Generator[Part, None, None]:
         """The same for much."""
         with translated():

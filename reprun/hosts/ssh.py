@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 
 from reprun.core.asides import add_aside
-from reprun.core.errors import ReprunError, ToolError
+from reprun.core.errors import ReprunError, ToolError, UnreachableError
 from reprun.core.frozen import dataclass, replace
 from reprun.hosts.base import Attached, Behind, Part, Question
 from reprun.hosts.remedies import on_host
@@ -60,6 +60,7 @@ class SshHost:
         self._route: Route | None = None
         self._detour = ""  # "around" a connection of the user's that was silent, or "back" to it: it alone is let in
         self._is_known = False  # it answered, or a connection to it stood: what fails now is the link
+        self._is_interrupted = False
 
     def ask(
         self,
@@ -105,6 +106,12 @@ class SshHost:
                     self.close()
                 raise
 
+    def interrupt(self) -> None:
+        """The conversation breaks, and is not begun again."""
+        session, self._is_interrupted = self._session, True
+        if session is not None:
+            session.conversation.kill()
+
     def connect(self) -> None:
         """Nothing is waited for. A failure is met by the first question."""
         with suppress(LinkError, NoRunnerError, ReprunError):
@@ -112,6 +119,10 @@ class SshHost:
 
     def _mend(self, error: LinkError | NoRunnerError | OldPythonError, pauses: Iterator[float], until: float) -> None:
         """Does what has to be done before the request is sent again. Raises what `Host.ask` says where that is no use."""
+        if self._is_interrupted:
+            self._is_interrupted = False
+            self.close()
+            raise UnreachableError(f"what {self.name} was asked was interrupted") from None
         if isinstance(error, NoRunnerError):
             self._forget()
             self.close()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from threading import TIMEOUT_MAX, Thread
 
 from reprun.core.frozen import dataclass
-from reprun.system.clock import ticks
+from reprun.system.clock import pause, ticks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,14 +18,16 @@ else:
 
 
 FOREVER = TIMEOUT_MAX
+_STOPS = 3.0  # seconds until all that was stopped has cleaned up, or is left to itself
 
 
 @dataclass(frozen=True)
 class Work(Generic[T]):
-    """Something to do, and for how many seconds its end is waited for."""
+    """Something to do, and for how many seconds its end is waited for. `stop` lets it fail soon: who waits was interrupted."""
 
     do: Callable[[], T]
     seconds: float
+    stop: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,21 @@ class Together:
         """What came of each work; one that did not end in its time, or whose key is still busy after that, is left out."""
         began = ticks()
         done: dict[str, Done[Any]] = {}
-        for key, work in works.items():
-            if key not in self._threads or not self._threads[key].is_alive():
-                self._threads[key] = Thread(target=_into, args=(done, key, work), daemon=True)
-                self._threads[key].start()
-        for key, work in works.items():
-            self._threads[key].join(max(0.0, began + work.seconds - ticks()))
+        try:
+            for key, work in works.items():
+                if key not in self._threads or not self._threads[key].is_alive():
+                    self._threads[key] = Thread(target=_into, args=(done, key, work), daemon=True)
+                    self._threads[key].start()
+            for key, work in works.items():
+                self._threads[key].join(max(0.0, began + work.seconds - ticks()))
+        except BaseException:
+            stopped = {key: work.stop for key, work in works.items() if work.stop is not None and key not in done}
+            for stop in stopped.values():
+                stop()
+            until = ticks() + _STOPS
+            while ticks() < until and stopped.keys() - done.keys():  # whose `join` was interrupted looks as if it had ended
+                pause(0.01)
+            raise
         return dict(done)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 from e2e_lab import Reprun, says_nicely
-from lab import Answer, until
+from lab import REPRUN, Answer, processes_of, until
 from remote_lab import describe
 from ssh_lab import SshLab
 
@@ -156,11 +157,15 @@ def test_what_waits_elsewhere_is_moved_to_an_idle_slot(shared: Shared) -> None:
 
 def test_wrong_words(shared: Shared) -> None:
     shared.write(3)
+    shared.hosts[0].lab.add("again", shared.hosts[0], shared.hosts[0].address)
+    with (shared.repo / "reprun.toml").open("a") as file:
+        file.write('[targets.again]\nhost = "again"\n')
     for words, said in (
         (("--on", "gpu1,gpu1"), "names gpu1 twice"),
         (("--on", ","), "names no target between its commas"),
         (("--on", "gpu1,gpu9"), "there is no target 'gpu9'"),
         (("--on", "gpu1,gpu2", "--ahead", "many"), "neither a number nor all"),
+        (("--on", "gpu1,again"), "gpu1 and again are the same host"),
         (("--gone", "gpu1"), "was never shared by several hosts"),
     ):
         answer = shared.reprun("sweep", "sweep.yaml", *words)
@@ -202,25 +207,42 @@ def test_what_fails_is_tried_again_and_too_many_alike_are_held_everywhere(shared
 
 MEETING = """
 import os, pathlib, sys, time
-place, mine = pathlib.Path(sys.argv[1]), "-".join(os.environ["HOME"].split("/")[-2:])
-if "gpu" in mine:
+place, mine = pathlib.Path(sys.argv[1]), os.environ["HOME"].split("/")[-2]
+if mine.startswith("gpu"):
     (place / f"met-{mine}").touch()
     until = time.monotonic() + 50
-    while len(list(place.glob("met-*"))) < 2:
+    while len(list(place.glob("met-*"))) < 2 or (place / "stay").exists():
         if time.monotonic() > until:
             sys.exit("the other host has not begun")
         time.sleep(0.02)
 """
 
 
+def is_talking(pid: int) -> bool:
+    """An ssh of a command of ours; the connection that it leaves to the next one has a name of its own."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"ssh\0-F\0")
+    except OSError:
+        return False
+
+
 def test_hosts_are_prepared_at_the_same_time(shared: Shared) -> None:
-    """The check of each waits until that of the other has begun."""
+    """The check of each waits until that of the other has begun. Who interrupts that leaves nothing."""
     (shared.repo / "meeting.py").write_text(MEETING)
-    (shared.place / "gate").touch()
-    describe(shared.repo, *shared.hosts, timeout=20)
+    for name in ("gate", "stay"):
+        (shared.place / name).touch()
     with (shared.repo / "reprun.toml").open("a") as file:
         file.write(f'[preflight]\ncommand = ["python3", "meeting.py", "{shared.place}"]\n')
     shared.write(3)
+    words, environ = (REPRUN, "sweep", "sweep.yaml", "--on", "local,gpu1,gpu2"), {**os.environ, **shared.hosts[0].environ}
+    with subprocess.Popen(words, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        until(lambda: len(list(shared.place.glob("met-*"))) == 2, "both hosts are at it")
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 130
+    assert shared.rows() == []
+    assert not [pid for pid in processes_of(str(shared.hosts[0].config)) if is_talking(pid)]
+    for path in (shared.place / "stay", *shared.place.glob("met-*")):
+        path.unlink()
     steps = shared.sweep("--on", "local,gpu1,gpu2")
     assert {step["target"] for step in steps} == {"local", "gpu1", "gpu2"}
     until(shared.is_over, "the sweep is over")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from threading import Event
+import os
+import signal
+from threading import Event, Thread
 
 import pytest
 
 from reprun.core.errors import ToolError
-from reprun.system.together import Together, Work
+from reprun.system.together import FOREVER, Together, Work
 
 
 def test_what_hangs_is_left_out_and_busy_until_it_ends() -> None:
@@ -53,3 +55,22 @@ def test_all_are_at_work_at_once() -> None:
 
     works = {"a": Work(lambda: meet(first, second), 60), "b": Work(lambda: meet(second, first), 60)}
     assert all(one.get() for one in Together().do(works).values())
+
+
+def test_who_is_interrupted_stops_the_others_and_lets_them_clean_up() -> None:
+    begun, stopped, cleaned = Event(), Event(), list[str]()
+
+    def work() -> str:
+        begun.set()
+        stopped.wait()
+        cleaned.append("done")
+        return ""
+
+    def interrupt() -> None:
+        begun.wait()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        Thread(target=interrupt).start()
+        Together().do({"far": Work(work, FOREVER, stopped.set)})
+    assert cleaned == ["done"]
