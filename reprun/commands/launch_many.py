@@ -14,7 +14,7 @@ from reprun.commands.launch_groups import group_of
 from reprun.commands.preparing import prepare_locked
 from reprun.commands.queue_entry import ensure_slots, shared_entry
 from reprun.commands.records import Sealed, manifest_data, plan_of, spec_data
-from reprun.core.errors import RefusedError, ReprunError, ToolError, UsageError
+from reprun.core.errors import RefusedError, ReprunError, ToolError, UnreachableError, UsageError
 from reprun.core.frozen import dataclass, replace
 from reprun.core.manifest import Manifest
 from reprun.core.spec import Attempt, Job, RunSpec, Snapshot
@@ -84,16 +84,18 @@ def grounded(workspace: Workspace, lead: RunSpec, tell: Tell = ignore, snapshot:
     target.host.connect()
     attempt = begin(workspace, lead)
     warm(workspace, target, lead, attempt)
+    is_silent = False  # then nobody waits for it once more
     try:
         try:
             ground = _ground(workspace, target, lead, (attempt, snapshot), tell)
         except ReprunError as error:
+            is_silent = isinstance(error, UnreachableError)
             _explain(error, "nothing was started")
             raise
         yield ground
     finally:
         with suppress(ReprunError):
-            steps.forget(workspace, target, attempt.run_id)
+            steps.forget(workspace, target, attempt.run_id, asks=not is_silent)
         workspace.journal(attempt.run_id).remove()  # also where the target does not answer: it was never told to start it
 
 

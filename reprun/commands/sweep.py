@@ -19,6 +19,8 @@ from reprun.system.clock import iso_now
 from reprun.system.files import ensure_dir, link_to, locked, write_json
 from reprun.workspace import Workspace
 
+WAITING = "waiting for another sweep of this repository"
+
 
 @dataclass(frozen=True)
 class Ran:
@@ -40,6 +42,7 @@ def run_sweep(opened: Opened, tell: Tell = ignore) -> Ran:
     """Queues what is missing. Raises the errors of a launch."""
     if not opened.tasks:
         raise opened.nothing()
+    tell(WAITING)
     with locked(lock_of(opened.workspace), exclusive=True):  # whoever comes second sees what the first has queued
         target, planning = opened.targets[0], Planning(opened)
         steps: list[Step] = []

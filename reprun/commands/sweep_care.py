@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 
 from reprun.commands.launch import Tell, ignore
-from reprun.commands.sweep import lock_of
+from reprun.commands.sweep import WAITING, lock_of
 from reprun.commands.sweep_keep import ensure_keeper, is_kept
 from reprun.commands.sweep_open import file_of
 from reprun.commands.sweep_pin import Pin, end_pin, find_pin, folder_of, keep_pin
@@ -58,6 +58,7 @@ def get_kept(workspace: Workspace, file: str, hint: str = "") -> Kept:
 def declare_gone(workspace: Workspace, file: str, names: Sequence[str], tell: Tell = ignore) -> Kept:
     """Writes down that hosts are off for good: what has not ended there is lost, and goes to others. Raises `UsageError` for a
     host that the sweep does not have, `RefusedError` for one that answers, and for the last."""
+    tell(WAITING)
     with locked(lock_of(workspace), exclusive=True):
         kept = get_kept(workspace, file)
         if kept.pin.ended:

@@ -11,7 +11,7 @@ from functools import partial
 
 from reprun.commands.launch import Tell, ignore
 from reprun.commands.launch_many import Ground, Planned, grounded, queue_on
-from reprun.commands.sweep import Ran, keep_record, lock_of
+from reprun.commands.sweep import WAITING, Ran, keep_record, lock_of
 from reprun.commands.sweep_open import Opened
 from reprun.commands.sweep_pin import Pin, end_pin, find_pin, folder_of, keep_pin
 from reprun.commands.sweep_places import ask_queues, check_machines, look_at_places
@@ -59,6 +59,7 @@ def first_pass(opened: Opened, tell: Tell = ignore) -> Passed:
     errors of a launch where no host can take anything."""
     if not opened.tasks:
         raise opened.nothing()
+    tell(WAITING)
     with locked(lock_of(opened.workspace), exclusive=True):
         before = find_pin(folder_of(opened.workspace.repository, opened.file))
         gone = _still_gone(opened, before.gone) if before else {}
@@ -148,6 +149,8 @@ class _Pass:
         while names and not self.grounds:
             self._ground(stack, names.pop(0))
         self._prepare_at_once(stack, names)
+        silent = {name: error.message for name, error in self.left_out.items() if isinstance(error, UnreachableError)}
+        self.avoid |= silent  # nobody waits for them again and again in one pass
         if not self.grounds:
             raise self._refusal()
         check_machines(self.grounds)

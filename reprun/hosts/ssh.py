@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 
 from reprun.core.asides import add_aside
-from reprun.core.errors import ReprunError, ToolError, UnreachableError
+from reprun.core.errors import ReprunError, ToolError
 from reprun.core.frozen import dataclass, replace
 from reprun.hosts.base import Attached, Behind, Part, Question
 from reprun.hosts.remedies import on_host
@@ -122,7 +122,7 @@ class SshHost:
         if self._is_interrupted:
             self._is_interrupted = False
             self.close()
-            raise UnreachableError(f"what {self.name} was asked was interrupted") from None
+            raise ToolError(f"what {self.name} was asked was interrupted") from None
         if isinstance(error, NoRunnerError):
             self._forget()
             self.close()
