@@ -279,10 +279,10 @@ def take_back(workspace: Workspace, run_ids: Sequence[str], target: str) -> None
         workspace.journal(run_id).remove()
 
 
-def new_runs(count: int) -> list[str]:
-    """Ids for so many runs, different ones, in the order in which they will be listed."""
+def new_runs(count: int, after: str = "") -> list[str]:
+    """Ids for so many runs, different ones, in the order in which they will be listed, `after` another one."""
     found: list[str] = []
     while len(found) < count:
-        fresh = {new_run_id() for _ in range(count - len(found))} - set(found)
+        fresh = {new_run_id(after) for _ in range(count - len(found))} - set(found)
         found += sorted(fresh)
     return found

@@ -106,6 +106,8 @@ class _Keeper:
         """One pass; False when it was the last one."""
         from reprun.commands.sweep import lock_of
 
+        if find_pin(self.folder) is None:  # the repository was moved, or removed: nothing of it is to be made anew
+            return False
         with locked(lock_of(workspace), exclusive=True):
             pin = find_pin(self.folder)
             if pin is None or pin.ended:

@@ -5,13 +5,14 @@ be killed, and the next one carries on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 
 from reprun.commands.launch import Tell, ignore
 from reprun.commands.launch_many import Ground, Planned, grounded, queue_on
 from reprun.commands.sweep import WAITING, Ran, keep_record, lock_of
+from reprun.commands.sweep_giving import given, without_starts
 from reprun.commands.sweep_open import Opened
 from reprun.commands.sweep_pin import Pin, end_pin, find_pin, folder_of, keep_pin
 from reprun.commands.sweep_places import ask_queues, check_machines, look_at_places
@@ -24,7 +25,7 @@ from reprun.core.frozen import dataclass, field, replace
 from reprun.core.text import show
 from reprun.sweeps.identity import Basis
 from reprun.sweeps.plan import Known, Step
-from reprun.sweeps.sharing import AHEAD, Place, share
+from reprun.sweeps.sharing import Place
 from reprun.system.clock import iso_now, new_run_id
 from reprun.system.files import locked
 from reprun.system.together import FOREVER, Work
@@ -116,6 +117,7 @@ class _Pass:
         was_new = not self.pin.basis
         with ExitStack() as stack:
             if was_new:
+                self._begin_after(max(self.planning.tables, default=""))
                 self._prepare_all(stack)
             self._check_carried()
             basis = self.pin.ground()
@@ -125,7 +127,8 @@ class _Pass:
             places = self._places()
             wanted = self.planning.plan(basis, self.planning.rules(self.pin.since, self.pin.gone))
             held = blocked(self.planning.known, {(step.wanted.task, step.wanted.stage) for step in wanted})
-            steps = self._given(_without_starts(wanted, held[0]) if held else wanted, places)
+            ahead = self.opened.options.ahead
+            steps = given(without_starts(wanted, held[0]) if held else wanted, places, self.planning.known, ahead)
             planned: list[Planned] = []
             done = list(steps)
             for name in self.opened.targets:
@@ -141,6 +144,11 @@ class _Pass:
         why |= {name: error.message for name, error in self.left_out.items()}
         ran = Ran(self.planning.opened, tuple(done), tuple(self.planning.removed()), why)
         return Passed(self.pin, ran, tuple(places), tuple(self.planning.known), self.left_out, tuple(held))
+
+    def _begin_after(self, newest: str) -> None:
+        """What has failed before is not of this wish, also where the clock of this machine was set back since."""
+        if newest >= self.pin.since:
+            self.pin = replace(self.pin, since=new_run_id(newest)[:-4])
 
     def _prepare_all(self, stack: ExitStack) -> None:
         """One snapshot for all. The first host that can be prepared says what packages and data are; the others follow, at once,
@@ -231,40 +239,6 @@ class _Pass:
         troubles = {name: error.message for name, error in self.left_out.items()}
         return [replace(place, trouble=troubles.get(place.name) or place.trouble) for place in found]
 
-    def _given(self, steps: Sequence[Step], places: Sequence[Place]) -> list[Step]:
-        """The steps with their hosts; those for which there is no room wait on this side."""
-        where = {run.run_id: run.target for run in self.planning.known}
-        heard = {run.run_id for run in self.planning.known if run.heard}
-        troubles = {place.name: place.trouble for place in places}
-        bound: dict[str, str] = {}
-        for step in steps:
-            if step.action == "start":
-                bound[step.wanted.task] = where.get(step.builds_on, "") or bound.get(step.wanted.task, "")
-        ahead = self.opened.options.ahead
-        hosts = share(bound.items(), places, AHEAD if ahead is None else ahead)
-        found = []
-        for step in steps:
-            host = hosts.get(step.wanted.task, "")
-            if step.action != "start":
-                found.append(self._told(replace(step, target=where.get(step.run_id, "")), heard, troubles))
-            elif host:
-                found.append(replace(step, target=host))
-            else:
-                stays = bound[step.wanted.task]
-                reason = (
-                    f"waits for {show(stays)}, which has the output of the stage before" if stays else "waits for a free slot"
-                )
-                found.append(replace(step, action="later", reason=reason, run_id="", builds_on="", waits=False))
-        return found
-
-    def _told(self, step: Step, heard: Collection[str], troubles: Mapping[str, str]) -> Step:
-        """With what is known of the host of a run that was not heard of."""
-        why = troubles.get(step.target, "")
-        if step.action != "keep" or step.run_id in heard or not why:
-            return step
-        words = f"{step.run_id} is on {show(step.target)}, and what became of it is not known: {show(why)}"
-        return replace(step, reason=words)
-
     def _queue(self, stack: ExitStack, name: str, some: Sequence[Step], basis: Basis, done: list[Step]) -> list[Planned]:
         """Queues the runs of a host. One that cannot take them is left out; what it may have got is looked up when it answers."""
         ground = self._ground(stack, name)
@@ -283,12 +257,3 @@ class _Pass:
                 reason = f"was being given to {show(name)}, which does not answer" if sent else self.left_out[name].message
                 done[at] = replace(step, action="later", reason=reason, run_id="", builds_on="", waits=False, target="")
         return []
-
-
-def _without_starts(steps: Sequence[Step], held: Known) -> list[Step]:
-    """The steps, of which none starts: all wait as the `held` run does."""
-    reason = f"held as {held.run_id} is: {held.words}"
-    return [
-        replace(step, action="later", reason=reason, run_id="", builds_on="", waits=False) if step.action == "start" else step
-        for step in steps
-    ]

@@ -96,7 +96,10 @@ class Planning:
         wanted = [self._wanted(basis, task, stage) for task in self.opened.tasks for stage in task.stages]
         self.identities = {one.identity: (one.task, one.stage) for one in wanted}
         others = superseded(self.known)
-        fresh, known = new_tries(len(wanted), self.opened.retries), [run for run in self.known if run.run_id not in others]
+        # By ids it is told what is newer: where passes are made again and again, a clock that is set back must not confuse that.
+        after = max([rules.since, *(run.run_id for run in self.known)]) if rules.since else ""
+        fresh = new_tries(len(wanted), self.opened.retries, after)
+        known = [run for run in self.known if run.run_id not in others]
 
         def earlier(one: Wanted, stage: str) -> Wanted:
             return self._wanted(basis, self.tasks[one.task], stage)

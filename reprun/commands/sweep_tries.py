@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def new_tries(count: int, retries: int) -> list[str]:
-    """Ids for so many runs, in the order in which they will be listed: also those of their further attempts are distinct."""
+def new_tries(count: int, retries: int, after: str = "") -> list[str]:
+    """Ids for so many runs, in the order in which they will be listed, `after` another one: also those of their further attempts
+    are distinct."""
     found: list[str] = []
     taken: set[str] = set()
     while len(found) < count:
-        for run_id in new_runs(count - len(found)):
+        for run_id in new_runs(count - len(found), after):
             all_of_it = {run_id, *spares_of(run_id, retries)}
             if taken.isdisjoint(all_of_it):
                 taken |= all_of_it

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import time
 
-from reprun.core.ids import make_run_id
+from reprun.core.ids import ALPHABET, make_run_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
+
+_STAMP = "%Y%m%d-%H%M%S"
+_SET_BACK = 2 * 86400 * 10**9  # what is later than that is damaged, or a stranger's
 
 
 def now() -> datetime:
@@ -44,11 +47,25 @@ def age_of(text: str) -> float | None:
     return age if age >= 0 else None
 
 
-def new_run_id() -> str:
-    """A run id of this moment."""
+def new_run_id(after: str = "") -> str:
+    """A run id of this moment; or of the one `after` that of another, where the clock was set back since by hours."""
     nanoseconds = time.time_ns()
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(nanoseconds // 10**9))
+    if after:
+        later = (_moment_of(after) + 1) * 10**6
+        nanoseconds = later if nanoseconds < later < nanoseconds + _SET_BACK else nanoseconds
+    stamp = time.strftime(_STAMP, time.gmtime(nanoseconds // 10**9))
     return make_run_id(stamp, nanoseconds // 10**6 % 1000, os.urandom(4))
+
+
+def _moment_of(run_id: str) -> int:
+    """The milliseconds since 1970 that a run id begins with; 0 for what is none."""
+    import calendar
+
+    try:
+        seconds = calendar.timegm(time.strptime(run_id[:15], _STAMP))
+        return seconds * 1000 + ALPHABET.index(run_id[16]) * 32 + ALPHABET.index(run_id[17])
+    except (ValueError, IndexError):
+        return 0
 
 
 def ticks() -> float:
@@ -80,5 +97,5 @@ def seconds_before(run_id: str, seconds: int) -> tuple[str, int]:
     """The moment of a run id so many seconds before, as `make_run_id` takes it."""
     from datetime import datetime, timedelta
 
-    moment = datetime.strptime(run_id[:15], "%Y%m%d-%H%M%S") - timedelta(seconds=seconds)  # UTC, as all run ids
-    return moment.strftime("%Y%m%d-%H%M%S"), 0
+    moment = datetime.strptime(run_id[:15], _STAMP) - timedelta(seconds=seconds)  # UTC, as all run ids
+    return moment.strftime(_STAMP), 0

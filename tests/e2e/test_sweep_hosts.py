@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 from collections import Counter
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e_lab import Reprun, says_nicely
+from e2e_lab import Reprun, is_alive, says_nicely
 from lab import REPRUN, Answer, processes_of, until
 from remote_lab import describe
 from ssh_lab import SshLab
@@ -247,3 +249,34 @@ def test_hosts_are_prepared_at_the_same_time(shared: Shared) -> None:
     assert {step["target"] for step in steps} == {"local", "gpu1", "gpu2"}
     until(shared.is_over, "the sweep is over")
     assert shared.counted() == dict.fromkeys("012", 1)
+
+
+def test_a_clock_that_was_set_back_and_a_repository_that_was_moved(shared: Shared) -> None:
+    (shared.repo / "job.py").write_text(JOB + "sys.exit('no luck')\n")
+    shared.write(3)
+    for host in shared.hosts:
+        shared.reprun("queue", "pause", "--on", host.name)
+    steps = shared.sweep("--on", "gpu1,gpu2")
+    assert {(step["action"], step["reason"]) for step in steps} == {("later", "waits for a host that takes it")}
+    assert shared.reprun("sweep", "stop", "sweep.yaml").rc == 0
+    pin = next((shared.repo / ".git/reprun/sweeps/kept").glob("*/pin.json"))
+    until(lambda: shared.reprun("sweep", "log", "sweep.yaml").stdout.count("the keeper ends"), "nobody works on the pin")
+    tomorrow = f"{datetime.now(timezone.utc) + timedelta(days=1):%Y%m%d-%H%M%S}-00"
+    data = {**json.loads(pin.read_text()), "since": tomorrow, "ended": ""}
+    pin.write_text(json.dumps(data))  # as by a clock that is a day ahead, and right again
+    for host in shared.hosts:
+        shared.reprun("queue", "resume", "--on", host.name)
+    (shared.place / "gate").touch()
+    assert "the sweep sweep.yaml goes on" in shared.reprun("queue", "resume").stderr
+    until(shared.is_over, "what has failed under this pin is not tried again and again")
+    assert shared.counted() == dict.fromkeys("012", 1)
+    (shared.place / "gate").unlink()
+    shared.sweep("--on", "gpu1,gpu2")
+    log = until(lambda: shared.reprun("sweep", "log", "sweep.yaml", "--json").data["lines"])
+    keeper = next(int(line.split()[-1]) for line in reversed(log) if "the keeper begins" in line)
+    until(lambda: len(shared.counted()) == 3 and sum(shared.counted().values()) == 6, "all are under way again")
+    moved = shared.repo.rename(shared.place / "moved")
+    (shared.place / "gate").touch()
+    until(lambda: not is_alive(keeper), "the keeper has gone")
+    assert not shared.repo.exists()
+    moved.rename(shared.repo)
