@@ -17,6 +17,8 @@ from lab import REPRUN, Answer, processes_of, until
 from remote_lab import describe
 from ssh_lab import SshLab
 
+from reprun.runner.files import locked
+
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("home")]
 
 JOB = """
@@ -66,6 +68,10 @@ class Shared:
         assert Counter(row["state"] for row in self.rows())["finished"] == tasks
         assert {step["action"] for step in self.sweep("--on", "gpu1,gpu2")} == {"skip"}
         return log
+
+    def log(self) -> list[str]:
+        """What the keepers have written."""
+        return list(self.reprun("sweep", "log", "sweep.yaml", "--json").data["lines"])
 
     def is_over(self) -> list[str]:
         """What the keeper has done, when it was all."""
@@ -272,10 +278,10 @@ def test_a_clock_that_was_set_back_and_a_repository_that_was_moved(shared: Share
     assert shared.counted() == dict.fromkeys("012", 1)
     (shared.place / "gate").unlink()
     shared.sweep("--on", "gpu1,gpu2")
-    log = until(lambda: shared.reprun("sweep", "log", "sweep.yaml", "--json").data["lines"])
-    keeper = next(int(line.split()[-1]) for line in reversed(log) if "the keeper begins" in line)
-    until(lambda: len(shared.counted()) == 3 and sum(shared.counted().values()) == 6, "all are under way again")
-    moved = shared.repo.rename(shared.place / "moved")
+    begun = until(lambda: [line for line in shared.log() if "keeper begins" in line][2:], "the third keeper is at work")
+    keeper = int(begun[-1].split()[-1])
+    with locked(str(pin.parents[2] / "lock"), exclusive=True):  # no pass is under way
+        moved = shared.repo.rename(shared.place / "moved")
     (shared.place / "gate").touch()
     until(lambda: not is_alive(keeper), "the keeper has gone")
     assert not shared.repo.exists()
