@@ -251,9 +251,20 @@ class _Pass:
             if len(self.opened.targets) == 1:
                 raise
             self.left_out[name] = error
+        reason = self._why_not(name, ground is not None)
         for at, step in enumerate(done):
             if step in some:
-                sent = ground is not None and isinstance(self.left_out[name], UnreachableError)
-                reason = f"was being given to {show(name)}, which does not answer" if sent else self.left_out[name].message
                 done[at] = replace(step, action="later", reason=reason, run_id="", builds_on="", waits=False, target="")
         return []
+
+    def _why_not(self, name: str, was_sent: bool) -> str:
+        """Why a host got nothing, as far as that is known."""
+        error = self.left_out[name]
+        if not was_sent or isinstance(error, (RefusedError, UsageError)):
+            return f"{show(name)}: {error.message}"
+        silent = isinstance(error, UnreachableError)
+        return (
+            f"was being given to {show(name)}, which does not answer"
+            if silent
+            else f"was being given to {show(name)}: {error.message}"
+        )

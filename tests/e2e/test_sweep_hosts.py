@@ -286,3 +286,17 @@ def test_a_clock_that_was_set_back_and_a_repository_that_was_moved(shared: Share
     until(lambda: not is_alive(keeper), "the keeper has gone")
     assert not shared.repo.exists()
     moved.rename(shared.repo)
+
+
+def test_a_host_that_can_start_no_worker(shared: Shared) -> None:
+    """What went into its queue is said to be there, and goes to another host in the end."""
+    lame = shared.hosts[0].lab.host("lame", without=("tmux",)).meet()
+    describe(shared.repo, *shared.hosts, lame, timeout=20)
+    shared.write(3)
+    steps = shared.sweep("--on", "gpu2,lame")
+    assert {step["reason"] for step in steps if step["action"] == "later"} == {
+        "was being given to lame: tmux is not installed (on lame)"
+    }
+    (shared.place / "gate").touch()
+    until(shared.is_over, "the sweep is over")
+    assert shared.counted() == dict.fromkeys("012", 1)
