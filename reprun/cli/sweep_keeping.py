@@ -33,7 +33,8 @@ def answer_gone(file: str, names: Sequence[str]) -> int:
 def answer_stop(file: str, yes: bool) -> int:
     """Ends the passes, and asks about the runs under way."""
     workspace = open_workspace()
-    found = stop_keeping(workspace, file)
+    with progress() as tell:
+        found = stop_keeping(workspace, file, tell)
     if found.stands:
         say(f"{show(file)} is {found.stands}" if found.stands != "stopped" else f"{show(file)}: nothing more is started")
     if not found.under_way:

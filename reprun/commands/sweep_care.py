@@ -109,13 +109,15 @@ class Stopping:
     under_way: list[Known]
 
 
-def stop_keeping(workspace: Workspace, file: str) -> Stopping:
+def stop_keeping(workspace: Workspace, file: str, tell: Tell = ignore) -> Stopping:
     """Ends the passes, where such are made; its runs go on. Raises `NotFoundError` for a file that was never swept."""
+    tell(WAITING)
     with locked(lock_of(workspace), exclusive=True):
         name = file_of(workspace, file)
         pin = find_pin(folder_of(workspace.repository, name))
         if pin is not None and not pin.ended:
             end_pin(workspace.repository, pin, "stopped")
+    tell("asking what becomes of its runs")
     runs = runs_of(workspace, name)
     if pin is None and not runs:
         raise NotFoundError(f"{show(file)} was never swept here", hint=f"reprun sweep {shlex.quote(show(file))} --dry-run")

@@ -20,7 +20,7 @@ from reprun.commands.sweep_planning import Planning, basis_of
 from reprun.commands.sweep_runs import rows_of, sweep_tables
 from reprun.commands.sweep_tending import settle
 from reprun.commands.sweep_tries import blocked, give_up
-from reprun.core.errors import RefusedError, ReprunError, UnreachableError
+from reprun.core.errors import RefusedError, ReprunError, UnreachableError, UsageError
 from reprun.core.frozen import dataclass, field, replace
 from reprun.core.text import show
 from reprun.sweeps.identity import Basis

@@ -6,12 +6,15 @@ import os
 import pty
 import subprocess
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from away_lab import know
 from lab import REPRUN, Run
 from ssh_lab import SshHost
+
+from reprun.runner.files import locked
 
 SLOW = 'sh -c "sleep 1.2; cat"'
 
@@ -79,3 +82,15 @@ def test_how_far_a_checkout_is(
     count = len(git("ls-files").splitlines())
     assert "commit" in on_a_terminal([REPRUN, "launch", "--on", target, "--", "true"], look)
     assert (tmp_path / "seen").exists()
+
+
+def test_who_waits_for_another_sweep_says_so(repo: Path, home: Path) -> None:
+    (repo / "sweep.yaml").write_text("template:\n  train: echo {x}\n---\nx: [1]\n")
+    lock = repo / ".git" / "reprun" / "sweeps" / "lock"
+    lock.parent.mkdir(parents=True)
+    held = ExitStack()
+    held.enter_context(locked(str(lock), exclusive=True))
+    said = on_a_terminal(
+        [REPRUN, "sweep", "sweep.yaml"], lambda said: "waiting for another sweep of this repository … " in said and held.close()
+    )
+    assert "1 run queued" in said
