@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from threading import TIMEOUT_MAX, Thread
+from threading import TIMEOUT_MAX, Event, Thread
 
 from reprun.core.frozen import dataclass
 from reprun.system.clock import pause, ticks
@@ -52,7 +52,7 @@ class Together:
     """
 
     def __init__(self) -> None:
-        self._threads: dict[str, Thread] = {}
+        self._ends: dict[str, Event] = {}
 
     def do(self, works: Mapping[str, Work[Any]]) -> dict[str, Done[Any]]:
         """What came of each work; one that did not end in its time, or whose key is still busy after that, is left out."""
@@ -60,24 +60,27 @@ class Together:
         done: dict[str, Done[Any]] = {}
         try:
             for key, work in works.items():
-                if key not in self._threads or not self._threads[key].is_alive():
-                    self._threads[key] = Thread(target=_into, args=(done, key, work), daemon=True)
-                    self._threads[key].start()
+                if key not in self._ends or self._ends[key].is_set():
+                    self._ends[key] = Event()
+                    Thread(target=_into, args=(done, key, work, self._ends[key]), daemon=True).start()
             for key, work in works.items():
-                self._threads[key].join(max(0.0, began + work.seconds - ticks()))
+                # Not `join`: one that is interrupted may fail by itself, or take a thread that runs for one that has ended.
+                self._ends[key].wait(max(0.0, began + work.seconds - ticks()))
         except BaseException:
             stopped = {key: work.stop for key, work in works.items() if work.stop is not None and key not in done}
             for stop in stopped.values():
                 stop()
             until = ticks() + _STOPS
-            while ticks() < until and stopped.keys() - done.keys():  # whose `join` was interrupted looks as if it had ended
+            while ticks() < until and stopped.keys() - done.keys():
                 pause(0.01)
             raise
         return dict(done)
 
 
-def _into(done: dict[str, Done[Any]], key: str, work: Work[Any]) -> None:
+def _into(done: dict[str, Done[Any]], key: str, work: Work[Any], end: Event) -> None:
     try:
         done[key] = Done(work.do())
     except Exception as error:
         done[key] = Done(error=error)
+    finally:
+        end.set()
