@@ -46,7 +46,6 @@ class Workspace:
     troubles: list[ReprunError] = field(default_factory=list, repr=False, compare=False)  # why targets could not be asked
     together: Together = field(default_factory=Together, repr=False, compare=False)
     seen: dict[str, tuple[Row, RunState]] = field(default_factory=dict, repr=False, compare=False)  # found to be over, elsewhere
-
     tells: list[Tell] = field(default_factory=list, repr=False, compare=False)  # who hears what takes long
     ended: dict[str, RunState] = field(default_factory=dict, repr=False, compare=False)  # of own runs that were found to be over
 
@@ -275,8 +274,7 @@ def _interrupted(journal: Journal) -> Row:
     from reprun.store.rows import Row
 
     begin = journal.find("begin") or {}
-    spec = begin.get("spec")
-    spec = spec if isinstance(spec, dict) else {}
+    spec = found if isinstance(found := begin.get("spec"), dict) else {}
     argv = spec.get("argv")
     return Row(
         journal.run_id,
