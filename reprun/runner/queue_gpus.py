@@ -9,6 +9,7 @@ import signal
 import time
 
 from reprun.runner.facts import ask_gpus, is_number, read_answer
+from reprun.runner.queue_slots import parse_list
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,18 +51,12 @@ class Foreigners:
                 self._ask()
             return False
         if any(one.poll() is None for one in self._asked):
-            self._hurry()
+            for one in self._asked:
+                _hurry(one, self._at)
             return False
         (apps, listed), self._asked = self._asked, None
         before, self.blocked = self.blocked, self._judge(apps, listed, gpus, held)
         return before != self.blocked
-
-    def _hurry(self) -> None:
-        """Ends what takes too long. It is waited for all the same: else there would be more and more that hang."""
-        if self._asked is not None and time.monotonic() - self._at > _SLOW:
-            for one in self._asked:
-                with contextlib.suppress(OSError):
-                    os.killpg(one.pid, signal.SIGKILL)
 
     def _judge(
         self, apps: "subprocess.Popen[bytes]", listed: "subprocess.Popen[bytes]", gpus: Set[str], held: Set[str]
@@ -82,6 +77,35 @@ class Foreigners:
         apps, listed = ask_gpus(_QUERY), ask_gpus(_LIST)
         self._is_there = apps is not None
         self._asked = None if apps is None or listed is None else (apps, listed)
+
+
+class Late:
+    """GPUs that were not listed when the worker began: on a machine that has just started, the driver may take its time."""
+
+    def __init__(self) -> None:
+        self._asked: "Optional[subprocess.Popen[bytes]]" = None
+        self._at = time.monotonic()
+        self._is_there = True
+
+    def look(self) -> Dict[str, str]:
+        """The GPUs by name, once there are some. Asks now and then where there is nvidia-smi, and waits for nothing."""
+        if self._asked is None:
+            if self._is_there and time.monotonic() - self._at >= _PAUSE:
+                self._at, self._asked = time.monotonic(), ask_gpus(_LIST)
+                self._is_there = self._asked is not None
+            return {}
+        if self._asked.poll() is None:
+            _hurry(self._asked, self._at)
+            return {}
+        asked, self._asked = self._asked, None
+        return parse_list(read_answer(asked, 1.0))
+
+
+def _hurry(asked: "subprocess.Popen[bytes]", since: float) -> None:
+    """Ends what takes too long. It is waited for all the same: else there would be more and more that hang."""
+    if time.monotonic() - since > _SLOW:
+        with contextlib.suppress(OSError):
+            os.killpg(asked.pid, signal.SIGKILL)
 
 
 def parse_uuids(text: str) -> Set[str]:

@@ -18,10 +18,10 @@ from reprun.runner.errors import RunnerError
 from reprun.runner.files import read_text
 from reprun.runner.paths import Home
 from reprun.runner.queue_db import Table, is_damage, open_table, set_aside
-from reprun.runner.queue_gpus import Foreigners
+from reprun.runner.queue_gpus import Foreigners, Late
 from reprun.runner.queue_idle import DRAINS, EMPTY, HELD, PAUSED
 from reprun.runner.queue_lives import ENDING, READY, Live
-from reprun.runner.queue_policy import NONE, Choice, Running, choose
+from reprun.runner.queue_policy import NONE, Choice, Running, Slot, choose
 from reprun.runner.queue_session import Sessions
 from reprun.runner.queue_slots import find_slots, machine_of, usual_slots, variables, write_slots
 from reprun.runner.queue_stock import Stock
@@ -31,7 +31,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, List, Optional, Set
 
-    from reprun.runner.queue_policy import Slot
 
 _LOOK = 5.0  # seconds between two looks at what nobody tells us of
 _LINGERS = 1.0  # seconds without anything to do after which the worker ends
@@ -52,7 +51,7 @@ class Worker:
         self.sessions = Sessions(home)
         self.slots: List[Slot] = []
         self.slots_seen = -1.0
-        self.foreign = Foreigners(home.root)
+        self.foreign, self.late = Foreigners(home.root), Late()
         self.why: Dict[str, str] = {}  # why each free slot is free
         self.noted: Dict[str, str] = {}
         self.free_since: Dict[str, float] = {}
@@ -122,7 +121,7 @@ class Worker:
         self._start()
         more = self.stock.make_ready(self._depth(), self._slot_fds()) or more
         gpus = self._gpus()
-        if gpus and self.foreign.look(gpus, self._held()):
+        if self.foreign.look(gpus, self._held()) if gpus else self._find_late():
             more = True
         self.note_idle(_IDLE)
         self.stock.ledger.write(self.table)
@@ -190,6 +189,16 @@ class Worker:
 
     def _is_paused_with_nothing_running(self) -> bool:
         return os.path.lexists(self.paused) and all(one.phase == READY for one in self.stock.lives.values())
+
+    def _find_late(self) -> bool:
+        """Whether there are GPUs now, where there were none and the user has set no slots."""
+        found = self.late.look()
+        if not found or find_slots(self.table)[1]:
+            return False
+        write_slots(self.table, [Slot(name, (uuid,)) for name, uuid in found.items()], configured=False)
+        self._read_slots()
+        self.foreign.first(self._gpus(), self._held())
+        return True
 
     def _read_slots(self) -> None:
         row = self.table.db.execute("SELECT value FROM meta WHERE key = 'slots'").fetchone()

@@ -11,7 +11,7 @@ import pytest
 from lab import until
 
 from reprun.runner.facts import ask_gpus, read_answer
-from reprun.runner.queue_gpus import FOREIGN, GONE, Foreigners
+from reprun.runner.queue_gpus import FOREIGN, GONE, Foreigners, Late
 from reprun.runner.queue_slots import usual_slots
 
 Smi = Callable[[str], None]
@@ -103,3 +103,14 @@ def test_whose_process_computes(smi: Smi, sleeper: Callable[..., int], tmp_path:
     for pid, blocked in ((ours, {}), (beside, {"GPU-00": f"{FOREIGN} ({beside})"}), (other, {"GPU-00": f"{FOREIGN} ({other})"})):
         smi(says(f"GPU-00, {pid}\\n"))
         assert look(Foreigners(str(tmp_path / "home")), {"GPU-00"}) == blocked
+
+
+def test_gpus_that_come_after_the_worker_has_begun(smi: Smi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reprun.runner.queue_gpus._PAUSE", 0.0)
+    smi("echo 'NVIDIA-SMI has failed'; exit 9")
+    late = Late()
+    assert usual_slots()[0].gpus == () and late.look() == {}
+    until(lambda: late._asked is None or late._asked.poll() is not None)
+    assert late.look() == {}
+    smi(says(""))
+    assert until(late.look) == {"0": "GPU-00", "1": "GPU-11"}
