@@ -93,7 +93,12 @@ def doctor(
     else:
         from reprun.commands.doctor import diagnose, diagnose_outside
 
-        found = (diagnose_outside() if not mend else None) or diagnose(open_workspace(), mend)
+        try:
+            found = diagnose(open_workspace(), mend)
+        except UsageError as error:
+            if mend:
+                raise
+            found = diagnose_outside(error)
     bad = 3 if any(item.status == "fail" for item in found) else 0
 
     def human() -> None:

@@ -13,12 +13,11 @@ from reprun.commands.mending import find_damage, mended
 from reprun.core.errors import UsageError
 from reprun.core.select import Filter
 from reprun.core.text import human_bytes
-from reprun.repo.discover import find_repository
 from reprun.repo.mend import find_left_locks
 from reprun.runner.refs import find_locks, find_stale
 from reprun.runner.tools import install_line
 from reprun.targets import Target, get_target
-from reprun.workspace import Workspace, current_folder, open_anywhere
+from reprun.workspace import Workspace, open_anywhere
 
 _LOOKED_AT = 1000  # how many of the newest runs have their manifests read
 
@@ -35,17 +34,13 @@ def diagnose(workspace: Workspace, mend: bool = False) -> list[Diagnosis]:
     return found
 
 
-def diagnose_outside() -> list[Diagnosis]:
-    """What can be said of this machine where there is no repository; nothing in one."""
+def diagnose_outside(error: UsageError) -> list[Diagnosis]:
+    """What can be said of this machine where there is no repository, as the `error` says; raises that one if it says another
+    thing."""
     workspace, settings = open_anywhere()
     if workspace is not None:
-        return []
-    try:
-        find_repository(current_folder())
-    except UsageError as error:
-        lacking = Diagnosis("repository", "warn", error.message, error.hint)
-        return [*_machine(get_target("local", settings.targets)), lacking]
-    return []
+        raise error
+    return [*_machine(get_target("local", settings.targets)), Diagnosis("repository", "warn", error.message, error.hint)]
 
 
 def _machine(here: Target) -> list[Diagnosis]:

@@ -9,7 +9,7 @@ import signal
 import time
 
 from reprun.runner.facts import ask_gpus, is_number, read_answer
-from reprun.runner.queue_slots import parse_list
+from reprun.runner.queue_slots import LIST, parse_list
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from typing import Dict, List, Optional, Set, Tuple
 
 _QUERY = ("nvidia-smi", "--query-compute-apps=gpu_uuid,pid", "--format=csv,noheader,nounits")
-_LIST = ("nvidia-smi", "-L")
 _UUID = re.compile(r"\(UUID: ((?:GPU|MIG)-[A-Za-z0-9/-]+)\)")
 _PAUSE = 15.0  # seconds between two looks
 _SLOW = 20.0
@@ -74,7 +73,7 @@ class Foreigners:
 
     def _ask(self) -> None:
         self._at = time.monotonic()
-        apps, listed = ask_gpus(_QUERY), ask_gpus(_LIST)
+        apps, listed = ask_gpus(_QUERY), ask_gpus(LIST)
         self._is_there = apps is not None
         self._asked = None if apps is None or listed is None else (apps, listed)
 
@@ -91,7 +90,7 @@ class Late:
         """The GPUs by name, once there are some. Asks now and then where there is nvidia-smi, and waits for nothing."""
         if self._asked is None:
             if self._is_there and time.monotonic() - self._at >= _PAUSE:
-                self._at, self._asked = time.monotonic(), ask_gpus(_LIST)
+                self._at, self._asked = time.monotonic(), ask_gpus(LIST)
                 self._is_there = self._asked is not None
             return {}
         if self._asked.poll() is None:

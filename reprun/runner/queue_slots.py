@@ -20,7 +20,7 @@ CPU = "cpu"
 _MOST = 1024
 _SLURM = ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS")
 _UUID = re.compile(r"(GPU|MIG)-[A-Za-z0-9/-]{1,80}")
-_LIST = ("nvidia-smi", "-L")
+LIST = ("nvidia-smi", "-L")
 _GPU = re.compile(r"GPU ([0-9]+): .*\(UUID: (GPU-[A-Za-z0-9-]+)\)")
 _MIG = re.compile(r"\s+MIG .*Device +([0-9]+): +\(UUID: (MIG-[A-Za-z0-9/-]+)\)")
 
@@ -31,7 +31,7 @@ def set_slots(table: Table, names: "Optional[Sequence[Any]]", cpu_slots: int) ->
     if not isinstance(cpu_slots, int) or not 0 <= cpu_slots <= _MOST or len(names or ()) > _MOST:
         raise RunnerError("usage", "a host has 0 to %d slots of each kind" % _MOST, "reprun queue slots 0 1")
     wanted = names is not None and (len(names) or cpu_slots)
-    slots = _named(names or ()) if wanted else _one_each() if cpu_slots else []
+    slots = _named(names or ()) if wanted else one_each(_devices()) if cpu_slots else []
     slots += [Slot("%s%d" % (CPU, number)) for number in range(cpu_slots)]
     write_slots(table, slots, configured=True)
     return slots
@@ -56,7 +56,7 @@ def find_slots(table: Table) -> "Tuple[List[Slot], bool]":
 
 def usual_slots() -> List[Slot]:
     """One for each GPU that nvidia-smi names; else one that hides nothing."""
-    return _one_each() or [Slot(CPU)]
+    return one_each(_devices()) or [Slot(CPU)]
 
 
 def machine_of(slots: Sequence[Slot], blocked: "Dict[str, str]") -> Machine:
@@ -106,7 +106,7 @@ def parse_list(text: str) -> Dict[str, str]:
 
 
 def _devices() -> Dict[str, str]:
-    asked, listed, until = ask_gpus(), ask_gpus(_LIST), time.monotonic() + GPU_SECONDS
+    asked, listed, until = ask_gpus(), ask_gpus(LIST), time.monotonic() + GPU_SECONDS
     found = {str(gpu["index"]): str(gpu["uuid"]) for gpu in read_gpus(asked)}
     parts = parse_list(read_answer(listed, until - time.monotonic()))
     divided = {name.partition(":")[0] for name in parts if ":" in name}
@@ -114,8 +114,9 @@ def _devices() -> Dict[str, str]:
     return {**found, **parts}
 
 
-def _one_each() -> List[Slot]:
-    return [Slot(name, (uuid,)) for name, uuid in _devices().items()]
+def one_each(devices: "Dict[str, str]") -> List[Slot]:
+    """A slot for each GPU, of its name."""
+    return [Slot(name, (uuid,)) for name, uuid in devices.items()]
 
 
 def _named(names: Sequence[Any]) -> List[Slot]:

@@ -21,9 +21,9 @@ from reprun.runner.queue_db import Table, is_damage, open_table, set_aside
 from reprun.runner.queue_gpus import Foreigners, Late
 from reprun.runner.queue_idle import DRAINS, EMPTY, HELD, PAUSED
 from reprun.runner.queue_lives import ENDING, READY, Live
-from reprun.runner.queue_policy import NONE, Choice, Running, Slot, choose
+from reprun.runner.queue_policy import NONE, Choice, Running, choose
 from reprun.runner.queue_session import Sessions
-from reprun.runner.queue_slots import find_slots, machine_of, usual_slots, variables, write_slots
+from reprun.runner.queue_slots import find_slots, machine_of, one_each, usual_slots, variables, write_slots
 from reprun.runner.queue_stock import Stock
 from reprun.runner.queue_wake import LEAVE, paused_file
 
@@ -31,6 +31,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, List, Optional, Set
 
+    from reprun.runner.queue_policy import Slot
 
 _LOOK = 5.0  # seconds between two looks at what nobody tells us of
 _LINGERS = 1.0  # seconds without anything to do after which the worker ends
@@ -195,7 +196,7 @@ class Worker:
         found = self.late.look()
         if not found or find_slots(self.table)[1]:
             return False
-        write_slots(self.table, [Slot(name, (uuid,)) for name, uuid in found.items()], configured=False)
+        write_slots(self.table, one_each(found), configured=False)
         self._read_slots()
         self.foreign.first(self._gpus(), self._held())
         return True

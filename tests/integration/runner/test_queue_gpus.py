@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,8 +12,11 @@ import pytest
 from lab import until
 
 from reprun.runner.facts import ask_gpus, read_answer
+from reprun.runner.files import ensure_dir
+from reprun.runner.paths import Home
 from reprun.runner.queue_gpus import FOREIGN, GONE, Foreigners, Late
-from reprun.runner.queue_slots import usual_slots
+from reprun.runner.queue_slots import find_slots, set_slots, usual_slots
+from reprun.runner.queue_worker import Worker
 
 Smi = Callable[[str], None]
 LISTED = "GPU 0: H100 (UUID: GPU-00)\\nGPU 1: H100 (UUID: GPU-11)\\n"
@@ -114,3 +118,28 @@ def test_gpus_that_come_after_the_worker_has_begun(smi: Smi, monkeypatch: pytest
     assert late.look() == {}
     smi(says(""))
     assert until(late.look) == {"0": "GPU-00", "1": "GPU-11"}
+
+
+@pytest.mark.parametrize("configured", [False, True])
+def test_they_become_slots_unless_the_user_has_set_some(smi: Smi, tmp_path: Path, configured: bool) -> None:
+    smi("exit 9")
+    home = Home(str(tmp_path / "home"))
+    ensure_dir(home.queue())
+    reader, writer = os.pipe()
+    worker = Worker(home, reader)
+    if configured:
+        set_slots(worker.table, None, 2)
+    worker.begin()
+    before = worker.slots
+    smi(says(""))
+    worker.late._at = -1000.0  # long ago
+    while not (found := worker.late.look()):
+        time.sleep(0.01)
+    worker.late.look = lambda: found  # type: ignore[method-assign]
+    assert worker._find_late() != configured
+    now = [("0", ("GPU-00",)), ("1", ("GPU-11",))]
+    assert [(slot.name, slot.gpus) for slot in worker.slots] == ([(slot.name, ()) for slot in before] if configured else now)
+    assert find_slots(worker.table)[0] == worker.slots
+    worker.end()
+    os.close(reader)
+    os.close(writer)
